@@ -1,0 +1,1 @@
+"""Who asks: the HTTP bridge; never loads Dagster or polars."""

@@ -1,0 +1,1 @@
+"""One module a concern that wraps every request."""

@@ -1,0 +1,1 @@
+"""What an export is, and how one is made."""

@@ -1,0 +1,1 @@
+"""The vocabulary of exports: frozen values and pure rules, no I/O."""

@@ -1,0 +1,1 @@
+"""The pure steps of making an export, in the order they happen."""

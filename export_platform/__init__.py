@@ -1,0 +1,1 @@
+"""Where it all meets: settings, definitions, command line, embedded stack."""

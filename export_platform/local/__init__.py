@@ -1,0 +1,1 @@
+"""The embedded stack: every outside service as a real process on loopback."""

@@ -1,0 +1,1 @@
+"""Deterministic synthetic data (DOMAIN.md section 10)."""

@@ -1,0 +1,1 @@
+"""MongoDB: one connection and one module a collection."""

@@ -1,0 +1,1 @@
+"""When: sensors that turn queued exports into runs and keep the queue honest."""
