@@ -1,0 +1,124 @@
+"""What one output column is: its name, format, PII class and where its value comes from.
+
+Add here what every export needs to say about a column; how a format turns a value into
+text is `assets/steps/formats.py`, and the columns themselves stand in their export's module.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Pii(StrEnum):
+    """How personal a value is (DOMAIN.md 7.0); the class of a file is the highest of its columns."""
+
+    NONE = "N"
+    QUASI_IDENTIFIER = "Q"
+    PSEUDONYM = "I"
+    DIRECT = "D"
+    RESTRICTED = "R"
+    SECRET = "S"
+
+
+class FormatKind(StrEnum):
+    """The formatter ids of DOMAIN.md 6.1."""
+
+    ID = "id"
+    TEXT = "txt"
+    MULTILINE = "mtxt"
+    ENUM = "enum"
+    EMAIL = "email"
+    E164 = "e164"
+    LOCAL_TIME = "dtl"
+    OFFSET = "off"
+    UTC_TIME = "dtz"
+    DATE = "date"
+    YES_NO = "yn"
+    INTEGER = "int"
+    DECIMAL = "dec"
+    PERCENT = "pct"
+    LIST = "list"
+    LOCALE = "loc"
+    COUNTRY = "cc2"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A formatter and its parameters.
+
+    Attributes:
+        kind: Which formatter of DOMAIN.md 6.1.
+        length: Longest text in characters (`txt(80)`), or None for no cut.
+        digits: Digits after the decimal point (`dec(2)`, `pct(1)`).
+        ordered: For `list`: True keeps the source's order, False sorts because the source is a set.
+    """
+
+    kind: FormatKind
+    length: int | None = None
+    digits: int = 0
+    ordered: bool = True
+
+
+ID = Format(kind=FormatKind.ID)
+ENUM = Format(kind=FormatKind.ENUM)
+EMAIL = Format(kind=FormatKind.EMAIL)
+E164 = Format(kind=FormatKind.E164)
+LOCAL_TIME = Format(kind=FormatKind.LOCAL_TIME)
+UTC_TIME = Format(kind=FormatKind.UTC_TIME)
+DATE = Format(kind=FormatKind.DATE)
+YES_NO = Format(kind=FormatKind.YES_NO)
+INTEGER = Format(kind=FormatKind.INTEGER)
+LIST = Format(kind=FormatKind.LIST)
+LOCALE = Format(kind=FormatKind.LOCALE)
+COUNTRY = Format(kind=FormatKind.COUNTRY)
+JSON = Format(kind=FormatKind.JSON)
+
+
+def text(length: int) -> Format:
+    """`txt(length)`: one line of untrusted text, at most `length` characters."""
+    return Format(kind=FormatKind.TEXT, length=length)
+
+
+def decimal(digits: int) -> Format:
+    """`dec(digits)`: a number with exactly `digits` digits after the point, half to even."""
+    return Format(kind=FormatKind.DECIMAL, digits=digits)
+
+
+# A getter receives the row of its source: `EntryRow` for MongoDB entries, a mapping from
+# result column to value for Athena. Any, because the two never meet in one export.
+Getter = Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of an export, declared once.
+
+    Attributes:
+        name: The header (snake_case).
+        format: How a value becomes text.
+        pii: Who may see it; there is no default, so that no column is public by omission.
+        source: Where the value comes from, for lineage and the manifest (`e.contact.email`).
+        value: Reads the value from a row; None means absent. It may raise `Unfit`.
+        description: One sentence for the data dictionary, empty where the name says it all.
+    """
+
+    name: str
+    format: Format
+    pii: Pii
+    source: str
+    value: Getter
+    description: str = ""
+
+
+class Unfit(Exception):
+    """A value that its column cannot hold: the row becomes a counted reject.
+
+    Args:
+        reason: A bounded lower_snake reason (`wrong_type`, `date_out_of_range`), never the value.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
