@@ -1,0 +1,133 @@
+"""The life of an export: its states, and every move that is allowed (DESIGN.md 3).
+
+The table is the only place that knows which move may follow which state. Writes go through
+`assets/life.py`, which builds its compare-and-set from the moves here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The state of an export document."""
+
+    QUEUED = "queued"
+    DISPATCHED = "dispatched"
+    RUNNING = "running"
+    DELIVERING = "delivering"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Move(StrEnum):
+    """What can happen to an export."""
+
+    DISPATCH = "dispatch"
+    START = "start"
+    BEAT = "beat"
+    DELIVER = "deliver"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    REQUEUE = "requeue"
+    CANCEL_QUEUED = "cancel_queued"
+    CANCEL = "cancel"
+    CANCELLED = "cancelled"
+    EXPIRE = "expire"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A move: the states it may start from and the state it ends in (None: it stays)."""
+
+    sources: tuple[Status, ...]
+    target: Status | None
+
+
+WAITING = (Status.QUEUED, Status.DISPATCHED)
+HELD = (Status.RUNNING, Status.DELIVERING)
+LIVE = (*WAITING, *HELD, Status.CANCELLING)
+TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.EXPIRED)
+
+TRANSITIONS: Mapping[Move, Transition] = {
+    Move.DISPATCH: Transition(sources=(Status.QUEUED,), target=Status.DISPATCHED),
+    Move.START: Transition(sources=(Status.DISPATCHED,), target=Status.RUNNING),
+    # A cancelled worker keeps its lease while it cleans up, so it still beats.
+    Move.BEAT: Transition(sources=(*HELD, Status.CANCELLING), target=None),
+    Move.DELIVER: Transition(sources=(Status.RUNNING,), target=Status.DELIVERING),
+    Move.SUCCEED: Transition(sources=HELD, target=Status.SUCCEEDED),
+    Move.FAIL: Transition(sources=LIVE, target=Status.FAILED),
+    Move.REQUEUE: Transition(sources=(Status.DISPATCHED, *HELD), target=Status.QUEUED),
+    # Nobody holds a queued export, so it ends at once; a held one is asked to stop.
+    Move.CANCEL_QUEUED: Transition(sources=(Status.QUEUED,), target=Status.CANCELLED),
+    Move.CANCEL: Transition(sources=(Status.DISPATCHED, *HELD), target=Status.CANCELLING),
+    Move.CANCELLED: Transition(sources=(Status.CANCELLING,), target=Status.CANCELLED),
+    Move.EXPIRE: Transition(sources=(Status.SUCCEEDED,), target=Status.EXPIRED),
+    Move.RETRY: Transition(
+        sources=(Status.FAILED, Status.CANCELLED, Status.EXPIRED), target=Status.QUEUED
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """The clocks of a life, in seconds (RELIABILITY.md 4.1 gives the reasons).
+
+    Attributes:
+        dispatch_lease: From claim to worker start; long, since a run may wait for a slot.
+        run_lease: How long a worker that falls silent keeps its export.
+        heartbeat: How often a worker renews.
+        self_fence: A worker that has not renewed for this long stops itself; it must be less
+            than `run_lease` minus one `heartbeat`, or two workers could overlap.
+        redispatch: A dispatched export whose run has not started is requested again, with
+            the same run key, after this long.
+        start_timeout: An export without any lease is taken for dead after this long.
+        backoff_base: First retry waits up to this long (full jitter), then twice as long.
+        backoff_cap: No retry waits longer.
+    """
+
+    dispatch_lease: float = 600.0
+    run_lease: float = 60.0
+    heartbeat: float = 10.0
+    self_fence: float = 40.0
+    redispatch: float = 30.0
+    start_timeout: float = 120.0
+    backoff_base: float = 5.0
+    backoff_cap: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Refuse clocks that would let two workers overlap."""
+        if not self.heartbeat < self.self_fence <= self.run_lease - self.heartbeat:
+            raise ValueError(
+                "Timing needs heartbeat < self_fence <= run_lease - heartbeat; "
+                f"got {self.heartbeat}, {self.self_fence}, {self.run_lease}"
+            )
+
+    def scaled(self, factor: float) -> "Timing":
+        """The same clocks, faster or slower; tests use it."""
+        return Timing(**{name: getattr(self, name) * factor for name in self.__slots__})
+
+
+MAX_ATTEMPTS = 4
+MAX_RESCUES = 3  # RELIABILITY.md 1, rule 10: three crashes are a poison pill
+
+
+def backoff(failures: int, timing: Timing, jitter: float) -> float:
+    """Seconds until the next attempt: full jitter over an exponential ceiling.
+
+    Args:
+        failures: How many attempts have failed so far, at least 1.
+        timing: The clocks.
+        jitter: A random number in [0, 1).
+    """
+    ceiling = min(timing.backoff_cap, timing.backoff_base * 2.0 ** (failures - 1))
+    return ceiling * jitter
+
+
+def run_key(export_id: str, attempt: int) -> str:
+    """Dagster's run key: it is remembered for ever, so a retry needs its own (DESIGN.md 3)."""
+    return f"{export_id}:{attempt}"

@@ -1,0 +1,80 @@
+"""Options of a request: declared once, shown as JSON Schema, checked against it.
+
+An option is a name, a JSON Schema fragment and a default. Add a new shape of option here
+as a function; which export takes which option stands in the export's own module.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# RFC 3339 in UTC with seconds; API.md 6 wants `Z` so that no two spellings name one instant.
+INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+SLUG_PATTERN = r"^[a-z0-9-]{3,80}$"
+WORD_PATTERN = r"^[a-z0-9_]{1,60}$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option of a request.
+
+    Attributes:
+        name: The member of `params` (snake_case).
+        schema: Its JSON Schema (2020-12), without title, description and default.
+        description: What it does, for the listing and the form.
+        default: The value when the caller says nothing; None means "not limited".
+    """
+
+    name: str
+    schema: Mapping[str, object]
+    description: str
+    default: object = field(default=None)
+
+    def as_schema(self) -> dict[str, object]:
+        """The JSON Schema of this option, as the API shows it."""
+        shown = {**self.schema, "description": self.description}
+        return shown if self.default is None else {**shown, "default": self.default}
+
+
+def flag(name: str, description: str, *, default: bool = False) -> Option:
+    """A yes-or-no option."""
+    return Option(
+        name=name, schema={"type": "boolean"}, description=description, default=default
+    )
+
+
+def whole(name: str, description: str, *, least: int, most: int) -> Option:
+    """A whole number between two bounds, both included."""
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Option(name=name, schema=schema, description=description)
+
+
+def choice(name: str, description: str, *, values: tuple[str, ...], default: str | None) -> Option:
+    """One of a closed set of words."""
+    schema = {"type": "string", "enum": list(values)}
+    return Option(name=name, schema=schema, description=description, default=default)
+
+
+def words(
+    name: str,
+    description: str,
+    *,
+    pattern: str = WORD_PATTERN,
+    values: tuple[str, ...] = (),
+    default: tuple[str, ...] | None = None,
+) -> Option:
+    """A set of short words, of a closed set or of a pattern; at most 200, each once."""
+    item: dict[str, object] = {"type": "string"}
+    item |= {"enum": list(values)} if values else {"pattern": pattern}
+    schema = {"type": "array", "items": item, "maxItems": 200, "uniqueItems": True}
+    return Option(
+        name=name,
+        schema=schema,
+        description=description,
+        default=None if default is None else list(default),
+    )
+
+
+def instant(name: str, description: str) -> Option:
+    """An instant in UTC, RFC 3339 with seconds and `Z`."""
+    schema = {"type": "string", "pattern": INSTANT_PATTERN, "format": "date-time"}
+    return Option(name=name, schema=schema, description=description)

@@ -1,0 +1,200 @@
+"""The parameters of a request: their JSON Schema, and the one parser of what callers send.
+
+The HTTP bridge and a materialisation from the Dagster UI go through the same function. An
+error names the place and the remedy and never repeats what was sent: it may be personal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assets.model.column import Column, Pii
+from assets.model.export_type import ExportType, Scope
+from assets.model.option import SLUG_PATTERN, Option, choice, whole
+from assets.model.output import Compression, Dialect, Kind, OutputFormat
+from assets.model.policy import PII_SCOPES, PiiMode, Policy, denied
+from assets.model.request import ExportRequest
+
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_SCOPE_OPTIONS: Mapping[Scope, Option] = {
+    Scope.CAMPAIGN: Option(
+        name="campaign_id",
+        schema={"type": "string", "pattern": SLUG_PATTERN},
+        description="The campaign's key: 3 to 80 lower-case letters, digits and hyphens.",
+    ),
+    Scope.DAY: Option(
+        name="day",
+        schema={"type": "string", "pattern": _DAY},
+        description="The day in UTC, as YYYY-MM-DD.",
+    ),
+    Scope.PRIVACY_CASE: Option(
+        name="case_id",
+        schema={"type": "string", "pattern": SLUG_PATTERN},
+        description="The privacy case's id.",
+    ),
+}
+_REASON = Option(
+    name="reason",
+    schema={"type": "string", "minLength": 3, "maxLength": 200},
+    description="Why the data is needed; required with pii=full, kept in the audit trail.",
+)
+_FORM: tuple[Option, ...] = (
+    choice("format", "Kind of file.", values=tuple(Kind), default=Kind.CSV),
+    choice(
+        "dialect",
+        "How CSV is written; excel and excel-eu guard against formulas.",
+        values=tuple(Dialect),
+        default=Dialect.EXCEL,
+    ),
+    choice(
+        "compression", "Compression.", values=tuple(Compression), default=Compression.GZIP
+    ),
+    choice("pii", "How much personal data.", values=tuple(PiiMode), default=PiiMode.MASKED),
+    _REASON,
+    whole("rows_per_file", "Rows before a new file begins.", least=1_000, most=1_000_000),
+    whole("max_rejects", "Rejected rows that are still a success.", least=0, most=100_000),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with one place of a request: an RFC 6901 pointer and the remedy."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidRequest(Exception):
+    """The parameters do not fit the type's schema; `problems` says where and what to change."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problem(s)")
+        self.problems = tuple(problems)
+
+
+class Forbidden(Exception):
+    """The caller's scopes do not allow the columns; `columns` maps each to the scope it needs."""
+
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        super().__init__(f"{len(columns)} column(s) denied")
+        self.columns = dict(columns)
+
+
+def schema(export_type: ExportType) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `params` for one kind of export."""
+    scope = _SCOPE_OPTIONS[export_type.scope]
+    columns = Option(
+        name="columns",
+        schema={
+            "type": "array",
+            "items": {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,80}$"},
+            "minItems": 1,
+            "maxItems": 400,
+            "uniqueItems": True,
+        },
+        description="Only these columns, in the order of the catalogue.",
+    )
+    options = (scope, *export_type.options, columns, *_FORM)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": export_type.versioned,
+        "description": export_type.summary,
+        "type": "object",
+        "properties": {option.name: option.as_schema() for option in options},
+        "required": [scope.name],
+        "additionalProperties": False,
+    }
+
+
+def parse(
+    export_type: ExportType, params: Mapping[str, Any], *, scopes: Iterable[str], pointer: str = ""
+) -> ExportRequest:
+    """Turn what a caller sent into the canonical request.
+
+    Args:
+        export_type: The kind of export asked for.
+        params: The `params` object as parsed from JSON.
+        scopes: The caller's scopes; only those that bear on columns are kept.
+        pointer: Where `params` stands in the request body, for error pointers.
+
+    Raises:
+        InvalidRequest: The parameters do not fit the schema.
+        Forbidden: The mode shows columns that the scopes do not allow.
+    """
+    _check(export_type, params, pointer)
+    given = {option.name: params.get(option.name, option.default) for option in _FORM}
+    policy = Policy(
+        mode=PiiMode(given["pii"]), grants=tuple(sorted(set(scopes) & set(PII_SCOPES)))
+    )
+    _allow(export_type.static_columns, policy, given["reason"], pointer)
+    partition = params[_SCOPE_OPTIONS[export_type.scope].name]
+    return ExportRequest(
+        type=export_type.name,
+        version=export_type.version,
+        partition=partition,
+        campaign=partition if export_type.scope is Scope.CAMPAIGN else None,
+        options={o.name: _canonical(params.get(o.name, o.default)) for o in export_type.options},
+        columns=tuple(params.get("columns", ())),
+        output=OutputFormat(
+            kind=Kind(given["format"]),
+            dialect=Dialect(given["dialect"]),
+            compression=Compression(given["compression"]),
+            rows_per_file=given["rows_per_file"] or 1_000_000,
+        ),
+        policy=policy,
+        reason=given["reason"],
+        max_rejects=given["max_rejects"],
+    )
+
+
+def _check(export_type: ExportType, params: object, pointer: str) -> None:
+    # Imported here: a run worker reads canonical requests only and starts faster without it.
+    from jsonschema import Draft202012Validator
+
+    problems = [
+        Problem(pointer=pointer + _pointer(error.absolute_path), detail=_remedy(error))
+        for error in Draft202012Validator(schema(export_type)).iter_errors(params)
+    ]
+    if problems:
+        raise InvalidRequest(sorted(problems, key=lambda problem: problem.pointer))
+
+
+def _pointer(path: Iterable[object]) -> str:
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
+def _remedy(error: Any) -> str:
+    """Say what to write instead, from the schema alone: the value itself is not repeated."""
+    keyword, wanted = error.validator, error.validator_value
+    match keyword:
+        case "type":
+            return f"must be of type {wanted}"
+        case "enum":
+            return f"must be one of: {', '.join(map(str, wanted))}"
+        case "additionalProperties":
+            allowed = ", ".join(sorted(error.schema["properties"]))
+            return f"has a member that is not known; allowed are: {allowed}"
+        case "required":
+            missing = [name for name in wanted if name not in error.instance]
+            return f"lacks the member {missing[0]}" if missing else "lacks a member"
+        case "uniqueItems":
+            return "must not name anything twice"
+        case _:
+            return f"must satisfy {keyword} {wanted}"
+
+
+def _allow(
+    columns: tuple[Column, ...], policy: Policy, reason: str | None, pointer: str
+) -> None:
+    refused = denied(columns, policy)
+    if refused:
+        raise Forbidden(refused)
+    personal = any(column.pii in (Pii.DIRECT, Pii.SECRET) for column in columns)
+    if policy.mode is PiiMode.FULL and personal and not reason:
+        detail = "is required with pii=full: say why the personal data is needed"
+        raise InvalidRequest([Problem(pointer=f"{pointer}/reason", detail=detail)])
+
+
+def _canonical(value: Any) -> Any:
+    """Sets are sorted, so that two spellings of one request share one fingerprint."""
+    return sorted(value) if isinstance(value, list) else value

@@ -1,0 +1,81 @@
+"""Where the rows of an export come from, declared as values that the pipeline executes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assets.model.campaign import Facts
+
+Filter = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A part of a collection that one index order can read in keyset pages.
+
+    MongoDB compares within one BSON type at a time, so a keyset page over a field of mixed
+    types would lose rows at each change of type without a word. A segment therefore holds one
+    type class for every sorted field; segments together must hold every document.
+
+    Attributes:
+        filter: Which documents.
+        sort: Ascending fields, the last one `_id`.
+        hint: Name of the index, where the server would not find it.
+        gather: True for the few documents whose stored order says nothing (numbers stored as
+            text): all are read first and sorted here, up to a bound.
+    """
+
+    filter: Filter
+    sort: tuple[str, ...]
+    hint: str | None = None
+    gather: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One entry in v3 shape, beside the facts and its user's document (None: none to be had)."""
+
+    entry: dict[str, Any]
+    user: Mapping[str, Any] | None
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntrySource:
+    """Rows from the `entries` collection.
+
+    Attributes:
+        lanes: The segments to read, in order; the segments of one lane are merged by `order`.
+        order: Sort key of a row, total (it ends in the entry's id).
+        population: The filter of an independent count: how many documents must be read.
+        verdict: Made once an export; tells for each row why it stays out, or None to keep it.
+    """
+
+    lanes: Callable[[Facts], Sequence[Sequence[Segment]]]
+    order: Callable[[EntryRow], tuple[Any, ...]]
+    population: Callable[[Facts], Filter]
+    verdict: Callable[[Facts], Callable[[EntryRow], str | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """SQL text and the execution parameters that Athena binds to its `?` marks, in order."""
+
+    sql: str
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AthenaSource:
+    """Rows from an Athena query whose own ORDER BY is the export's total order.
+
+    Attributes:
+        query: The rows. The getter of a column receives a mapping from result column to value.
+        population: One row, one column: the independent count of rows to expect.
+    """
+
+    query: Callable[[Facts], Statement]
+    population: Callable[[Facts], Statement]
+
+
+RowSource = EntrySource | AthenaSource
