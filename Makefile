@@ -1,0 +1,88 @@
+# A Debian 12 with python3.11, its venv module and make is enough; nothing is installed outside this folder.
+# `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test lint format types imports check hooks lock clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := requirements-bootstrap.lock requirements-dev.lock
+# Set-up is done when a stamp with this name exists. The name changes with the locks, with what pyproject.toml declares, with the
+# interpreter, and with the folder: a virtualenv holds absolute paths, so one that was moved must be made again.
+STAMP := $(VENV)/set-up-$(shell { cat $(LOCKS) pyproject.toml; echo "$(PYTHON) $(CURDIR)"; } | sha256sum | cut -c1-16)
+# More arguments for one target: `make test ARGS="-k waitlist -x"`, `make lock ARGS=--upgrade`.
+ARGS ?=
+# The lock files are for Linux with glibc 2.28 (Debian 10) or newer, and are made for the oldest Python we support.
+COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+    --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(ARGS)
+
+# The machine's own certificates, which pip uses too: behind a company's proxy uv's built-in list is not enough.
+export UV_SYSTEM_CERTS ?= true
+
+help: ## List the targets (default)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv from the lock files (seconds when nothing changed)
+
+$(STAMP): $(LOCKS) pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No python3 found. Debian: apt-get install python3.11 python3.11-venv"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "$(PYTHON) is too old: Python 3.11 or newer is needed. Debian: apt-get install python3.11 python3.11-venv"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "$(PYTHON) cannot make a virtualenv. Debian: apt-get install python3.11-venv"; exit 2; }
+	@echo "Setting up $(VENV) with $(PYTHON) (first time: a minute or two; later: seconds)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@if $(BIN)/python -m pip install --quiet --require-hashes -r requirements-bootstrap.lock \
+	    && $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS); then :; \
+	else \
+	    echo "uv could not install the packages here; pip takes minutes instead of seconds"; \
+	    $(BIN)/python -m pip install --require-hashes -r requirements-dev.lock; \
+	fi
+	@if [ -x $(BIN)/uv ]; then \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .; \
+	else \
+	    $(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .; \
+	fi
+	@touch $@
+
+demo: setup ## Start everything, request three exports, verify the files, stop
+	$(BIN)/export-platform demo $(ARGS)
+
+up: setup ## The same, and stay up
+	$(BIN)/export-platform up $(ARGS)
+
+down: setup ## Stop what `make up` left running
+	$(BIN)/export-platform stack down $(ARGS)
+
+test: setup ## Run the tests (ARGS="-k waitlist -x" for some of them)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## Ruff: rules, then format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup ## Let ruff put right what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: setup ## Mypy: strict on assets/model and assets/steps
+	@$(BIN)/mypy
+
+imports: setup ## Import-linter: which folder may import which
+	@$(BIN)/lint-imports
+
+check: lint types imports test ## All of the above, tests last
+
+hooks: setup ## Run the checks of .pre-commit-config.yaml before every commit
+	@$(BIN)/pre-commit install
+
+lock: setup ## Write the lock files again (ARGS=--upgrade for newer versions)
+	@$(COMPILE) --group bootstrap --output-file requirements-bootstrap.lock
+	@$(COMPILE) --extra local --extra dev --output-file requirements-dev.lock pyproject.toml
+	@$(COMPILE) --constraints requirements-dev.lock --output-file requirements.lock pyproject.toml
+
+clean: ## Remove .venv, caches and build output (.local keeps its data)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -not -path './.git/*' -exec rm -rf {} +
