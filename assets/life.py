@@ -1,0 +1,428 @@
+"""Every write to an export document: one method a move of the life-cycle table.
+
+The document is the only truth about an export (DESIGN.md 3). Each method is one
+compare-and-set that the database decides, on its own clock. A method that returns None (or
+raises `LeaseLost` for the holder of a lease) changed nothing.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from bson import ObjectId
+
+from assets.model.lifecycle import (
+    LIVE,
+    MAX_ATTEMPTS,
+    MAX_RESCUES,
+    TERMINAL,
+    TRANSITIONS,
+    Move,
+    Status,
+    Timing,
+    backoff,
+)
+from assets.model.request import ExportRequest
+from resources.mongo.exports import Change, ExportStore, Match
+
+Document = Mapping[str, Any]
+
+
+class IllegalMove(Exception):
+    """The export is in a state from which this move is not allowed; `status` says which."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"not from {status}")
+        self.status = status
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the export, or nobody: stop now and publish nothing."""
+
+
+class ExportLife:
+    """The moves of an export.
+
+    Args:
+        store: The exports collection.
+        timing: The clocks of leases and retries.
+    """
+
+    def __init__(self, store: ExportStore, *, timing: Timing | None = None) -> None:
+        self._store = store
+        self.timing = timing or Timing()
+
+    def create(
+        self,
+        request: ExportRequest,
+        *,
+        origin: str,
+        subject: str,
+        client: str | None = None,
+        idempotency: Mapping[str, str] | None = None,
+        status: Status = Status.QUEUED,
+    ) -> Document:
+        """Insert a new export.
+
+        Raises:
+            AlreadyExists: An export with this idempotency digest exists.
+        """
+        document: dict[str, Any] = {
+            "_id": f"exp_{ObjectId()}",
+            "type": request.type,
+            "typeVersion": request.version,
+            "status": str(status),
+            "phase": None,
+            "origin": origin,
+            "partition": request.partition,
+            "campaign": request.campaign,
+            "request": request.to_document(),
+            "fingerprint": request.fingerprint(),
+            "priority": 5,
+            "requestedBy": {"subject": subject, "client": client},
+            "attempt": 0 if status is Status.QUEUED else 1,
+            "maxAttempts": MAX_ATTEMPTS,
+            "failures": 0,
+            "rescues": 0,
+            "notBefore": None,
+            "lease": None,
+            "cancel": None,
+            "result": None,
+            "error": None,
+            "progress": {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0},
+        }
+        if idempotency:
+            document["idempotency"] = dict(idempotency)
+        return self._store.insert(document, push=_audit("created", subject, {"origin": origin}))
+
+    def find(self, export_id: str) -> Document | None:
+        """The document, or None."""
+        return self._store.find(export_id)
+
+    # --- the sensors' moves -------------------------------------------------------------
+
+    def dispatch(self, export_id: str) -> Document | None:
+        """Claim a queued export for a run: attempt + 1, a fresh token, the long lease."""
+        lease = {
+            "lease.token": secrets.token_hex(16),
+            "lease.owner": "dispatch",
+            "lease.heartbeatAt": None,
+        }
+        return self._move(
+            Move.DISPATCH,
+            export_id,
+            due=("notBefore",),
+            change=Change(
+                set={**lease, "phase": None, "error": None},
+                increment={"attempt": 1},
+                delay={"lease.until": self.timing.dispatch_lease},
+                stamp=("dispatchedAt",),
+            ),
+        )
+
+    def undispatched(self, limit: int) -> list[Document]:
+        """Queued exports whose time has come, most urgent first."""
+        queued = Match(statuses=_sources(Move.DISPATCH), due=("notBefore",))
+        return self._store.candidates(queued, limit=limit, by_priority=True)
+
+    def unstarted(self, limit: int) -> list[Document]:
+        """Dispatched exports whose run has not started in time: the launch may be lost."""
+        silent = Match(
+            statuses=_sources(Move.START), older={"dispatchedAt": self.timing.redispatch}
+        )
+        return self._store.candidates(silent, limit=limit)
+
+    def abandoned(self, *, after: str | None, limit: int) -> list[Document]:
+        """A page, by id, of live exports whose lease has run out."""
+        return self._store.candidates(self._abandoned(), after=after, limit=limit)
+
+    def unleased(self, *, after: str | None, limit: int) -> list[Document]:
+        """A page, by id, of live exports that never got a lease (RELIABILITY.md 1, rule 9)."""
+        return self._store.candidates(self._unleased(), after=after, limit=limit)
+
+    def rescue(self, document: Document, jitter: float) -> Document | None:
+        """Take an export from a worker that died; three rescues make it a poison pill."""
+        export_id = document["_id"]
+        for match in (self._abandoned(), self._unleased()):
+            moved = self._rescue(export_id, document, match, jitter)
+            if moved is not None:
+                return moved
+        return None
+
+    def _rescue(
+        self, export_id: str, document: Document, dead: Match, jitter: float
+    ) -> Document | None:
+        rescues = int(document.get("rescues") or 0) + 1
+        fence = {**dead.equal, "rescues": rescues - 1}
+        if document["status"] == Status.CANCELLING:
+            move, change = Move.CANCELLED, _ended()
+        elif rescues >= MAX_RESCUES:
+            error = _error("POISON", "the worker died three times; the export is quarantined")
+            move, change = Move.FAIL, _ended(error=error | {"attempt": document["attempt"]})
+        else:
+            wait = backoff(rescues, self.timing, jitter)
+            move, change = Move.REQUEUE, _requeued(wait, error=None)
+        change = _also(change, increment={"rescues": 1}, audit={"action": "rescued"})
+        return self._move(
+            move, export_id, equal=fence, older=dead.older, change=change, only=document["status"]
+        )
+
+    def _abandoned(self) -> Match:
+        return Match(statuses=_live_but_queued(), older={"lease.until": 0.0})
+
+    def _unleased(self) -> Match:
+        return Match(
+            statuses=_live_but_queued(),
+            equal={"lease": None},
+            older={"updatedAt": self.timing.start_timeout},
+        )
+
+    def expire(self, export_id: str) -> Document | None:
+        """Mark a succeeded export expired; its objects are already gone."""
+        return self._move(
+            Move.EXPIRE,
+            export_id,
+            due=("expiresAt",),
+            change=Change(set={"result.files": []}, stamp=("purgedAt",)),
+        )
+
+    def expired(self, limit: int) -> list[Document]:
+        """Succeeded exports whose time is over."""
+        over = Match(statuses=_sources(Move.EXPIRE), older={"expiresAt": 0.0})
+        return self._store.candidates(over, limit=limit)
+
+    # --- the worker's moves -------------------------------------------------------------
+
+    def start(self, export_id: str, attempt: int, *, owner: str, run_id: str) -> Document | None:
+        """Take over a dispatched export with a token of the worker's own.
+
+        None means that this attempt is not to run: it was cancelled, taken or superseded.
+        """
+        lease = {"lease.token": secrets.token_hex(16), "lease.owner": owner}
+        progress = {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0}
+        return self._move(
+            Move.START,
+            export_id,
+            equal={"attempt": attempt},
+            change=Change(
+                set={
+                    **lease,
+                    "phase": "extracting",
+                    "dagster": {"runId": run_id},
+                    "progress": progress,
+                },
+                delay={"lease.until": self.timing.run_lease},
+                stamp=("startedAt", "snapshotAt", "lease.heartbeatAt"),
+            ),
+        )
+
+    def beat(self, export_id: str, token: str, progress: Mapping[str, object]) -> Document:
+        """Renew the run lease and report progress.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now.
+        """
+        return self._held(
+            Move.BEAT,
+            export_id,
+            token,
+            Change(
+                set={f"progress.{name}": value for name, value in progress.items()},
+                delay={"lease.until": self.timing.run_lease},
+                stamp=("lease.heartbeatAt",),
+            ),
+        )
+
+    def deliver(self, export_id: str, token: str) -> Document:
+        """Say that the files are verified and delivery begins."""
+        return self._held(Move.DELIVER, export_id, token, Change(set={"phase": "publishing"}))
+
+    def succeed(
+        self, export_id: str, token: str, *, result: Mapping[str, Any], retention: float
+    ) -> Document:
+        """The one commit point: name the result, if the lease is still ours.
+
+        Args:
+            export_id: Which export.
+            token: The lease's token.
+            result: What the document shows from now on; the manifest object exists already.
+            retention: Seconds until the files expire.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now; nothing was published.
+        """
+        change = _ended(error=None)
+        change = _also(
+            change,
+            set={"result": dict(result)},
+            delay={"expiresAt": retention},
+            audit={"action": "succeeded", "rows": result["rows"]},
+        )
+        return self._held(Move.SUCCEED, export_id, token, change)
+
+    def fail(
+        self, document: Document, token: str, *, error: Mapping[str, Any], jitter: float
+    ) -> Document:
+        """End an attempt that failed: queue the next one, or fail for good.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now.
+        """
+        export_id, failures = document["_id"], int(document.get("failures") or 0) + 1
+        again = bool(error["retryable"]) and failures < int(document["maxAttempts"])
+        if again:
+            change = _requeued(backoff(failures, self.timing, jitter), error=error)
+        else:
+            change = _ended(error=error)
+        change = _also(
+            change,
+            increment={"failures": 1},
+            audit={"action": "attempt_failed", "code": error["code"], "again": again},
+        )
+        return self._held(Move.REQUEUE if again else Move.FAIL, export_id, token, change)
+
+    def release(self, export_id: str, token: str) -> Document:
+        """Give an export back on a graceful stop; it counts as no failure."""
+        return self._held(Move.REQUEUE, export_id, token, _requeued(0.0, error=None))
+
+    def cancelled(self, export_id: str, token: str) -> Document:
+        """Confirm that the worker has stopped for a cancel."""
+        return self._held(Move.CANCELLED, export_id, token, _ended(error=None))
+
+    # --- people's moves -----------------------------------------------------------------
+
+    def cancel(self, export_id: str, *, by: str) -> Document | None:
+        """Ask an export to stop; a queued one ends at once. Repeatable.
+
+        Returns:
+            The document as it is now, or None if there is no such export.
+
+        Raises:
+            IllegalMove: It has ended in another way.
+        """
+        wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
+        ended = _merged(_ended(error=None), wish)
+        moved = self._move(Move.CANCEL_QUEUED, export_id, change=ended)
+        moved = moved or self._move(Move.CANCEL, export_id, change=wish)
+        if moved is not None:
+            return moved
+        return self._already(export_id, (Status.CANCELLING, Status.CANCELLED))
+
+    def retry(self, export_id: str, *, by: str) -> Document | None:
+        """Queue an ended export again, with fresh counters.
+
+        Raises:
+            IllegalMove: It has not ended, or has succeeded.
+        """
+        fresh = {"failures": 0, "rescues": 0, "cancel": None, "error": None, "result": None}
+        change = Change(
+            set={**fresh, "notBefore": None, "finishedAt": None, "expiresAt": None},
+            stamp=("queuedAt",),
+            push=_audit("retry", by),
+        )
+        moved = self._move(Move.RETRY, export_id, change=change)
+        return moved if moved is not None else self._already(export_id, ())
+
+    def record(
+        self, export_id: str, *, action: str, actor: str, detail: Mapping[str, object]
+    ) -> None:
+        """Append to the audit trail, whatever state the export is in."""
+        everywhere = Match(statuses=tuple(map(str, (*LIVE, *TERMINAL))))
+        self._store.change(export_id, everywhere, Change(push=_audit(action, actor, detail)))
+
+    # --- how a move is written ----------------------------------------------------------
+
+    def _move(
+        self,
+        move: Move,
+        export_id: str,
+        *,
+        change: Change,
+        token: str | None = None,
+        equal: Mapping[str, object] | None = None,
+        older: Mapping[str, float] | None = None,
+        due: tuple[str, ...] = (),
+        only: str | None = None,
+    ) -> Document | None:
+        """One compare-and-set from the sources of a move to its target."""
+        sources = _sources(move)
+        match = Match(
+            statuses=sources if only is None else tuple(s for s in sources if s == only),
+            token=token,
+            equal=equal or {},
+            older=older or {},
+            due=due,
+        )
+        target = TRANSITIONS[move].target
+        moved = change if target is None else _also(change, set={"status": str(target)})
+        return self._store.change(export_id, match, moved)
+
+    def _held(self, move: Move, export_id: str, token: str, change: Change) -> Document:
+        moved = self._move(move, export_id, token=token, change=change)
+        if moved is None:
+            raise LeaseLost
+        return moved
+
+    def _already(self, export_id: str, fine: tuple[Status, ...]) -> Document | None:
+        document = self._store.find(export_id)
+        if document is None or document["status"] in fine:
+            return document
+        raise IllegalMove(document["status"])
+
+
+def _sources(move: Move) -> tuple[str, ...]:
+    return tuple(str(status) for status in TRANSITIONS[move].sources)
+
+
+def _live_but_queued() -> tuple[str, ...]:
+    return tuple(str(status) for status in LIVE if status is not Status.QUEUED)
+
+
+def _error(code: str, message: str) -> dict[str, object]:
+    return {"code": code, "message": message, "retryable": False}
+
+
+def _requeued(wait: float, *, error: Mapping[str, Any] | None) -> Change:
+    """Back in the queue, held by nobody, not before `wait` seconds are over."""
+    return Change(
+        set={"lease": None, "phase": None, "error": None if error is None else dict(error)},
+        delay={"notBefore": wait},
+    )
+
+
+def _ended(*, error: Mapping[str, Any] | None = None) -> Change:
+    """In a terminal state, held by nobody."""
+    return Change(
+        set={"lease": None, "phase": None, "error": None if error is None else dict(error)},
+        stamp=("finishedAt",),
+    )
+
+
+def _audit(
+    action: str, actor: str, detail: Mapping[str, object] | None = None
+) -> dict[str, Mapping[str, object]]:
+    return {"audit": {"action": action, "actor": actor, **(detail or {})}}
+
+
+def _also(
+    change: Change,
+    *,
+    set: Mapping[str, object] | None = None,  # noqa: A002 - MongoDB's own word, as in Change
+    increment: Mapping[str, int] | None = None,
+    delay: Mapping[str, float] | None = None,
+    audit: Mapping[str, object] | None = None,
+) -> Change:
+    """The same change and more; the audit entry is the platform's own."""
+    push = {"audit": {"actor": "platform", **audit}} if audit else {}
+    more = Change(set=set or {}, increment=increment or {}, delay=delay or {}, push=push)
+    return _merged(change, more)
+
+
+def _merged(first: Change, second: Change) -> Change:
+    return Change(
+        set={**first.set, **second.set},
+        increment={**first.increment, **second.increment},
+        stamp=(*first.stamp, *second.stamp),
+        delay={**first.delay, **second.delay},
+        push={**first.push, **second.push},
+    )
