@@ -1,0 +1,26 @@
+"""The time of this process.
+
+Leases and due dates do not come from here: they use the database's own clock (RELIABILITY.md 4.1),
+because two machines never agree. This clock is for waiting and for measuring how long something
+took.
+"""
+
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The real clock; tests pass a manual one with the same three methods."""
+
+    def now(self) -> datetime:
+        """Return the current instant, aware, in UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - this is the clock that others take
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards; only differences mean anything."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait ``seconds``; zero or less returns at once."""
+        if seconds > 0:
+            time.sleep(seconds)

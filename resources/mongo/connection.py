@@ -1,0 +1,206 @@
+"""One lazy client for the database, and the only place that reads the driver's errors."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Any
+
+import pymongo
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError, InvalidDocument
+from pymongo import errors
+from pymongo.collection import Collection
+
+from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
+
+Document = dict[str, Any]
+
+# A socket outlives the server's own limit by this much, so that the server's clear answer (code 50)
+# wins.
+SOCKET_GRACE_SECONDS = 5.0
+
+# Server answers that another try can cure; names as in MongoDB's error_codes.yml. The driver has
+# already retried once by itself when one of these reaches us.
+TRANSIENT_CODES: dict[int, str] = {
+    6: "MONGO_UNREACHABLE",
+    7: "MONGO_UNREACHABLE",
+    13: "MONGO_AUTH",
+    18: "MONGO_AUTH",
+    24: "MONGO_BUSY",
+    43: "MONGO_CURSOR_LOST",
+    46: "MONGO_BUSY",
+    50: "MONGO_TIMEOUT",
+    64: "MONGO_WRITE_CONCERN",
+    89: "MONGO_UNREACHABLE",
+    91: "MONGO_NOT_PRIMARY",
+    100: "MONGO_WRITE_CONCERN",
+    112: "MONGO_BUSY",
+    133: "MONGO_UNREACHABLE",
+    134: "MONGO_BUSY",
+    189: "MONGO_NOT_PRIMARY",
+    202: "MONGO_TIMEOUT",
+    239: "MONGO_SNAPSHOT_TOO_OLD",
+    262: "MONGO_TIMEOUT",
+    391: "MONGO_AUTH",
+    8000: "MONGO_AUTH",
+    9001: "MONGO_UNREACHABLE",
+    10107: "MONGO_NOT_PRIMARY",
+    11600: "MONGO_NOT_PRIMARY",
+    11602: "MONGO_NOT_PRIMARY",
+    13435: "MONGO_NOT_PRIMARY",
+    13436: "MONGO_NOT_PRIMARY",
+}
+
+# What the encoder and decoder raise for values that BSON cannot hold (RELIABILITY.md M10, M11).
+UNENCODABLE = (InvalidDocument, UnicodeError, OverflowError, RecursionError)
+
+# Errors whose type says everything; the first that fits counts, so subclasses come first.
+BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[DoorError], str], ...] = (
+    ((errors.DuplicateKeyError,), AlreadyExists, "MONGO_DUPLICATE"),
+    ((errors.WriteConcernError, errors.WTimeoutError), Unavailable, "MONGO_WRITE_CONCERN"),
+    ((errors.CursorNotFound,), Unavailable, "MONGO_CURSOR_LOST"),
+    ((errors.NotPrimaryError,), Unavailable, "MONGO_NOT_PRIMARY"),
+    ((errors.NetworkTimeout, errors.ExecutionTimeout), Unavailable, "MONGO_TIMEOUT"),
+    ((errors.WaitQueueTimeoutError,), Unavailable, "MONGO_BUSY"),
+    ((errors.ConnectionFailure,), Unavailable, "MONGO_UNREACHABLE"),
+    (UNENCODABLE, Refused, "MONGO_UNENCODABLE"),
+    ((BSONError,), Refused, "MONGO_UNDECODABLE"),
+)
+
+
+def classify(error: Exception, attempted: str) -> DoorError:
+    """Turn a driver error into ours.
+
+    Args:
+        error: What the driver raised.
+        attempted: What was attempted, in words.
+
+    Returns:
+        ``AlreadyExists`` for a duplicate key, ``Unavailable`` for everything that another try may
+        cure, ``Refused`` for the rest. The driver's text is dropped: it can hold the address and
+        document values.
+    """
+    for kinds, family, code in BY_TYPE:
+        if isinstance(error, kinds):
+            return family(code, attempted)
+    if isinstance(error, errors.OperationFailure):
+        return _classify_answer(error, attempted)
+    return Refused("MONGO_REFUSED", attempted)
+
+
+def _classify_answer(error: errors.OperationFailure, attempted: str) -> DoorError:
+    code = error.code or 0
+    if code in TRANSIENT_CODES:
+        return Unavailable(TRANSIENT_CODES[code], attempted)
+    if error.has_error_label("RetryableWriteError"):
+        return Unavailable("MONGO_UNREACHABLE", attempted)
+    return Refused("MONGO_REFUSED", f"{attempted} (server code {code})")
+
+
+@contextmanager
+def mongo_errors(attempted: str) -> Iterator[None]:
+    """Raise our errors instead of the driver's inside the block.
+
+    Raises:
+        Unavailable: The database was not reached, or answered that it may do so later.
+        AlreadyExists: A unique key is taken.
+        Refused: Anything else, including values that BSON cannot hold.
+    """
+    try:
+        yield
+    except (errors.PyMongoError, BSONError, *UNENCODABLE) as error:
+        raise classify(error, attempted) from None
+
+
+class MongoConnection:
+    """A client made at the first use, shared by threads, closed by its owner.
+
+    Args:
+        uri: Connection string; it may hold a password and is never printed.
+        database: Name of the database.
+        application: Name shown in the server's log and in ``currentOp``.
+        selection_seconds: How long to look for a usable server; short, so that the bridge can
+            answer 503 in 2 s (RELIABILITY.md 4.3).
+        operation_seconds: Bound of one operation, retries included.
+    """
+
+    def __init__(
+        self,
+        *,
+        uri: str,
+        database: str,
+        application: str = "export-platform",
+        selection_seconds: float = 2.0,
+        operation_seconds: float = 30.0,
+    ) -> None:
+        """Remember where the database is; nothing is opened."""
+        self._uri = uri
+        self._database = database
+        self._application = application
+        self._selection_seconds = selection_seconds
+        self.operation_seconds = operation_seconds
+        self._lock = threading.Lock()
+        self._client: pymongo.MongoClient[Document] | None = None
+
+    def collection(self, name: str) -> Collection[Document]:
+        """Return a collection; writes wait for a majority and the journal, dates are UTC.
+
+        Raises:
+            Refused: The connection string is malformed.
+        """
+        return self._open()[self._database].get_collection(
+            name,
+            codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
+            write_concern=pymongo.WriteConcern(w="majority", j=True),
+        )
+
+    @contextmanager
+    def bounded(self, attempted: str, *, seconds: float | None = None) -> Iterator[None]:
+        """Bound every operation of the block in time, on both sides, and map its errors.
+
+        Args:
+            attempted: What is attempted, in words, for the error.
+            seconds: The bound; ``operation_seconds`` when absent.
+
+        Raises:
+            DoorError: As ``mongo_errors`` says.
+        """
+        with mongo_errors(attempted), pymongo.timeout(seconds or self.operation_seconds):
+            yield
+
+    def ping(self) -> None:
+        """Ask the server whether it answers.
+
+        Raises:
+            Unavailable: It does not, within the server selection time.
+        """
+        with self.bounded("ping the database", seconds=self._selection_seconds):
+            self._open()[self._database].command("ping")
+
+    def close(self) -> None:
+        """Close the client; the next use opens a new one."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _open(self) -> "pymongo.MongoClient[Document]":
+        with self._lock:
+            if self._client is None:
+                with mongo_errors("read the connection string of the database"):
+                    self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> "pymongo.MongoClient[Document]":
+        return pymongo.MongoClient(
+            self._uri,
+            appname=self._application,
+            tz_aware=True,
+            tzinfo=UTC,
+            retryWrites=True,
+            retryReads=True,
+            serverSelectionTimeoutMS=int(self._selection_seconds * 1000),
+            connectTimeoutMS=int(self._selection_seconds * 1000),
+            socketTimeoutMS=int((self.operation_seconds + SOCKET_GRACE_SECONDS) * 1000),
+        )

@@ -1,0 +1,251 @@
+"""Entries: a fan's registration to a campaign; the big collection, read in keyset pages.
+
+Raw BSON goes out: making a Python object of each document is the cost of an export, not the wire
+(PERFORMANCE.md). What the bytes mean is for the steps to say (fields: DOMAIN.md 2.5).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import ASCENDING, IndexModel
+
+from resources.errors import Refused, Unavailable
+from resources.mongo.connection import Document, MongoConnection, mongo_errors
+from resources.mongo.documents import LENIENT, raw, split
+
+NAME = "entries"
+
+INDEXES = (
+    IndexModel(
+        [("campaignId", ASCENDING), ("createdAt", ASCENDING), ("_id", ASCENDING)], name="ix_scan"
+    ),
+    IndexModel(
+        [
+            ("campaignId", ASCENDING),
+            ("status", ASCENDING),
+            ("createdAt", ASCENDING),
+            ("_id", ASCENDING),
+        ],
+        name="ix_status",
+    ),
+    IndexModel(
+        [
+            ("campaignId", ASCENDING),
+            ("preferences.marketId", ASCENDING),
+            ("createdAt", ASCENDING),
+            ("_id", ASCENDING),
+        ],
+        name="ix_pref",
+    ),
+    IndexModel(
+        [
+            ("campaignId", ASCENDING),
+            ("selection.marketId", ASCENDING),
+            ("selection.wave", ASCENDING),
+            ("_id", ASCENDING),
+        ],
+        name="ix_sel",
+    ),
+    IndexModel(
+        [
+            ("campaignId", ASCENDING),
+            ("waitlist.marketId", ASCENDING),
+            ("waitlist.position", ASCENDING),
+        ],
+        name="ix_wl",
+        partialFilterExpression={"waitlist.position": {"$exists": True}},
+    ),
+    IndexModel(
+        [("consents.promoterId", ASCENDING), ("campaignId", ASCENDING), ("_id", ASCENDING)],
+        name="ix_consent",
+    ),
+    IndexModel(
+        [("campaignId", ASCENDING), ("updatedAt", ASCENDING), ("_id", ASCENDING)], name="ix_upd"
+    ),
+    IndexModel(
+        [("campaignId", ASCENDING), ("userId", ASCENDING)],
+        name="ux_user",
+        unique=True,
+        partialFilterExpression={"isCurrent": True, "userId": {"$type": "objectId"}},
+    ),
+    IndexModel(
+        [("campaignId", ASCENDING), ("contact.emailNormalized", ASCENDING)], name="ix_email"
+    ),
+    IndexModel([("userId", ASCENDING)], name="ix_user"),
+    IndexModel(
+        [("campaignId", ASCENDING), ("duplicateGroupId", ASCENDING)],
+        name="ix_dup",
+        partialFilterExpression={"duplicateGroupId": {"$type": "objectId"}},
+    ),
+)
+
+# A page costs the stand-in server about 0.3 s at 200,000 documents whatever its size, so pages are
+# large; 2,000 documents of 2 kB are a batch of 4 MB, and memory follows the batch, not the page
+# (PERFORMANCE.md).
+PAGE_SIZE = 20_000
+BATCH_SIZE = 2_000
+
+# A count walks the index of a whole campaign: 3.5 million entries (DOMAIN.md 1, size XL) take
+# longer than a read.
+COUNT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """Which entries to read, and in which order.
+
+    Attributes:
+        filter: A query without the keyset part. Under it, every sorted field before ``_id`` must be
+            present, hold one BSON type class and no list: comparisons in MongoDB do not cross
+            types, so others would be lost.
+        sort: Ascending fields; the last is ``_id``, which makes the order total.
+        hint: Name of the index to use; None leaves it to the planner.
+    """
+
+    filter: Mapping[str, object]
+    sort: tuple[str, ...]
+    hint: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an order that is not total."""
+        if not self.sort or self.sort[-1] != "_id":
+            raise ValueError("a scan is sorted by _id in the end")
+
+
+@dataclass(slots=True)
+class _Position:
+    """How far a scan came: the sort values of the last document given out."""
+
+    last: tuple[object, ...] | None = None
+    read: int = field(default=0)
+
+
+class EntryStore:
+    """The collection of entries."""
+
+    def __init__(self, connection: MongoConnection) -> None:
+        """Remember the connection; nothing is opened."""
+        self._connection = connection
+
+    def scan(
+        self, scan: Scan, *, page_size: int = PAGE_SIZE, batch_size: int = BATCH_SIZE
+    ) -> Iterator[list[bytes]]:
+        """Give the raw BSON of every entry, in the order of the scan, in lists of ``batch_size``.
+
+        Pages by keyset: each page is its own short cursor, so no cursor or session can expire
+        however long the reader pauses, except inside a page; a cursor lost there is opened again
+        behind the last document given out. A document that cannot be decoded passes through
+        untouched: only the sort fields of the last one of a batch are looked at.
+
+        Args:
+            scan: What to read.
+            page_size: Most documents of one cursor.
+            batch_size: Most documents of one list and one answer of the server.
+
+        Raises:
+            Unavailable: The database went away; nothing was skipped up to here, but the read is not
+                complete.
+            Refused: The query is not accepted, or a sort field is missing or unreadable in a last
+                document.
+        """
+        position = _Position()
+        while True:
+            before = position.read
+            try:
+                yield from self._page(scan, position, page_size, batch_size)
+            except Unavailable as error:
+                # The server drops cursors idle for 10 minutes. Progress since the last try makes
+                # this finite.
+                if error.code != "MONGO_CURSOR_LOST" or position.read == before:
+                    raise
+                continue
+            if position.read - before < page_size:
+                return
+
+    def count(self, filter: Mapping[str, object]) -> int:  # noqa: A002 - MongoDB's word
+        """Return how many entries the filter matches, by counting them now (not from statistics).
+
+        Raises:
+            Unavailable: It took longer than ``COUNT_SECONDS``, or the database went away.
+        """
+        with self._connection.bounded("count entries", seconds=COUNT_SECONDS):
+            return self._connection.collection(NAME).count_documents(dict(filter))
+
+    def distinct(
+        self,
+        field: str,
+        filter: Mapping[str, object],  # noqa: A002 - MongoDB's word
+    ) -> list[Any]:
+        """Return the distinct values of a field among the entries that match, at most 16 MB.
+
+        Raises:
+            Unavailable: It took longer than ``COUNT_SECONDS``, or the database went away.
+            Refused: A value cannot be decoded, or the answer is too large.
+        """
+        with self._connection.bounded("list distinct values of entries", seconds=COUNT_SECONDS):
+            return self._connection.collection(NAME).distinct(field, dict(filter))
+
+    def _page(
+        self, scan: Scan, position: _Position, page_size: int, batch_size: int
+    ) -> Iterator[list[bytes]]:
+        attempted = "read a page of entries"
+        with mongo_errors(attempted):
+            cursor = raw(self._connection.collection(NAME)).find_raw_batches(
+                keyset_query(scan, position.last),
+                sort=[(name, ASCENDING) for name in scan.sort],
+                limit=page_size,
+                batch_size=batch_size,
+                hint=scan.hint,
+                max_time_ms=int(self._connection.operation_seconds * 1000),
+            )
+        with cursor:
+            while True:
+                with mongo_errors(attempted):
+                    batch = next(cursor, None)
+                if batch is None:
+                    return
+                documents = list(split(cast(bytes, batch)))
+                if documents:
+                    position.last = sort_values(documents[-1], scan.sort)
+                    position.read += len(documents)
+                    yield documents
+
+
+def keyset_query(scan: Scan, last: tuple[object, ...] | None) -> Document:
+    """Return the query for the entries behind ``last`` in the order of the scan; pure.
+
+    The first condition says the same as the rest of them together, only looser: it is the range
+    that an index can start from, which MongoDB does not derive from ``$or``.
+    """
+    if last is None:
+        return dict(scan.filter)
+    behind: list[Document] = []
+    for depth, (name, value) in enumerate(zip(scan.sort, last, strict=True)):
+        equal = dict(zip(scan.sort[:depth], last[:depth], strict=True))
+        behind.append({**equal, name: {"$gt": value}})
+    bound = {scan.sort[0]: {"$gte": last[0]}}
+    return {"$and": [dict(scan.filter), bound, {"$or": behind}]}
+
+
+def sort_values(document: bytes, sort: tuple[str, ...]) -> tuple[object, ...]:
+    """Return the values that a document is sorted by.
+
+    Raises:
+        Refused: One is missing, null or unreadable: the next page would skip or repeat documents.
+    """
+    fields = RawBSONDocument(document, LENIENT.with_options(document_class=RawBSONDocument))
+    return tuple(_sort_value(fields, name) for name in sort)
+
+
+def _sort_value(fields: RawBSONDocument, path: str) -> object:
+    value: Any = fields
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if value is None:
+        raise Refused("MONGO_SORT_FIELD_MISSING", f"read entries in the order of {path}")
+    if isinstance(value, str) and "\ufffd" in value:
+        raise Refused("MONGO_SORT_FIELD_UNREADABLE", f"read entries in the order of {path}")
+    return bson.decode(value.raw) if isinstance(value, RawBSONDocument) else value

@@ -1,0 +1,51 @@
+"""The seven stores over one connection, and the indexes they need."""
+
+from resources.mongo import campaigns, entries, exports, markets, promoters, scoring, users
+from resources.mongo.connection import MongoConnection
+
+# Declared beside each store; creating one that exists does nothing.
+INDEXES = {
+    module.NAME: module.INDEXES
+    for module in (campaigns, entries, exports, markets, promoters, scoring, users)
+}
+
+# Building the eleven indexes of a campaign of millions takes minutes; it happens once.
+INDEX_SECONDS = 1_800.0
+
+
+class MongoStores:
+    """Every store of the database; owns the connection."""
+
+    def __init__(self, connection: MongoConnection) -> None:
+        """Make the stores; nothing is opened."""
+        self._connection = connection
+        self.campaigns = campaigns.CampaignStore(connection)
+        self.entries = entries.EntryStore(connection)
+        self.exports = exports.ExportStore(connection)
+        self.markets = markets.MarketStore(connection)
+        self.promoters = promoters.PromoterStore(connection)
+        self.scoring = scoring.ScoringStore(connection)
+        self.users = users.UserStore(connection)
+
+    def ping(self) -> None:
+        """Ask the database whether it answers.
+
+        Raises:
+            Unavailable: It does not, within the server selection time.
+        """
+        self._connection.ping()
+
+    def ensure_indexes(self) -> None:
+        """Create every declared index that is not there yet.
+
+        Raises:
+            Refused: Stored documents break a unique index, or an index of the same name differs.
+            Unavailable: The database went away.
+        """
+        for name, indexes in INDEXES.items():
+            with self._connection.bounded(f"create the indexes of {name}", seconds=INDEX_SECONDS):
+                self._connection.collection(name).create_indexes(list(indexes))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
