@@ -14,9 +14,10 @@ LOCKS := requirements-bootstrap.lock requirements-dev.lock
 STAMP := $(VENV)/set-up-$(shell { cat $(LOCKS) pyproject.toml; echo "$(PYTHON) $(CURDIR)"; } | sha256sum | cut -c1-16)
 # More arguments for one target: `make test ARGS="-k waitlist -x"`, `make lock ARGS=--upgrade`.
 ARGS ?=
+# Extras are kept (`gql[requests]==...`): without them pip, which is the fall-back, takes them for packages without a pin.
 # The lock files are for Linux with glibc 2.28 (Debian 10) or newer, and are made for the oldest Python we support.
 COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-    --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" $(ARGS)
+    --generate-hashes --no-annotate --no-strip-extras --no-emit-index-url --custom-compile-command "make lock" $(ARGS)
 
 # The machine's own certificates, which pip uses too: behind a company's proxy uv's built-in list is not enough.
 export UV_SYSTEM_CERTS ?= true
