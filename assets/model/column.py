@@ -22,7 +22,7 @@ class Pii(StrEnum):
 
 
 class FormatKind(StrEnum):
-    """The formatter ids of DOMAIN.md 6.1."""
+    """The formatter ids of DOMAIN.md 6.1, and `num`: a number as stored, for survey answers."""
 
     ID = "id"
     TEXT = "txt"
@@ -37,6 +37,7 @@ class FormatKind(StrEnum):
     YES_NO = "yn"
     INTEGER = "int"
     DECIMAL = "dec"
+    NUMBER = "num"
     PERCENT = "pct"
     LIST = "list"
     LOCALE = "loc"
@@ -70,6 +71,7 @@ UTC_TIME = Format(kind=FormatKind.UTC_TIME)
 DATE = Format(kind=FormatKind.DATE)
 YES_NO = Format(kind=FormatKind.YES_NO)
 INTEGER = Format(kind=FormatKind.INTEGER)
+NUMBER = Format(kind=FormatKind.NUMBER)
 LIST = Format(kind=FormatKind.LIST)
 LOCALE = Format(kind=FormatKind.LOCALE)
 COUNTRY = Format(kind=FormatKind.COUNTRY)

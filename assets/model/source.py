@@ -1,7 +1,7 @@
 """Where the rows of an export come from, declared as values that the pipeline executes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from assets.model.campaign import Facts
@@ -33,11 +33,19 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One entry in v3 shape, beside the facts and its user's document (None: none to be had)."""
+    """One entry in v3 shape, beside the facts and its user's document (None: none to be had).
 
-    entry: dict[str, Any]
+    `memo` keeps what several columns of one row derive from the same field.
+    """
+
+    entry: Mapping[str, Any]
     user: Mapping[str, Any] | None
     facts: Facts
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+# Why a row stays out of the file, or None to keep it. It may count, so it sees rows in order.
+Verdict = Callable[[Any], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,16 +53,19 @@ class EntrySource:
     """Rows from the `entries` collection.
 
     Attributes:
-        lanes: The segments to read, in order; the segments of one lane are merged by `order`.
-        order: Sort key of a row, total (it ends in the entry's id).
+        strands: What to read. The segments of one strand follow each other; the strands are
+            merged by `order`, so each must already be in that order.
+        order: Sort key of a row, total: it ends in the entry's id.
         population: The filter of an independent count: how many documents must be read.
-        verdict: Made once an export; tells for each row why it stays out, or None to keep it.
+        verdict: Made once an export.
+        notes: What was odd about a row that is kept, for the accounting.
     """
 
-    lanes: Callable[[Facts], Sequence[Sequence[Segment]]]
+    strands: Callable[[Facts], Sequence[Sequence[Segment]]]
     order: Callable[[EntryRow], tuple[Any, ...]]
     population: Callable[[Facts], Filter]
-    verdict: Callable[[Facts], Callable[[EntryRow], str | None]]
+    verdict: Callable[[Facts], Verdict]
+    notes: Callable[[EntryRow], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +83,12 @@ class AthenaSource:
     Attributes:
         query: The rows. The getter of a column receives a mapping from result column to value.
         population: One row, one column: the independent count of rows to expect.
+        verdict: Made once an export.
     """
 
     query: Callable[[Facts], Statement]
     population: Callable[[Facts], Statement]
+    verdict: Callable[[Facts], Verdict]
 
 
 RowSource = EntrySource | AthenaSource

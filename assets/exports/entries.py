@@ -1,0 +1,341 @@
+"""`entries`: everything known about the registrations of a campaign (DOMAIN.md 7.1)."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from assets.exports.shared.entry_columns import (
+    ACCOUNT_ID,
+    BOOST_POINTS,
+    CONTACT,
+    COUNTRY_COLUMN,
+    ENTRY_ID,
+    LOCALE_COLUMN,
+    REGISTERED_AT_UTC,
+    RISK_BAND,
+    SELECTED_MARKET,
+)
+from assets.exports.shared.entry_options import (
+    ENTRY_FILTER,
+    INCLUDE_DUPLICATES,
+    INCLUDE_WITHDRAWN,
+    chosen_market,
+    entry_filter,
+    first_failing,
+    live,
+    withdrawn_and_duplicates,
+)
+from assets.exports.shared.entry_strands import before_snapshot, by_registration
+from assets.exports.shared.entry_values import (
+    answer,
+    at,
+    event_dates,
+    granted,
+    granted_to,
+    market,
+    millis,
+    notes,
+    preferences,
+    preferred,
+    present,
+)
+from assets.model.campaign import Facts, Market, Question
+from assets.model.column import (
+    DATE,
+    ENUM,
+    ID,
+    INTEGER,
+    LIST,
+    LOCAL_TIME,
+    NUMBER,
+    UTC_TIME,
+    YES_NO,
+    Column,
+    Format,
+    Getter,
+    Pii,
+    Unfit,
+    text,
+)
+from assets.model.export_type import Destination, ExportType, Scope
+from assets.model.option import choice, flag
+from assets.model.source import EntryRow, EntrySource, Verdict
+
+_ANSWER_FORMATS: dict[str, Format] = {
+    "text": text(2000),
+    "single": text(200),
+    "multi": LIST,
+    "boolean": YES_NO,
+    "number": NUMBER,
+    "date": DATE,
+    "membership": text(80),
+}
+
+
+def _plain(name: str, format_: Format, path: str) -> Column:
+    """A column that is not personal and stands at a path of the entry."""
+    return Column(name=name, format=format_, pii=Pii.NONE, source=f"e.{path}", value=at(path))
+
+
+def _quasi(name: str, format_: Format, path: str) -> Column:
+    return Column(
+        name=name, format=format_, pii=Pii.QUASI_IDENTIFIER, source=f"e.{path}", value=at(path)
+    )
+
+
+_BEFORE_PREFERENCES: tuple[Column, ...] = (
+    ENTRY_ID,
+    ACCOUNT_ID,
+    _plain("status", ENUM, "status"),
+    _plain("registered_at", LOCAL_TIME, "createdAt"),
+    REGISTERED_AT_UTC,
+    _plain("updated_at_utc", UTC_TIME, "updatedAt"),
+    *CONTACT,
+    Column(
+        name="phone_verified",
+        format=YES_NO,
+        pii=Pii.NONE,
+        source="X: e.contact.phone.verifiedAt is there",
+        value=present("contact.phone.verifiedAt"),
+    ),
+    COUNTRY_COLUMN,
+    _quasi("region", text(80), "contact.region"),
+    _quasi("city", text(80), "contact.city"),
+    _quasi("postal_code", text(12), "contact.postalCode"),
+    LOCALE_COLUMN,
+    _quasi("time_zone", text(60), "timeZone"),
+    Column(
+        name="pref_count",
+        format=INTEGER,
+        pii=Pii.NONE,
+        source="X: number of e.preferences",
+        value=lambda row: len(preferences(row)),
+    ),
+)
+_AFTER_CONSENTS: tuple[Column, ...] = (
+    _plain("selection_outcome", ENUM, "selection.outcome"),
+    SELECTED_MARKET,
+    _plain("wave", INTEGER, "selection.wave"),
+    _plain("waitlist_position", INTEGER, "waitlist.position"),
+    BOOST_POINTS,
+    Column(
+        name="referral_code",
+        format=ID,
+        pii=Pii.PSEUDONYM,
+        source="e.referral.code",
+        value=at("referral.code"),
+    ),
+    Column(
+        name="referred_by_entry",
+        format=ID,
+        pii=Pii.PSEUDONYM,
+        source="e.referral.referredBy",
+        value=at("referral.referredBy"),
+    ),
+    _plain("utm_source", text(100), "attribution.source"),
+    _plain("utm_medium", text(100), "attribution.medium"),
+    _plain("utm_campaign", text(100), "attribution.campaign"),
+    RISK_BAND,
+    Column(
+        name="duplicate_of",
+        format=ID,
+        pii=Pii.PSEUDONYM,
+        source="e.duplicateOf",
+        value=at("duplicateOf"),
+    ),
+    _plain("withdrawn_at_utc", UTC_TIME, "withdrawnAt"),
+)
+
+
+def columns(facts: Facts) -> tuple[Column, ...]:
+    """The columns of one campaign: its preference width, consents, promoters and questions."""
+    options = facts.request.options
+    onehot = options["pivot"] == "onehot"
+    pivot = [_market_column(m) for m in facts.markets] if onehot else _rank_columns(facts)
+    consents = [_consent(f"opt_in_{key}", f"{key}", granted(key)) for key in _consent_keys(facts)]
+    promoters = [
+        _consent(f"opt_in_promoter_{slug(p.key)}", f"promoter {p.key}", granted_to(p.id))
+        for p in facts.promoters
+    ]
+    return (
+        *_BEFORE_PREFERENCES,
+        *pivot,
+        *consents,
+        *promoters,
+        *_AFTER_CONSENTS,
+        *_question_columns(facts),
+    )
+
+
+def slug(name: str) -> str:
+    """A header made of staff text: `[a-z0-9_]{1,40}` (DOMAIN.md 6.4 rule 5, 6.6)."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "x"
+
+
+def _consent_keys(facts: Facts) -> Sequence[str]:
+    return [key for key in facts.campaign.consent_keys if slug(key) == key]
+
+
+def _consent(name: str, who: str, value: Getter) -> Column:
+    return Column(
+        name=name, format=YES_NO, pii=Pii.NONE, source=f"X: e.consents[{who}]", value=value
+    )
+
+
+def _rank_columns(facts: Facts) -> Iterator[Column]:
+    for place in range(1, facts.campaign.max_markets + 1):
+        source = f"e.preferences[{place}]"
+        parts: tuple[tuple[str, Format, Getter], ...] = (
+            ("market", text(120), _preferred_market(place, "label")),
+            ("market_key", ID, _preferred_market(place, "key")),
+            ("events", LIST, _preferred_events(place)),
+            ("quantity", INTEGER, _preferred_quantity(place)),
+        )
+        for part, format_, value in parts:
+            yield Column(
+                name=f"pref_{place}_{part}",
+                format=format_,
+                pii=Pii.NONE,
+                source=f"{source}.{part}",
+                value=value,
+            )
+
+
+def _preferred_market(place: int, attribute: str) -> Getter:
+    def get(row: EntryRow) -> object:
+        preference = preferred(row, place)
+        found = None if preference is None else market(row, preference.market_id)
+        return None if found is None else getattr(found, attribute)
+
+    return get
+
+
+def _preferred_events(place: int) -> Getter:
+    def get(row: EntryRow) -> object:
+        preference = preferred(row, place)
+        return None if preference is None else event_dates(row, preference)
+
+    return get
+
+
+def _preferred_quantity(place: int) -> Getter:
+    def get(row: EntryRow) -> object:
+        preference = preferred(row, place)
+        return None if preference is None else preference.quantity
+
+    return get
+
+
+def _market_column(shown: Market) -> Column:
+    """One column a market: the rank, or Y where legacy preferences have none."""
+
+    def get(row: EntryRow) -> object:
+        stored = row.entry.get("preferences") or ()
+        for preference in preferences(row):
+            if preference.market_id == shown.id:
+                ranked = any(p.get("marketId") == shown.id and p.get("rank") for p in stored)
+                return str(preference.rank) if ranked else "Y"
+        return None
+
+    return Column(
+        name=f"mkt_{slug(shown.key)}",
+        format=text(4),
+        pii=Pii.NONE,
+        source=f"X: rank of {shown.key} in e.preferences",
+        value=get,
+    )
+
+
+def _question_columns(facts: Facts) -> Iterator[Column]:
+    """`q_<key>` in the order of the form; headers that collide end in `_2`, `_3` …"""
+    options, taken = facts.request.options, dict[str, int]()
+    for question in sorted(facts.campaign.questions, key=lambda q: (q.order, q.key)):
+        if not question.exportable or (question.retired and not options["include_retired"]):
+            continue
+        base = slug(question.key)
+        taken[base] = taken.get(base, 0) + 1
+        name = f"q_{base}" if taken[base] == 1 else f"q_{base}_{taken[base]}"
+        if question.type == "multi" and options["multi_as"] == "columns":
+            yield from _option_columns(name, question)
+        else:
+            yield _question(name, _ANSWER_FORMATS[question.type], question, answer(question.key))
+
+
+def _option_columns(name: str, question: Question) -> Iterator[Column]:
+    for value in question.options:
+        yield _question(f"{name}__{slug(value)}", YES_NO, question, _chose(question.key, value))
+
+
+def _question(name: str, format_: Format, question: Question, value: Getter) -> Column:
+    source = f"e.answers[{question.key}]"
+    return Column(name=name, format=format_, pii=question.pii, source=source, value=value)
+
+
+def _chose(key: str, value: str) -> Getter:
+    read = answer(key)
+
+    def get(row: EntryRow) -> object:
+        given = read(row)
+        if given is None:
+            return None
+        if not isinstance(given, list):
+            raise Unfit("wrong_type")
+        return value in given
+
+    return get
+
+
+def _order(row: EntryRow) -> tuple[Any, ...]:
+    return millis(row.entry.get("createdAt")), row.entry["_id"]
+
+
+def _verdict(facts: Facts) -> Verdict:
+    rules = live(facts) + withdrawn_and_duplicates(facts)
+    return first_failing([*rules, *entry_filter(facts), *chosen_market(facts)])
+
+
+ENTRIES = ExportType(
+    name="entries",
+    version=1,
+    summary="Everything known about the registrations of a campaign, one row an entry.",
+    scope=Scope.CAMPAIGN,
+    destination=Destination.S3,
+    owner="team:client-services",
+    upstream=(
+        ("mongo", "entries"),
+        ("mongo", "campaigns"),
+        ("mongo", "markets"),
+        ("mongo", "promoters"),
+        ("mongo", "users"),
+        ("mongo", "scoring"),
+    ),
+    options=(
+        *ENTRY_FILTER,
+        INCLUDE_WITHDRAWN,
+        INCLUDE_DUPLICATES,
+        choice(
+            "pivot",
+            "Preferences as ranked columns, or one column a market.",
+            values=("rank", "onehot"),
+            default="rank",
+        ),
+        choice(
+            "multi_as",
+            "Multiple-choice answers as one list, or one column an option.",
+            values=("list", "columns"),
+            default="list",
+        ),
+        flag("include_retired", "Keep questions that the form no longer asks."),
+    ),
+    columns=columns,
+    static_columns=(*_BEFORE_PREFERENCES, *_AFTER_CONSENTS),
+    sort=("registered_at_utc", "entry_id"),
+    rows=EntrySource(
+        strands=by_registration,
+        order=_order,
+        population=before_snapshot,
+        verdict=_verdict,
+        notes=notes,
+    ),
+    retention_days=30,
+)

@@ -1,0 +1,1 @@
+"""What several exports of the catalogue share; an export itself never stands here."""

@@ -1,0 +1,76 @@
+"""How the entries of a campaign are cut into segments that keyset pages can read.
+
+MongoDB compares within one BSON type, and eight years of documents hold `createdAt` as date,
+text and number, and v1 ones hold `created` instead. Each type class is a segment of its own;
+a last one holds whatever is left, so that nothing is passed over in silence.
+"""
+
+import math
+from datetime import datetime
+
+from bson.datetime_ms import DatetimeMS
+
+from assets.exports.shared.entry_values import millis
+from assets.model.campaign import Facts
+from assets.model.source import Filter, Segment
+
+# The first millisecond that RFC 3339 and Python cannot say: 10000-01-01T00:00:00Z.
+BEYOND = 253_402_300_800_000
+_READABLE = ["date", "string", "number"]
+_UNREADABLE = {"$not": {"$type": _READABLE}}
+
+
+def of_campaign(facts: Facts) -> dict[str, object]:
+    """Every entry of the campaign."""
+    return {"campaignId": facts.campaign.id}
+
+
+def before_snapshot(facts: Facts) -> dict[str, object]:
+    """Every entry of the campaign that was there at the snapshot.
+
+    It names what came later and takes the rest, so a document of a type that nobody thought
+    of counts as there: the independent count would then differ from what the strands read.
+    """
+    instant = facts.snapshot
+    later: list[Filter] = [
+        {"createdAt": {"$gt": instant, "$lt": DatetimeMS(BEYOND)}},
+        {"createdAt": {"$gt": iso(instant)}},
+        {"createdAt": {"$gt": millis(instant), "$lt": BEYOND}},
+        {"createdAt": _UNREADABLE, "created": {"$gt": millis(instant), "$lt": BEYOND}},
+    ]
+    return {**of_campaign(facts), "$nor": later}
+
+
+def by_registration(facts: Facts) -> list[list[Segment]]:
+    """Strands that together hold all entries at the snapshot, each in order of registration."""
+    campaign, until = of_campaign(facts), facts.snapshot
+    typed: list[Filter] = [
+        {"createdAt": {"$type": "date", "$lte": until}},
+        {"createdAt": {"$type": "string", "$lte": iso(until)}},
+        {"createdAt": {"$type": "number", "$lte": millis(until)}},
+    ]
+    legacy = {"createdAt": _UNREADABLE, "created": {"$type": "number", "$lte": millis(until)}}
+    by_created = ("createdAt", "_id")
+    strands = [
+        [Segment(filter={**campaign, **kind}, sort=by_created, hint="ix_scan")] for kind in typed
+    ]
+    strands.append([Segment(filter={**campaign, **legacy}, sort=("created", "_id"))])
+    strands.append([Segment(filter={**campaign, "$or": _left_over()}, sort=("_id",))])
+    return strands
+
+
+def _left_over() -> list[Filter]:
+    """What no typed range holds: other types, not-a-number, and instants beyond year 9999."""
+    return [
+        {"createdAt": {"$gte": DatetimeMS(BEYOND)}},
+        {"createdAt": {"$gte": BEYOND}},
+        {"createdAt": math.nan},
+        {"createdAt": _UNREADABLE, "created": {"$not": {"$type": "number"}}},
+        {"createdAt": _UNREADABLE, "created": {"$gte": BEYOND}},
+        {"createdAt": _UNREADABLE, "created": math.nan},
+    ]
+
+
+def iso(instant: datetime) -> str:
+    """The text form in which v2 stored instants; in it, later is greater."""
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"

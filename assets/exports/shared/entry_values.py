@@ -1,0 +1,211 @@
+"""Values read from one entry: small functions that columns, filters and sort keys share.
+
+An entry is in v3 shape here (`assets/steps/upcast.py`). A value of a type that cannot be
+understood raises `Unfit`, which makes its row a counted reject; absent is None.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bson.datetime_ms import DatetimeMS
+
+from assets.model.campaign import Market
+from assets.model.column import Getter, Unfit
+from assets.model.source import EntryRow
+
+# Sorts before every instant: what has no readable time comes first, in the order of its id.
+NO_INSTANT = -(2**63)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """One preferred market; `rank` counts from 1 in the order that exports show."""
+
+    market_id: object
+    rank: int
+    event_ids: tuple[str, ...]
+    quantity: object
+
+
+def at(path: str) -> Getter:
+    """A getter for a dotted path; a missing parent is an absent value."""
+    steps = tuple(path.split("."))
+
+    def get(row: EntryRow) -> object:
+        node: Any = row.entry
+        for step in steps:
+            if node is None:
+                return None
+            if not isinstance(node, Mapping):
+                raise Unfit("wrong_type")
+            node = node.get(step)
+        return node
+
+    return get
+
+
+def string(row: EntryRow, path: str) -> str:
+    """The text at a path; anything else counts as empty, for filters only."""
+    try:
+        value = at(path)(row)
+    except Unfit:
+        return ""
+    return value if isinstance(value, str) else ""
+
+
+def millis(value: object) -> int:
+    """An instant as milliseconds since the epoch, `NO_INSTANT` for anything else."""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return int(DatetimeMS(aware))
+    return int(value) if isinstance(value, DatetimeMS) else NO_INSTANT
+
+
+def instant(text: str) -> int:
+    """An RFC 3339 instant of a request as milliseconds since the epoch."""
+    return millis(datetime.fromisoformat(text))
+
+
+def mappings(value: object) -> list[Mapping[str, Any]]:
+    """A list of embedded documents; null is empty.
+
+    Raises:
+        Unfit: It is no list, or an element is no document.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise Unfit("wrong_type")
+    return value
+
+
+def preferences(row: EntryRow) -> list[Preference]:
+    """The preferred markets, best first.
+
+    Ranks that are missing or repeated in legacy data are ordered by (rank, position) and
+    numbered anew (DOMAIN.md 7.1).
+    """
+    found = row.memo.get("preferences")
+    if found is None:
+        found = row.memo["preferences"] = _preferences(row)
+    return found
+
+
+def _preferences(row: EntryRow) -> list[Preference]:
+    stored = mappings(row.entry.get("preferences"))
+    ranks = [_rank(preference.get("rank")) for preference in stored]
+    order = sorted(range(len(stored)), key=lambda index: (ranks[index], index))
+    return [
+        Preference(
+            market_id=stored[index].get("marketId"),
+            rank=rank,
+            event_ids=tuple(stored[index].get("eventIds") or ()),
+            quantity=stored[index].get("ticketQuantity"),
+        )
+        for rank, index in enumerate(order, start=1)
+    ]
+
+
+def _rank(rank: object) -> float:
+    if rank is None:
+        return float("inf")
+    if isinstance(rank, bool) or not isinstance(rank, int | float):
+        raise Unfit("wrong_type")
+    return rank
+
+
+def preferred(row: EntryRow, place: int) -> Preference | None:
+    """The preference at a place counted from 1, or None."""
+    found = preferences(row)
+    return found[place - 1] if place <= len(found) else None
+
+
+def market(row: EntryRow, market_id: object) -> Market | None:
+    """The market with this id; None when there is no id or no such market."""
+    return None if market_id is None else row.facts.market_by_id.get(market_id)
+
+
+def market_label(path: str) -> Getter:
+    """A getter for the name of the market whose id stands at a path."""
+    read = at(path)
+
+    def get(row: EntryRow) -> object:
+        found = market(row, read(row))
+        return None if found is None else found.label
+
+    return get
+
+
+def event_dates(row: EntryRow, preference: Preference) -> list[str]:
+    """Local dates of the chosen events in the market's order; unknown events by their id."""
+    chosen = market(row, preference.market_id)
+    events = () if chosen is None else chosen.events
+    known = {event.event_id for event in events}
+    dates = [event.local_date for event in events if event.event_id in preference.event_ids]
+    return dates + [event_id for event_id in preference.event_ids if event_id not in known]
+
+
+def granted(consent_key: str) -> Getter:
+    """Whether a consent that is not a promoter's is granted and not withdrawn."""
+    return lambda row: any(
+        _is_granted(consent) and consent.get("key") == consent_key
+        for consent in mappings(row.entry.get("consents"))
+        if consent.get("promoterId") is None
+    )
+
+
+def granted_to(promoter_id: object) -> Getter:
+    """Whether the consent to exactly this promoter is granted and not withdrawn."""
+    return lambda row: any(
+        _is_granted(consent) and consent.get("promoterId") == promoter_id
+        for consent in mappings(row.entry.get("consents"))
+    )
+
+
+def _is_granted(consent: Mapping[str, Any]) -> bool:
+    # Null is not granted (DOMAIN.md 6.3).
+    return consent.get("granted") is True and consent.get("withdrawnAt") is None
+
+
+def band(row: EntryRow) -> object:
+    """The risk band; a manual decision beats the scoring file (DOMAIN.md 2.6)."""
+    manual = row.facts.bands.get(row.entry.get("_id"))
+    return manual or at("risk.override.band")(row) or at("risk.band")(row)
+
+
+def answer(key: str) -> Getter:
+    """The latest answer to a question, by version."""
+
+    def get(row: EntryRow) -> object:
+        given = [a for a in mappings(row.entry.get("answers")) if a.get("key") == key]
+        return max(given, key=_version).get("value") if given else None
+
+    return get
+
+
+def _version(given: Mapping[str, Any]) -> int:
+    version = given.get("version")
+    return version if isinstance(version, int) else 0
+
+
+def account_id(row: EntryRow) -> object:
+    """The ticketing account of the fan, after merges; guests have none."""
+    return None if row.user is None else row.user.get("accountId")
+
+
+def present(path: str) -> Callable[[EntryRow], bool]:
+    """Whether there is a value at a path."""
+    read = at(path)
+    return lambda row: read(row) is not None
+
+
+def notes(row: EntryRow) -> list[str]:
+    """What is odd about an entry whoever exports it, for the accounting."""
+    found = []
+    if row.user is None and row.entry.get("userId") is not None:
+        found.append("missing_user")
+    if len(preferences(row)) > row.facts.campaign.max_markets:
+        found.append("extra_preferences")
+    return found

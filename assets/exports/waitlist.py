@@ -1,0 +1,340 @@
+"""`waitlist`: who waits for which market, in which place (DOMAIN.md 7.3)."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from assets.exports.shared.entry_columns import (
+    ACCOUNT_ID,
+    BOOST_POINTS,
+    CONTACT,
+    COUNTRY_COLUMN,
+    ENTRY_ID,
+    LOCALE_COLUMN,
+    REGISTERED_AT_UTC,
+    RISK_BAND,
+)
+from assets.exports.shared.entry_options import (
+    ENTRY_FILTER,
+    INVITED,
+    Rule,
+    entry_filter,
+    first_failing,
+    live,
+    withdrawn,
+)
+from assets.exports.shared.entry_strands import before_snapshot
+from assets.exports.shared.entry_values import (
+    Preference,
+    at,
+    mappings,
+    market,
+    millis,
+    notes,
+    preferences,
+)
+from assets.model.campaign import Facts, Market
+from assets.model.column import (
+    ID,
+    INTEGER,
+    LIST,
+    UTC_TIME,
+    YES_NO,
+    Column,
+    Getter,
+    Pii,
+    Unfit,
+    text,
+)
+from assets.model.export_type import Destination, ExportType, Scope
+from assets.model.option import flag, whole
+from assets.model.source import EntryRow, EntrySource, Filter, Segment, Verdict
+
+# How v1 and v2 call an entry that waits (DOMAIN.md 2.9); they hold no place in line.
+_WAITING = ["waitlisted", "waitlist", "standby"]
+
+
+def _market_of(row: EntryRow) -> Market | None:
+    """The market that the entry waits for; legacy ones wait for their first preference."""
+    market_id = at("waitlist.marketId")(row)
+    if market_id is None:
+        first = preferences(row)
+        market_id = first[0].market_id if first else None
+    return market(row, market_id)
+
+
+def _waited_for(row: EntryRow) -> Market:
+    found = _market_of(row)
+    if found is None:
+        raise Unfit("unknown_market")
+    return found
+
+
+def _preference(row: EntryRow) -> Preference | None:
+    waited = _waited_for(row)
+    return next((p for p in preferences(row) if p.market_id == waited.id), None)
+
+
+def _preferred(attribute: str) -> Getter:
+    def get(row: EntryRow) -> object:
+        preference = _preference(row)
+        return None if preference is None else getattr(preference, attribute)
+
+    return get
+
+
+def _other_markets(row: EntryRow) -> list[str]:
+    waited = _waited_for(row)
+    others = (market(row, p.market_id) for p in preferences(row) if p.market_id != waited.id)
+    return [other.key for other in others if other is not None]
+
+
+def _notified(row: EntryRow) -> bool:
+    return any(
+        message.get("kind") == "waitlist" and message.get("state") == "sent"
+        for message in mappings(row.entry.get("messages"))
+    )
+
+
+def _effective_rank() -> Getter:
+    """A counter of the rows written for each market; the last column, so that all others fit."""
+    places: Counter[str] = Counter()
+
+    def get(row: EntryRow) -> int:
+        key = _waited_for(row).key
+        places[key] += 1
+        return places[key]
+
+    return get
+
+
+_COLUMNS: tuple[Column, ...] = (
+    Column(
+        name="market_key",
+        format=ID,
+        pii=Pii.NONE,
+        source="m.key by e.waitlist.marketId",
+        value=lambda row: _waited_for(row).key,
+    ),
+    Column(
+        name="market",
+        format=text(120),
+        pii=Pii.NONE,
+        source="m.name by e.waitlist.marketId",
+        value=lambda row: _waited_for(row).label,
+    ),
+    Column(
+        name="position",
+        format=INTEGER,
+        pii=Pii.NONE,
+        source="e.waitlist.position",
+        value=at("waitlist.position"),
+        description="The place in line; gaps are fans who left, and are never closed.",
+    ),
+    ENTRY_ID,
+    ACCOUNT_ID,
+    *CONTACT,
+    REGISTERED_AT_UTC,
+    Column(
+        name="preference_rank",
+        format=INTEGER,
+        pii=Pii.NONE,
+        source="e.preferences[market].rank",
+        value=_preferred("rank"),
+    ),
+    Column(
+        name="ticket_quantity",
+        format=INTEGER,
+        pii=Pii.NONE,
+        source="e.preferences[market].ticketQuantity",
+        value=_preferred("quantity"),
+    ),
+    Column(
+        name="other_markets",
+        format=LIST,
+        pii=Pii.NONE,
+        source="X: keys of the other e.preferences, by rank",
+        value=_other_markets,
+    ),
+    BOOST_POINTS,
+    RISK_BAND,
+    Column(
+        name="promoted_at_utc",
+        format=UTC_TIME,
+        pii=Pii.NONE,
+        source="e.waitlist.promotedAt",
+        value=at("waitlist.promotedAt"),
+    ),
+    Column(
+        name="notified",
+        format=YES_NO,
+        pii=Pii.NONE,
+        source="X: e.messages[waitlist].state is sent",
+        value=_notified,
+    ),
+    LOCALE_COLUMN,
+    COUNTRY_COLUMN,
+)
+
+
+def columns(facts: Facts) -> tuple[Column, ...]:
+    """The columns; `renumber` adds the place among the rows that are written."""
+    if not facts.request.options["renumber"]:
+        return _COLUMNS
+    added = Column(
+        name="effective_rank",
+        format=INTEGER,
+        pii=Pii.NONE,
+        source="X: count of rows written for the market",
+        value=_effective_rank(),
+    )
+    return (*_COLUMNS, added)
+
+
+def _strands(facts: Facts) -> list[list[Segment]]:
+    """One strand by market and position, one of the few that have no readable position."""
+    placed = [
+        Segment(
+            filter={
+                **before_snapshot(facts),
+                "waitlist.marketId": chosen.id,
+                "waitlist.position": {"$type": "number"},
+            },
+            sort=("waitlist.position", "_id"),
+        )
+        for chosen in facts.chosen_markets
+    ]
+    unplaced = {**before_snapshot(facts), "$or": _unplaced(facts)}
+    return [placed, [Segment(filter=unplaced, sort=("_id",), gather=True)]]
+
+
+def _unplaced(facts: Facts) -> list[Filter]:
+    """Waiting entries that no range of positions holds."""
+    no_number: Filter = {"$not": {"$type": "number"}}
+    waiting: list[Filter] = [
+        {"waitlist.position": no_number, "waitlist.marketId": {"$exists": True}},
+        {"waitlist.position": no_number, "status": {"$in": _WAITING}},
+    ]
+    if not facts.request.options.get("markets"):
+        known = [known.id for known in facts.markets]
+        unknown = {"waitlist.position": {"$type": "number"}, "waitlist.marketId": {"$nin": known}}
+        waiting.append(unknown)
+    return waiting
+
+
+def _population(facts: Facts) -> Filter:
+    chosen = [chosen.id for chosen in facts.chosen_markets]
+    placed: Filter = {
+        "waitlist.position": {"$type": "number"},
+        "waitlist.marketId": {"$in": chosen},
+    }
+    return {**before_snapshot(facts), "$or": [placed, *_unplaced(facts)]}
+
+
+def _order(row: EntryRow) -> tuple[Any, ...]:
+    """By market key and position; those without a position last, by draw and registration."""
+    waited = _market_of(row)
+    position = at("waitlist.position")(row)
+    drawn = at("selection.drawRank")(row)
+    return (
+        "" if waited is None else waited.key,
+        _number(position),
+        # A position is a total order with the id; what follows sorts the legacy ones.
+        *((0, 0) if _number(position) < math.inf else (_number(drawn), millis(_created(row)))),
+        row.entry["_id"],
+    )
+
+
+def _created(row: EntryRow) -> object:
+    return row.entry.get("createdAt")
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else math.inf
+
+
+def _verdict(facts: Facts) -> Verdict:
+    options = facts.request.options
+    chosen = {chosen.id for chosen in facts.chosen_markets}
+    rules: list[Rule] = [
+        *live(facts),
+        ("withdrawn", lambda row: not withdrawn(row)),
+        ("duplicate", lambda row: row.entry.get("status") != "duplicate"),
+        ("rejected", lambda row: row.entry.get("status") != "rejected"),
+        ("promoted", lambda row: bool(options["include_promoted"]) or not _promoted(row)),
+        ("markets", lambda row: not options.get("markets") or _is_one_of(_market_of(row), chosen)),
+        *entry_filter(facts),
+        *_positions(facts),
+    ]
+    return first_failing([*rules, *_top(facts)])
+
+
+def _promoted(row: EntryRow) -> bool:
+    """Promoted in any market: the fan leaves every list (DOMAIN.md 7.3)."""
+    invited = row.entry.get("status") in INVITED
+    return invited or at("waitlist.promotedAt")(row) is not None
+
+
+def _is_one_of(waited: Market | None, chosen: set[object]) -> bool:
+    return waited is not None and waited.id in chosen
+
+
+def _positions(facts: Facts) -> Iterator[Rule]:
+    options = facts.request.options
+    least, most = options.get("positions_from"), options.get("positions_to")
+    if least is not None:
+        yield "positions", lambda row: _number(at("waitlist.position")(row)) >= least
+    if most is not None:
+        yield "positions", lambda row: _number(at("waitlist.position")(row)) <= most
+
+
+def _top(facts: Facts) -> Iterator[Rule]:
+    """Only the first `top_n` of each market that pass every other rule."""
+    most = facts.request.options.get("top_n")
+    if most is None:
+        return
+    kept: Counter[str] = Counter()
+
+    def stays(row: EntryRow) -> bool:
+        waited = _market_of(row)
+        kept[waited.key if waited else ""] += 1
+        return kept[waited.key if waited else ""] <= most
+
+    yield "beyond_top_n", stays
+
+
+WAITLIST = ExportType(
+    name="waitlist",
+    version=1,
+    summary="Who waits for which market, in which place, for promotions and waitlist e-mails.",
+    scope=Scope.CAMPAIGN,
+    destination=Destination.S3,
+    owner="team:client-services",
+    upstream=(
+        ("mongo", "entries"),
+        ("mongo", "campaigns"),
+        ("mongo", "markets"),
+        ("mongo", "users"),
+        ("mongo", "scoring"),
+    ),
+    options=(
+        *ENTRY_FILTER,
+        whole("top_n", "Only the first so many of each market.", least=1, most=1_000_000),
+        whole("positions_from", "Only places from this one.", least=1, most=100_000_000),
+        whole("positions_to", "Only places up to this one.", least=1, most=100_000_000),
+        flag("include_promoted", "Keep fans who were invited since."),
+        flag("renumber", "Add effective_rank, the place among the rows of the file."),
+    ),
+    columns=columns,
+    static_columns=_COLUMNS,
+    sort=("market_key", "position", "entry_id"),
+    rows=EntrySource(
+        strands=_strands,
+        order=_order,
+        population=_population,
+        verdict=_verdict,
+        notes=notes,
+    ),
+    retention_days=30,
+)
