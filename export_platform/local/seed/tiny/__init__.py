@@ -1,0 +1,1 @@
+"""The hand-written pack (DOMAIN.md 10.2 calls it nano): every document can be read here."""

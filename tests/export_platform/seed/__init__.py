@@ -1,0 +1,1 @@
+"""Tests of the deterministic data: what is planted is there, and the same for every chunk."""
