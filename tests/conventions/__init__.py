@@ -1,0 +1,1 @@
+"""House rules as tests: shape of the code, imports, lock files, and what must not leak."""
