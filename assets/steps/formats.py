@@ -22,7 +22,7 @@ from unicodedata import normalize
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bson.binary import UUID_SUBTYPE, Binary
+from bson.binary import Binary
 from bson.code import Code
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
@@ -274,14 +274,21 @@ def is_e164(text: str) -> bool:
     return _E164.fullmatch(text) is not None
 
 
+def _uuid(value: Binary) -> str:
+    try:
+        return str(value.as_uuid())
+    except ValueError:  # not of UUID's subtype, or not of its length
+        raise Unfit("wrong_type") from None
+
+
 def _id(_: Format, __: Rendering) -> Formatter:
     def write(value: object) -> str:
         if value is None:
             return ""
         if isinstance(value, ObjectId | UUID):
             return str(value)
-        if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == 16:
-            return str(UUID(bytes=bytes(value)))
+        if isinstance(value, Binary):
+            return _uuid(value)
         text = _text_of(value).strip()
         if text and not _ID.fullmatch(text):
             raise Unfit("not_id")
@@ -369,7 +376,7 @@ def _local_time(_: Format, rendering: Rendering) -> Formatter:
 
     def write(value: object) -> str:
         # 19 characters end at the second: cut, never rounded. str() measured 10 % before
-        # strftime, and zoneinfo's own conversion (0.3 µs) before a cache of offsets.
+        # strftime, and zoneinfo's own conversion (0.3 us) before a cache of offsets.
         return "" if value is None else str(_instant(value, zone))[:19]
 
     return write
@@ -435,7 +442,7 @@ def _fixed(number: Decimal, digits: int) -> str:
         rounded = number.quantize(Decimal((0, (1,), -digits)), context=_EXACT)
     except InvalidOperation:
         raise Unfit("too_long") from None
-    return f"{rounded if rounded else rounded.copy_abs():f}"  # there is no minus nought
+    return f"{rounded or rounded.copy_abs():f}"  # there is no minus nought
 
 
 def _integer(_: Format, rendering: Rendering) -> Formatter:
