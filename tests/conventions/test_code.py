@@ -91,6 +91,20 @@ def test_every_test_says_why_it_matters() -> None:
     assert len(functions) > 10
 
 
+def test_a_test_that_may_be_skipped_asks_whether_it_runs_on_ci() -> None:
+    """A skipped safety test looks like a passed one: in CI what is missing must fail."""
+    skips = {"pytest.skip", "pytest.importorskip", "pytest.mark.skip", "pytest.mark.skipif"}
+    silent = [
+        f"{shown(file)}:{node.lineno}"
+        for file in suite()
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in skips
+        if not re.search(r"""["']CI["']""", file.read_text(encoding="utf-8"))
+    ]
+
+    assert silent == []
+
+
 @pytest.mark.parametrize(
     ("home", "names"),
     [
