@@ -7,10 +7,27 @@ took.
 
 import time
 from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a clock can do; tests pass one that they set by hand."""
+
+    def now(self) -> datetime:
+        """Return the current instant, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
 
 
 class SystemClock:
-    """The real clock; tests pass a manual one with the same three methods."""
+    """The real clock."""
 
     def now(self) -> datetime:
         """Return the current instant, aware, in UTC."""

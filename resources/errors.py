@@ -28,11 +28,11 @@ class DoorError(Exception):
         return f"{self.code}: {self.attempted}"
 
 
-class Unavailable(DoorError):  # noqa: N818 - a state of the outside, in DESIGN.md's words
+class Unavailable(DoorError):
     """The outside did not answer well this time; another try may."""
 
 
-class Refused(DoorError):  # noqa: N818 - as above
+class Refused(DoorError):
     """The outside will never accept this; another try is wasted."""
 
 

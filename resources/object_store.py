@@ -1,0 +1,342 @@
+"""The object store: files go up in parts, with back-pressure, appear only whole, replace nothing.
+
+An upload that is not completed is invisible; one left behind by a killed process is aborted by
+``remove``, and by a lifecycle rule of the bucket after a day (RELIABILITY.md 4.3, S3).
+"""
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from resources.aws import aws_errors, client
+from resources.clock import Clock, SystemClock
+from resources.errors import DoorError, Refused, Unavailable
+from resources.s3_object import Part, S3Object, StoredObject, Version
+
+# S3 refuses parts below 5 MiB (except the last) and more than 10,000 of them.
+MIN_PART_BYTES = 5 * 1024 * 1024
+PART_BYTES = 8 * 1024 * 1024
+MAX_PARTS = 10_000
+
+# Two parts in flight saturate loopback; real S3 likes 4 to 8 (PERFORMANCE.md, upload).
+IN_FLIGHT = 2
+
+# A reset while a body is read is not retried by botocore (RELIABILITY.md M16): we resume by Range.
+READ_RESUMES = 5
+RESUME_SECONDS = 0.1
+
+# A link for a person lives 15 minutes, one for a machine an hour; never longer (RELIABILITY.md
+# S12).
+MAX_LINK_SECONDS = 3_600
+MAX_FILENAME = 120
+
+
+class ObjectStore:
+    """One bucket.
+
+    Args:
+        bucket: Its name.
+        endpoint_url: Another server than AWS.
+        region: AWS region.
+        part_bytes: Size of the parts of an upload; a smaller one is a single put.
+        in_flight: Parts on their way at once, per upload.
+        clock: Waits before a read is resumed.
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        endpoint_url: str | None = None,
+        region: str = "us-east-1",
+        part_bytes: int = PART_BYTES,
+        in_flight: int = IN_FLIGHT,
+        clock: Clock | None = None,
+    ) -> None:
+        """Remember where the bucket is; nothing is opened."""
+        if part_bytes < MIN_PART_BYTES:
+            raise ValueError(f"a part has at least {MIN_PART_BYTES} bytes")
+        self._bucket = bucket
+        self._endpoint_url = endpoint_url
+        self._region = region
+        self._part_bytes = part_bytes
+        self._in_flight = in_flight
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def upload(
+        self, key: str, *, media_type: str, metadata: Mapping[str, str] | None = None
+    ) -> "Upload":
+        """Return an upload to use in a ``with`` block; nothing is sent yet.
+
+        Args:
+            key: Where the object will be; it must not exist.
+            media_type: Its ``Content-Type``.
+            metadata: User metadata; ASCII, and never about a person.
+        """
+        described = {"ContentType": media_type, "Metadata": dict(metadata or {})}
+        return Upload(self._at(key), described, self._part_bytes, self._in_flight)
+
+    def put(self, key: str, body: bytes, *, media_type: str) -> StoredObject:
+        """Store a small object whole.
+
+        Raises:
+            AlreadyExists: The key is taken; what is there was not touched.
+            Unavailable: The store did not confirm; it may or may not be stored.
+            Refused: The store does not accept it.
+        """
+        return self._at(key).put(body, {"ContentType": media_type})
+
+    def head(self, key: str) -> StoredObject | None:
+        """Return what the store says of an object, or None when there is none.
+
+        Raises:
+            Unavailable: The store did not answer well.
+            Refused: Access is denied.
+        """
+        return self._at(key).head()
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """Give the object's bytes in pieces of at most 1 MiB, resuming where a connection broke.
+
+        Raises:
+            Refused: There is no such object, or it was replaced meanwhile.
+            Unavailable: It broke more than ``READ_RESUMES`` times in a row without progress.
+        """
+        there = self._at(key)
+        version: Version | None = None
+        position = failures = 0
+        while version is None or position < version.bytes:
+            try:
+                version, pieces = there.body(position, version)
+                for piece in pieces:
+                    position += len(piece)
+                    failures = 0
+                    yield piece
+                if position < version.bytes:
+                    raise Unavailable("S3_UNREACHABLE", "read an object to its end")
+            except Unavailable:
+                failures += 1
+                if failures > READ_RESUMES:
+                    raise
+                self._clock.sleep(RESUME_SECONDS * 2**failures)
+
+    def sign(self, key: str, *, seconds: int, filename: str) -> str:
+        """Return a link that downloads the object as a file, made without asking the store.
+
+        The link is a secret: never log or store it (RELIABILITY.md S12).
+
+        Args:
+            key: The object.
+            seconds: How long the link works, at most ``MAX_LINK_SECONDS``.
+            filename: Name to suggest; all but ASCII letters, digits, dot, dash and underscore is
+                replaced.
+
+        Raises:
+            Refused: There are no credentials to sign with.
+        """
+        if not 1 <= seconds <= MAX_LINK_SECONDS:
+            raise ValueError(f"a link lives 1 to {MAX_LINK_SECONDS} seconds")
+        disposition = f'attachment; filename="{safe_filename(filename)}"'
+        with aws_errors("S3", "sign a download link"):
+            link = self._open().generate_presigned_url(
+                "get_object",
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": key,
+                    "ResponseContentDisposition": disposition,
+                    "ResponseCacheControl": "private, no-store",
+                },
+                ExpiresIn=seconds,
+            )
+        return str(link)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Give the keys under a prefix, in order; a thousand a call.
+
+        Raises:
+            Unavailable: The store did not answer well.
+            Refused: Access is denied.
+        """
+        for page in self._pages("list_objects_v2", prefix):
+            yield from (entry["Key"] for entry in page.get("Contents", []))
+
+    def remove(self, prefix: str) -> int:
+        """Delete every object under a folder and abort every upload left unfinished there.
+
+        Args:
+            prefix: Ends in ``/``: without it, ``…/a1`` would take ``…/a10`` along.
+
+        Returns:
+            How many objects and unfinished uploads were removed.
+
+        Raises:
+            Unavailable: Something is left; another call can remove it.
+            Refused: Access is denied.
+        """
+        if not prefix.endswith("/"):
+            raise ValueError("a prefix to remove ends in '/'")
+        removed = 0
+        for page in self._pages("list_objects_v2", prefix):
+            removed += self._delete([entry["Key"] for entry in page.get("Contents", [])])
+        for page in self._pages("list_multipart_uploads", prefix):
+            for entry in page.get("Uploads", []):
+                self._at(entry["Key"]).abort(entry["UploadId"])
+                removed += 1
+        return removed
+
+    def close(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        with self._lock:
+            opened, self._client = self._client, None
+        if opened is not None:
+            opened.close()
+
+    def _delete(self, keys: list[str]) -> int:
+        if not keys:
+            return 0
+        listed = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        with aws_errors("S3", "delete objects"):
+            answer = self._open().delete_objects(Bucket=self._bucket, Delete=listed)
+        if answer.get("Errors"):
+            raise Unavailable(
+                "S3_UNAVAILABLE", f"delete objects ({len(answer['Errors'])} are left)"
+            )
+        return len(keys)
+
+    def _pages(self, operation: str, prefix: str) -> Iterator[Any]:
+        pages = iter(
+            self._open().get_paginator(operation).paginate(Bucket=self._bucket, Prefix=prefix)
+        )
+        while True:
+            with aws_errors("S3", "list objects"):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def _at(self, key: str) -> S3Object:
+        return S3Object(client=self._open(), bucket=self._bucket, key=key)
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = client("s3", region=self._region, endpoint_url=self._endpoint_url)
+            return self._client
+
+
+class Upload:
+    """One upload: the object appears whole when the ``with`` block ends well, else not at all.
+
+    ``write`` waits while ``in_flight`` parts are on their way, so memory stays at (in flight + 2)
+    parts however fast the caller is. Used from one thread.
+
+    Attributes:
+        upload_id: The server's name of an upload in parts; None as long as it fits in one put.
+        stored: What was stored, with the digest of all that was written; None until the block has
+            ended well.
+    """
+
+    def __init__(
+        self, there: S3Object, described: Mapping[str, Any], part_bytes: int, in_flight: int
+    ) -> None:
+        """Prepare; nothing is sent before the first part is full or the block ends."""
+        self.upload_id: str | None = None
+        self.stored: StoredObject | None = None
+        self._there = there
+        self._described = described
+        self._part_bytes = part_bytes
+        self._in_flight = in_flight
+        self._buffer = bytearray()
+        self._size = 0
+        self._digest = hashlib.sha256()
+        self._parts: list[Future[Part]] = []
+        self._free = threading.BoundedSemaphore(in_flight)
+        self._failed = threading.Event()
+        self._pool: ThreadPoolExecutor | None = None
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; returns when they are buffered or on their way.
+
+        Raises:
+            Unavailable: A part could not be sent.
+            Refused: The store does not accept a part, or there would be more than 10,000.
+        """
+        self._size += len(data)
+        self._digest.update(data)
+        self._buffer += data
+        while len(self._buffer) >= self._part_bytes:
+            part = bytes(memoryview(self._buffer)[: self._part_bytes])
+            del self._buffer[: self._part_bytes]
+            self._send(part)
+
+    def __enter__(self) -> Self:
+        """Start the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Complete the upload; abort it when the block or the completion failed."""
+        try:
+            if kind is None:
+                self.stored = self._finish()
+        finally:
+            self._end()
+
+    def _finish(self) -> StoredObject:
+        if self.upload_id is None:
+            return self._there.put(bytes(self._buffer), self._described)
+        if self._buffer:
+            self._send(bytes(self._buffer))
+        parts = [part.result() for part in self._parts]
+        etag = self._there.complete(self.upload_id, parts, self._size)
+        digest = self._digest.hexdigest()
+        return StoredObject(key=self._there.key, bytes=self._size, sha256=digest, etag=etag)
+
+    def _end(self) -> None:
+        if self._pool is not None:
+            # A part that arrives after the abort would stay for ever, so those on their way are
+            # waited for.
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        if self.upload_id is not None and self.stored is None:
+            # What failed before is what the caller must hear; `remove` tidies up what this cannot.
+            with suppress(DoorError):
+                self._there.abort(self.upload_id)
+
+    def _send(self, data: bytes) -> None:
+        if len(self._parts) >= MAX_PARTS:
+            raise Refused("S3_TOO_LARGE", f"upload more than {MAX_PARTS} parts")
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="upload")
+            self.upload_id = self._there.start(self._described)
+        self._free.acquire()
+        if self._failed.is_set():
+            self._free.release()
+            raise next(filter(None, (part.exception() for part in self._parts if part.done())))
+        number = len(self._parts) + 1
+        self._parts.append(self._pool.submit(self._send_part, self.upload_id or "", number, data))
+
+    def _send_part(self, upload_id: str, number: int, data: bytes) -> Part:
+        try:
+            return self._there.send(upload_id, number, data)
+        except BaseException:
+            self._failed.set()
+            raise
+        finally:
+            self._free.release()
+
+
+def safe_filename(name: str) -> str:
+    """Return a name safe in a header and on every file system (RELIABILITY.md S11); pure."""
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip("._-")
+    return cleaned[:MAX_FILENAME] or "export"
