@@ -126,7 +126,7 @@ class Compressor:
         return self._deflate.flush() if self._deflate else b""
 
 
-class Malformed(ValueError):  # noqa: N818 - a state of the file, as Refused is of a door
+class Malformed(ValueError):
     """Stored bytes that this project cannot have written.
 
     Args:

@@ -477,6 +477,22 @@ def _decimal(form: Format, rendering: Rendering, *, shift: int = 0) -> Formatter
     return write
 
 
+def _plain_number(_: Format, rendering: Rendering) -> Formatter:
+    """A number with as many digits as it has: a fan's answer, which no column may round."""
+
+    def write(value: object) -> str:
+        if value is None:
+            return ""
+        number = _number(value)
+        if not number.is_finite():
+            rendering.warn("not_finite")
+            return ""
+        shortest = number.normalize(_EXACT)
+        return f"{shortest or shortest.copy_abs():f}"
+
+    return write
+
+
 def _percent(form: Format, rendering: Rendering) -> Formatter:
     return _decimal(form, rendering, shift=2)
 
@@ -543,6 +559,7 @@ _BUILDERS: Final[Mapping[FormatKind, Callable[[Format, Rendering], Formatter]]] 
     FormatKind.YES_NO: _yes_no,
     FormatKind.INTEGER: _integer,
     FormatKind.DECIMAL: _decimal,
+    FormatKind.NUMBER: _plain_number,
     FormatKind.PERCENT: _percent,
     FormatKind.LIST: _list,
     FormatKind.LOCALE: _locale,
