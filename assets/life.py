@@ -99,6 +99,11 @@ class ExportLife:
         """The document, or None."""
         return self._store.find(export_id)
 
+    def latest(self, equal: Mapping[str, object]) -> Document | None:
+        """The newest export whose fields equal these, or None."""
+        newest = self._store.page(equal, before=None, limit=1)
+        return newest[0] if newest else None
+
     # --- the sensors' moves -------------------------------------------------------------
 
     def dispatch(self, export_id: str) -> Document | None:

@@ -1,0 +1,14 @@
+"""The only list of the kinds of export; add yours here and nowhere else."""
+
+from assets.exports.code_redemptions import CODE_REDEMPTIONS
+from assets.exports.entries import ENTRIES
+from assets.exports.waitlist import WAITLIST
+from assets.model.export_type import Catalog, ExportType
+
+_ALL: tuple[ExportType, ...] = (
+    ENTRIES,
+    WAITLIST,
+    CODE_REDEMPTIONS,
+)
+
+CATALOG: Catalog = {export_type.name: export_type for export_type in _ALL}

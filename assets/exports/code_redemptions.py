@@ -1,0 +1,126 @@
+"""`code-redemptions`: how access codes performed at the ticketing host (DOMAIN.md 7.8)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from assets.exports.shared.statements import statement
+from assets.model.campaign import Facts
+from assets.model.column import (
+    ENUM,
+    ID,
+    INTEGER,
+    UTC_TIME,
+    YES_NO,
+    Column,
+    Format,
+    Pii,
+    decimal,
+    text,
+)
+from assets.model.export_type import Destination, ExportType, Scope
+from assets.model.option import SLUG_PATTERN, Option, words
+from assets.model.source import AthenaSource, Statement, Verdict
+
+_RESULTS = ("ok", "exhausted", "expired", "wrong_account")
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+# The tables' first partition (DOMAIN.md 3, projection range): no event is older.
+_FIRST_DAY = "2016-01-01"
+
+
+def _column(name: str, format_: Format, source: str, *, pii: Pii = Pii.NONE) -> Column:
+    """A column that shows the result column of the same name, without its `_utc`."""
+    result = name.removesuffix("_utc")
+    return Column(
+        name=name, format=format_, pii=pii, source=f"A.{source}", value=lambda row: row[result]
+    )
+
+
+_COLUMNS: tuple[Column, ...] = (
+    _column("code_id", ID, "codes_assigned.code_id", pii=Pii.PSEUDONYM),
+    _column("market_key", ID, "codes_assigned.market_key"),
+    _column("host_event_id", ID, "codes_assigned.host_event_id"),
+    _column("wave", INTEGER, "codes_assigned.wave"),
+    _column("assigned_at_utc", UTC_TIME, "codes_assigned.assigned_at"),
+    _column("first_redeemed_at_utc", UTC_TIME, "min(code_redemptions.redeemed_at)"),
+    _column("redemption_attempts", INTEGER, "count(code_redemptions)"),
+    _column("result", ENUM, "best(code_redemptions.result)"),
+    _column("orders", INTEGER, "count(ticket_orders)"),
+    _column("tickets", INTEGER, "sum(ticket_orders.tickets)"),
+    _column("gross_amount", decimal(2), "sum(ticket_orders.gross_amount)"),
+    _column("currency", text(3), "ticket_orders.currency"),
+    _column("minutes_from_sale_start", INTEGER, "code_redemptions - codes_assigned.valid_from"),
+    _column(
+        "wrong_account_attempts",
+        INTEGER,
+        "count(code_redemptions, wrong_account)",
+        pii=Pii.RESTRICTED,
+    ),
+    _column(
+        "resale_listed", YES_NO, "bool_or(ticket_orders.resale_listed)", pii=Pii.RESTRICTED
+    ),
+)
+
+
+def _literals(facts: Facts) -> dict[str, str]:
+    options, snapshot = facts.request.options, facts.snapshot
+    return {
+        "campaign_id": str(facts.campaign.id),
+        "from_date": options.get("from") or _FIRST_DAY,
+        "to_date": options.get("to") or f"{snapshot:%Y-%m-%d}",
+        "until": f"{snapshot:%Y-%m-%d %H:%M:%S}.{snapshot.microsecond // 1000:03d}",
+    }
+
+
+def _query(facts: Facts) -> Statement:
+    return statement("code_redemptions.sql", _literals(facts))
+
+
+def _population(facts: Facts) -> Statement:
+    return statement("code_redemptions_count.sql", _literals(facts))
+
+
+def _verdict(facts: Facts) -> Verdict:
+    options = facts.request.options
+    results, markets = options.get("result"), options.get("markets")
+
+    def verdict(row: Mapping[str, Any]) -> str | None:
+        if markets and row["market_key"] not in markets:
+            return "markets"
+        if results and row["result"] not in results:
+            return "result"
+        return None
+
+    return verdict
+
+
+def _day(name: str, description: str) -> Option:
+    return Option(
+        name=name, schema={"type": "string", "pattern": _DATE}, description=description
+    )
+
+
+CODE_REDEMPTIONS = ExportType(
+    name="code-redemptions",
+    version=1,
+    summary="How access codes performed: one row a code, with its use and what was bought.",
+    scope=Scope.CAMPAIGN,
+    destination=Destination.S3,
+    owner="team:analytics",
+    upstream=(
+        ("athena", "fan_events", "codes_assigned"),
+        ("athena", "fan_events", "code_redemptions"),
+        ("athena", "fan_events", "ticket_orders"),
+        ("mongo", "campaigns"),
+    ),
+    options=(
+        words("markets", "Only codes assigned for these markets.", pattern=SLUG_PATTERN),
+        words("result", "Only codes with one of these best results.", values=_RESULTS),
+        _day("from", "Events from this day on (UTC, included)."),
+        _day("to", "Events up to this day (UTC, included)."),
+    ),
+    columns=lambda _: _COLUMNS,
+    static_columns=_COLUMNS,
+    sort=("market_key", "code_id"),
+    rows=AthenaSource(query=_query, population=_population, verdict=_verdict),
+    retention_days=90,
+)

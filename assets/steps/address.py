@@ -1,0 +1,47 @@
+"""Where the files of an attempt lie: made of ids only, never of user text (DESIGN.md 3)."""
+
+from dataclasses import dataclass
+
+from assets.model.export_type import Scope
+from assets.model.manifest import MANIFEST_NAME
+from assets.model.output import OutputFormat
+from assets.model.request import ExportRequest
+
+_SCOPE_NAMES = {
+    Scope.CAMPAIGN: "campaign",
+    Scope.DAY: "day",
+    Scope.PRIVACY_CASE: "case",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """The prefix of one attempt; the token in it keeps a zombie's objects apart.
+
+    Attributes:
+        export: Prefix of every attempt of the export, with a final slash.
+        attempt: Prefix of this attempt, with a final slash.
+    """
+
+    export: str
+    attempt: str
+
+    def part(self, number: int, output: OutputFormat) -> str:
+        """The key of a file, numbered from 1."""
+        return f"{self.attempt}part-{number:05d}.{output.extension}"
+
+    @property
+    def manifest(self) -> str:
+        """The key of the manifest."""
+        return f"{self.attempt}{MANIFEST_NAME}"
+
+
+def address(
+    request: ExportRequest, scope: Scope, *, export_id: str, attempt: int, token: str
+) -> Address:
+    """The place of one attempt of one export."""
+    export = (
+        f"exports/{request.type}/v{request.version}/"
+        f"{_SCOPE_NAMES[scope]}={request.partition}/export={export_id}/"
+    )
+    return Address(export=export, attempt=f"{export}a{attempt}-{token[:8]}/")

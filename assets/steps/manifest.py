@@ -1,0 +1,156 @@
+"""Write the manifest of an export, and recompute everything that a manifest claims."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from assets.model.failure import ExportFailed
+from assets.model.manifest import Accounting, FileEntry, Manifest
+from assets.model.output import OutputFormat
+from assets.model.request import ExportRequest, canonical_json
+from assets.steps.encode import Malformed, decompressed, read_rows
+from assets.steps.rows import allowed_rejects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One claim of a manifest that does not hold: about what, and what is wrong."""
+
+    subject: str
+    problem: str
+
+
+# Opens a file of the manifest for reading; raises FileNotFoundError when it is missing.
+Opener = Callable[[FileEntry], Iterable[bytes]]
+
+
+def balance(accounting: Accounting, *, max_rejects: int | None) -> None:
+    """Refuse to publish an export whose rows do not add up (DESIGN.md 3, rule 6).
+
+    Raises:
+        ExportFailed: `ROWS_UNACCOUNTED` (worth another try: the source may have changed
+            under us) or `TOO_MANY_REJECTS`.
+    """
+    wrong = accounting.imbalance()
+    if wrong is not None:
+        raise ExportFailed("ROWS_UNACCOUNTED", wrong, retryable=True)
+    allowed = allowed_rejects(accounting.read, max_rejects)
+    if accounting.rejects > allowed:
+        message = f"{accounting.rejects} rows were rejected, at most {allowed} are allowed"
+        raise ExportFailed("TOO_MANY_REJECTS", message)
+
+
+def verify(manifest: Manifest, opened: Opener) -> list[Finding]:
+    """Everything that does not hold, read from the files alone; empty means proved.
+
+    Args:
+        manifest: The claims.
+        opened: Opens the stored bytes of a file.
+    """
+    findings = [*_rows(manifest), *_request(manifest)]
+    output = ExportRequest.from_document(manifest.request).output
+    header = [column.name for column in manifest.columns]
+    for entry in manifest.files:
+        findings.extend(_file(entry, opened, output, header))
+    return findings
+
+
+def _rows(manifest: Manifest) -> Iterator[Finding]:
+    wrong = manifest.accounting.imbalance()
+    if wrong is not None:
+        yield Finding(subject="accounting", problem=wrong)
+    if manifest.rows != manifest.accounting.written:
+        problem = f"{manifest.accounting.written} rows written but the files hold {manifest.rows}"
+        yield Finding(subject="accounting", problem=problem)
+    if [entry.number for entry in manifest.files] != list(range(1, len(manifest.files) + 1)):
+        yield Finding(subject="files", problem="a file is missing from the list")
+
+
+def _request(manifest: Manifest) -> Iterator[Finding]:
+    request = ExportRequest.from_document(manifest.request)
+    if request.fingerprint() != manifest.fingerprint:
+        yield Finding(subject="request", problem="the fingerprint is of another request")
+
+
+def _file(
+    entry: FileEntry, opened: Opener, output: OutputFormat, header: list[str]
+) -> Iterator[Finding]:
+    """Stored bytes first; what they hold is read in a second pass, decompressed."""
+    try:
+        stored = _digest(opened(entry))
+        if stored != (entry.bytes, entry.sha256):
+            yield Finding(subject=entry.name, problem="the stored bytes are not those written")
+            return
+        plain = _digest(decompressed(opened(entry), output.compression))
+        if plain != (entry.bytes_uncompressed, entry.sha256_uncompressed):
+            yield Finding(subject=entry.name, problem="the content is not what was written")
+        rows = read_rows(opened(entry), output)
+        if next(rows, None) != header:
+            yield Finding(subject=entry.name, problem="the header is not that of the columns")
+        count = sum(1 for _ in rows)
+        if count != entry.rows:
+            problem = f"{count} rows are there, {entry.rows} were written"
+            yield Finding(subject=entry.name, problem=problem)
+    except FileNotFoundError:
+        yield Finding(subject=entry.name, problem="the file is missing")
+    except Malformed as malformed:
+        yield Finding(subject=entry.name, problem=f"not readable: {malformed}")
+
+
+def _digest(chunks: Iterable[bytes]) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    for chunk in chunks:
+        size += len(chunk)
+        digest.update(chunk)
+    return size, digest.hexdigest()
+
+
+def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:
+    """What the export document says of a published export; links are made when asked for."""
+    output = ExportRequest.from_document(manifest.request).output
+    return {
+        "manifestKey": key,
+        "manifestSha256": hashlib.sha256(body).hexdigest(),
+        "rows": manifest.rows,
+        "bytes": manifest.bytes,
+        "emptyReason": empty_reason(manifest.accounting),
+        "accounting": {
+            "read": manifest.accounting.read,
+            "filtered": dict(manifest.accounting.filtered),
+            "rejected": dict(manifest.accounting.rejected),
+            "notes": dict(manifest.accounting.notes),
+        },
+        "withheld": list(manifest.withheld),
+        "files": [
+            {
+                "number": entry.number,
+                "key": entry.key,
+                "rows": entry.rows,
+                "bytes": entry.bytes,
+                "sha256": entry.sha256,
+                "mediaType": output.media_type,
+                "filename": _filename(manifest, entry, output),
+            }
+            for entry in manifest.files
+        ],
+    }
+
+
+def empty_reason(accounting: Accounting) -> str | None:
+    """Why an export holds no row: the source had none, or a rule left all of them out."""
+    if accounting.written:
+        return None
+    return "all_filtered" if accounting.read else "no_source_rows"
+
+
+def _filename(manifest: Manifest, entry: FileEntry, output: OutputFormat) -> str:
+    """A name for people; made of a catalogue id, a slug and a number, so ASCII and safe."""
+    request = ExportRequest.from_document(manifest.request)
+    part = f"_{entry.number:03d}" if len(manifest.files) > 1 else ""
+    return f"{request.partition}_{request.type}_{manifest.export_id}{part}.{output.extension}"
+
+
+def metadata_digest(manifest: Manifest) -> str:
+    """One SHA-256 over the digests of all files, in order: the identity of the content."""
+    return hashlib.sha256(canonical_json([entry.sha256 for entry in manifest.files])).hexdigest()
