@@ -32,14 +32,18 @@ class Identity:
 
 def identity(pid: int) -> Identity | None:
     """The identity of a live process; None when there is none, or only a zombie."""
+    found = _stat(pid)
+    return None if found is None or found[0] in {"Z", "X"} else found[1]
+
+
+def _stat(pid: int) -> tuple[str, Identity] | None:
+    """State and identity, of a zombie too."""
     try:
         text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text.rpartition(")")[2].split()
-    if fields[_STATE_FIELD] in {"Z", "X"}:
-        return None
-    return Identity(pid=pid, started=int(fields[_START_FIELD]))
+    return fields[_STATE_FIELD], Identity(pid=pid, started=int(fields[_START_FIELD]))
 
 
 def is_alive(process: Identity) -> bool:
@@ -69,13 +73,18 @@ def send(process: Identity, number: signal.Signals) -> bool:
 
 
 def wait_for_end(process: Identity, seconds: float) -> bool:
-    """Waits until the process has ended; False when it has not within the time."""
+    """Waits until the process has ended; False when it has not within the time.
+
+    A killed process looks like a zombie while its other threads still hold its files and its port;
+    a process descriptor becomes readable only when the last of them is gone.
+    """
     try:
         descriptor = os.pidfd_open(process.pid)
     except ProcessLookupError:
         return True
     try:
-        if not is_alive(process):
+        found = _stat(process.pid)
+        if found is None or found[1] != process:
             return True
         ended = bool(select.select([descriptor], [], [], seconds)[0])
     finally:

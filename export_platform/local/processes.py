@@ -190,11 +190,13 @@ class Supervisor:
 
     def _keep_or_launch(self, service: Service, remembered: dict[str, Running]) -> None:
         last = remembered.get(service.name)
-        if last is not None and kernel.is_alive(last.process):
-            if self._is_current(service.name, last) and _is_healthy(service, last):
-                return
-            _end(last, 0.0)  # mute, or pointed at an address that has moved: a restart is the cure
-        self._launch(service, remembered, port=_port_like(last.port if last else None))
+        if last is None:
+            self._launch(service, remembered, port=free_port())
+            return
+        if self._is_current(service.name, last) and _is_healthy(service, last):
+            return
+        _end(last, 0.0)  # dead, mute, or pointed at an address that has moved
+        self._launch(service, remembered, port=_port_like(last.port))
 
     def _launch(self, service: Service, remembered: dict[str, Running], *, port: int) -> None:
         service.data.mkdir(parents=True, exist_ok=True)
@@ -259,10 +261,8 @@ def free_port() -> int:
         return port
 
 
-def _port_like(wanted: int | None) -> int:
+def _port_like(wanted: int) -> int:
     """The wanted port when it is free, so that addresses survive a restart; else any free one."""
-    if wanted is None:
-        return free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Connections of the stopped service linger in TIME_WAIT; they do not hinder a server.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -306,16 +306,19 @@ def _wait_until_healthy(service: Service, running: Running) -> bool:
 
 
 def _is_healthy(service: Service, running: Running) -> bool:
-    return kernel.owns_port(running.pid, running.port) and service.healthy(running.port)
+    return (
+        kernel.is_alive(running.process)
+        and kernel.owns_port(running.pid, running.port)
+        and service.healthy(running.port)
+    )
 
 
 def _end(running: Running, grace_seconds: float) -> None:
     process = running.process
     if grace_seconds > 0 and kernel.wait_for_end(process, grace_seconds):
         return
-    if kernel.send(process, signal.SIGKILL):
-        kernel.wait_for_end(process, _KILL_SECONDS)
-    kernel.reap(running.pid)
+    kernel.send(process, signal.SIGKILL)
+    kernel.wait_for_end(process, _KILL_SECONDS)
 
 
 def _tail(log: Path) -> str:
