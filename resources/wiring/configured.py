@@ -1,0 +1,86 @@
+"""The doors as Dagster resources: thin shells that build a plain door and close it after the run.
+
+What an asset receives is the door itself (``create_resource`` returns it), so nothing outside this
+file knows that Dagster made it; an asset annotates the parameter with
+``dg.ResourceParam[MongoStores]``. What is secret or differs between deployments is given as
+``dg.EnvVar``, whose name the UI shows and whose value it does not; the rest comes from the
+variables that ``environment.py`` names.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import dagster as dg
+from pydantic import Field
+
+from resources.athena import AthenaDoor
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+from resources.wiring import environment
+
+
+class MongoResource(dg.ConfigurableResource[MongoStores]):
+    """The stores of the database."""
+
+    uri: str = Field(description="Connection string of MongoDB; give it as an EnvVar.")
+
+    def create_resource(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
+    ) -> MongoStores:
+        """Build the door; nothing is opened."""
+        return environment.mongo_stores({**os.environ, environment.MONGODB_URI: self.uri})
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[MongoStores]:
+        """Close the connection when the run or tick is over, however it ended."""
+        with closing(self.create_resource(context)) as door:
+            yield door
+
+
+class AthenaResource(dg.ConfigurableResource[AthenaDoor]):
+    """Athena."""
+
+    staging: str = Field(description="s3://bucket/prefix/ where Athena leaves its results.")
+
+    def create_resource(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
+    ) -> AthenaDoor:
+        """Build the door; nothing is opened."""
+        return environment.athena({**os.environ, environment.ATHENA_STAGING: self.staging})
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[AthenaDoor]:
+        """Close the connections when the run or tick is over, however it ended."""
+        with closing(self.create_resource(context)) as door:
+            yield door
+
+
+class ObjectStoreResource(dg.ConfigurableResource[ObjectStore]):
+    """The bucket of the exports."""
+
+    bucket: str = Field(description="Name of the bucket that holds the exports.")
+
+    def create_resource(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
+    ) -> ObjectStore:
+        """Build the door; nothing is opened."""
+        return environment.object_store({**os.environ, environment.EXPORTS_BUCKET: self.bucket})
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[ObjectStore]:
+        """Close the connections when the run or tick is over, however it ended."""
+        with closing(self.create_resource(context)) as door:
+            yield door
+
+
+def configured_doors() -> dict[str, object]:
+    """Return the shells under the names that assets and sensors ask for."""
+    return {
+        "mongo": MongoResource(uri=dg.EnvVar(environment.MONGODB_URI)),
+        "athena": AthenaResource(staging=dg.EnvVar(environment.ATHENA_STAGING)),
+        "object_store": ObjectStoreResource(bucket=dg.EnvVar(environment.EXPORTS_BUCKET)),
+    }

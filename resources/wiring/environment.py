@@ -1,0 +1,96 @@
+"""The variables that say where the outside is, and the doors built from them.
+
+The names stand here once; the Dagster shells, the bridge and the command line all come through
+here. Nothing is read at import: callers pass the mapping. Credentials are not among them: boto3
+finds its own.
+"""
+
+from collections.abc import Mapping
+
+from resources.athena import AthenaDoor
+from resources.mongo.connection import MongoConnection
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+
+MONGODB_URI = "MONGODB_URI"
+MONGODB_DATABASE = "MONGODB_DATABASE"
+AWS_REGION = "AWS_REGION"
+AWS_ENDPOINT_URL = "AWS_ENDPOINT_URL"
+AWS_ENDPOINT_URL_S3 = "AWS_ENDPOINT_URL_S3"
+AWS_ENDPOINT_URL_ATHENA = "AWS_ENDPOINT_URL_ATHENA"
+EXPORTS_BUCKET = "EXPORTS_BUCKET"
+ATHENA_DATABASE = "ATHENA_DATABASE"
+ATHENA_STAGING = "ATHENA_STAGING"
+ATHENA_WORKGROUP = "ATHENA_WORKGROUP"
+
+# What an absent or empty variable means; one that is not here must be given.
+DEFAULTS = {
+    MONGODB_DATABASE: "fanreg",
+    ATHENA_DATABASE: "fan_events",
+    ATHENA_WORKGROUP: "primary",
+}
+
+
+def mongo_stores(
+    env: Mapping[str, str],
+    *,
+    application: str = "export-platform",
+    operation_seconds: float = 30.0,
+) -> MongoStores:
+    """Return the stores; nothing is opened.
+
+    Args:
+        env: The variables.
+        application: Name shown in the server's log.
+        operation_seconds: Bound of one operation; the bridge uses a shorter one.
+
+    Raises:
+        ValueError: A variable is missing; the text names it.
+    """
+    connection = MongoConnection(
+        uri=_required(env, MONGODB_URI),
+        database=_required(env, MONGODB_DATABASE),
+        application=application,
+        operation_seconds=operation_seconds,
+    )
+    return MongoStores(connection)
+
+
+def object_store(env: Mapping[str, str]) -> ObjectStore:
+    """Return the bucket of the exports; nothing is opened.
+
+    Raises:
+        ValueError: A variable is missing; the text names it.
+    """
+    return ObjectStore(
+        bucket=_required(env, EXPORTS_BUCKET),
+        endpoint_url=_endpoint(env, AWS_ENDPOINT_URL_S3),
+        region=_required(env, AWS_REGION),
+    )
+
+
+def athena(env: Mapping[str, str]) -> AthenaDoor:
+    """Return Athena; nothing is opened.
+
+    Raises:
+        ValueError: A variable is missing; the text names it.
+    """
+    return AthenaDoor(
+        database=_required(env, ATHENA_DATABASE),
+        staging=_required(env, ATHENA_STAGING),
+        workgroup=_required(env, ATHENA_WORKGROUP),
+        region=_required(env, AWS_REGION),
+        endpoint_url=_endpoint(env, AWS_ENDPOINT_URL_ATHENA),
+        s3_endpoint_url=_endpoint(env, AWS_ENDPOINT_URL_S3),
+    )
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name) or DEFAULTS.get(name)
+    if not value:
+        raise ValueError(f"the environment variable {name} is not set")
+    return value
+
+
+def _endpoint(env: Mapping[str, str], name: str) -> str | None:
+    return env.get(name) or env.get(AWS_ENDPOINT_URL) or None
