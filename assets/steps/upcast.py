@@ -129,7 +129,11 @@ def _from_v2(old: Block, notes: list[str]) -> Block:
 
 def _merged(shaped: Block, old: Block, moved: tuple[str, ...], notes: list[str]) -> Block:
     """The new fields under the old ones: what a document already has in v3 shape, it keeps."""
-    kept = {key: value for key, value in old.items() if key not in moved}
+    kept = {
+        key: value
+        for key, value in old.items()
+        if key not in moved and not (value is None and key in shaped)
+    }
     status = old.get("status")
     if isinstance(status, str):
         kept["status"] = _STATUSES.get(status, status)

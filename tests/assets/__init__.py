@@ -1,0 +1,1 @@
+"""Tests of what an export is and how one is made."""
