@@ -1,0 +1,61 @@
+"""`python -m api_bridge`: serve the bridge on loopback; a proxy with TLS stands before it.
+
+Everything but the address comes from the environment (settings.py, resources/wiring/environment.py).
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from api_bridge.app import app_from
+
+# A client that is slow to read or to ask again is let go; headers are at most 16 kB, twice the
+# largest token.
+KEEP_ALIVE_SECONDS = 15
+MAX_HEADER_BYTES = 16 * 1024
+GRACE_SECONDS = 20
+# The bridge answers 503 itself at `concurrency`; the server's own limit, whose answer is plain
+# text, stands above it for idle connections.
+CONNECTIONS = 1_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; return the exit code."""
+    options = _options(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        app = app_from(os.environ)
+    except ValueError as wrong:
+        logging.getLogger("api_bridge").error("%s", wrong)
+        return 2
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        http="h11",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_level="warning",
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+    )
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m api_bridge", description="Serve the bridge.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, required=True, help="port to listen on")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""From the Authorization header to the caller: RFC 6750, RFC 9068, RFC 8725.
+
+A token is accepted when it is RS256 of a published key, of type `at+jwt` or `JWT`, of our issuer
+and for our audience, with integer `exp` and `iat` no more than an hour apart, now between them
+within 30 seconds. Everything else is one 401 that says what to do.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api_bridge.access.caller import EVERY_CAMPAIGN, Caller
+from api_bridge.access.jws import BadToken, Signed, read_object, verify_signature
+from api_bridge.access.keys import KeyRing, KeysUnavailable
+from api_bridge.protocol.problems import Code, ProblemError
+from assets.model.option import SLUG_PATTERN
+from assets.model.parameters import Problem
+from resources.clock import Clock
+
+TYPES = frozenset({"at+jwt", "application/at+jwt", "jwt"})
+LEEWAY_SECONDS = 30
+MAX_LIFE_SECONDS = 3_600
+MAX_CAMPAIGNS = 1_000
+
+_BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
+_SUBJECT = re.compile(r"[!-~]{1,200}")
+_SCOPES = re.compile(r"[!#-\[\]-~ ]{0,4096}")  # RFC 6749 3.3
+_SLUG = re.compile(SLUG_PATTERN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticator:
+    """Checks tokens of one issuer for one audience."""
+
+    issuer: str
+    audience: str
+    keys: KeyRing
+    clock: Clock
+
+    def caller(self, authorization: Sequence[str]) -> Caller:
+        """Authenticate.
+
+        Args:
+            authorization: Every Authorization header of the request.
+
+        Raises:
+            ProblemError: 401, or 503 when there are no keys to check with.
+        """
+        try:
+            signed = verify_signature(_token(authorization), self.keys.find)
+            return _caller(self._claims(signed))
+        except BadToken as refused:
+            raise _unauthenticated(str(refused)) from None
+        except KeysUnavailable:
+            raise ProblemError(Code.KEYS_UNAVAILABLE, "Try again shortly.") from None
+
+    def _claims(self, signed: Signed) -> Mapping[str, Any]:
+        kind = signed.header.get("typ")
+        if not isinstance(kind, str) or kind.lower() not in TYPES:
+            raise BadToken("must be of type at+jwt or JWT")
+        claims = read_object(signed.payload)
+        if claims.get("iss") != self.issuer:
+            raise BadToken("must be from the configured issuer (iss)")
+        if self.audience not in _audiences(claims.get("aud")):
+            raise BadToken("must be meant for this service (aud)")
+        self._check_time(_seconds(claims, "iat"), _seconds(claims, "exp"), claims)
+        return claims
+
+    def _check_time(self, issued: int, expires: int, claims: Mapping[str, Any]) -> None:
+        now = self.clock.now().timestamp()
+        if not 0 < expires - issued <= MAX_LIFE_SECONDS:
+            raise BadToken(f"must live at most {MAX_LIFE_SECONDS} seconds (exp - iat)")
+        if now >= expires + LEEWAY_SECONDS:
+            raise BadToken("has expired (exp); get a new one")
+        begins = max(issued, _seconds(claims, "nbf")) if "nbf" in claims else issued
+        if now < begins - LEEWAY_SECONDS:
+            raise BadToken("is not valid yet (iat, nbf); check the clocks")
+
+
+def _token(authorization: Sequence[str]) -> str:
+    if len(authorization) != 1:
+        raise BadToken("is missing: send one header `Authorization: Bearer <token>`")
+    found = _BEARER.fullmatch(authorization[0])
+    if found is None:
+        raise BadToken("must be sent as `Authorization: Bearer <token>`")
+    return found.group(1)
+
+
+def _audiences(claim: object) -> list[object]:
+    return claim if isinstance(claim, list) else [claim]
+
+
+def _seconds(claims: Mapping[str, Any], name: str) -> int:
+    value = claims.get(name)
+    # RFC 7519 allows fractions; nobody needs them, and text and truth values are mistakes.
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise BadToken(f"must have {name} in whole seconds")
+    return value
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    subject, client = claims.get("sub"), claims.get("client_id", claims.get("azp"))
+    if not _matches(_SUBJECT, subject):
+        raise BadToken("must name its subject (sub)")
+    if client is not None and not _matches(_SUBJECT, client):
+        raise BadToken("must name its client (client_id) as text")
+    scopes = claims.get("scope", "")
+    if not _matches(_SCOPES, scopes):
+        raise BadToken("must list its scopes (scope) as one text with spaces")
+    return Caller(
+        subject=str(subject),
+        client=client,
+        scopes=frozenset(str(scopes).split()),
+        campaigns=_campaigns(claims.get("campaigns", [])),
+    )
+
+
+def _campaigns(claim: object) -> frozenset[str]:
+    if not isinstance(claim, list) or len(claim) > MAX_CAMPAIGNS:
+        raise BadToken(f"must list its campaigns, at most {MAX_CAMPAIGNS}")
+    if not all(key == EVERY_CAMPAIGN or _matches(_SLUG, key) for key in claim):
+        raise BadToken("must list its campaigns by their keys")
+    return frozenset(claim)
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _unauthenticated(remedy: str) -> ProblemError:
+    return ProblemError(
+        Code.UNAUTHENTICATED,
+        f"The access token {remedy}.",
+        errors=[Problem(pointer="/header/Authorization", detail=remedy)],
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )

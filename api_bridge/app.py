@@ -1,0 +1,161 @@
+"""The composition of the bridge: settings, doors and catalogue in, an application out.
+
+To add a group of routes, write a module in `routes/` and list its router in `ROUTERS`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.types import Lifespan
+
+from api_bridge.access.auth import Authenticator
+from api_bridge.access.keys import KeyRing, key_source
+from api_bridge.middleware.access_log import AccessLogMiddleware
+from api_bridge.middleware.admission import AllowedHostsMiddleware, ConcurrencyMiddleware
+from api_bridge.middleware.body_limit import BodyLimitMiddleware
+from api_bridge.middleware.failures import FailuresMiddleware
+from api_bridge.middleware.request_id import RequestIdMiddleware, request_id
+from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
+from api_bridge.protocol.openapi import describe
+from api_bridge.protocol.problems import Code, ProblemError, not_found, problem_response
+from api_bridge.protocol.submission import known_names
+from api_bridge.routes import downloads, export_types, exports, health
+from api_bridge.routes.context import Bridge
+from api_bridge.settings import Settings, settings_from
+from assets.exports.catalog import CATALOG
+from assets.life import ExportLife
+from assets.model.export_type import Catalog
+from resources.clock import Clock, SystemClock
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+from resources.wiring.environment import mongo_stores, object_store
+
+ROUTERS = (exports.router, downloads.router, export_types.router, health.router)
+
+# RELIABILITY.md 4.3: a request gets its 503 within 2 s when the database is down or slow.
+MONGO_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The outside as the bridge needs it."""
+
+    stores: MongoStores
+    objects: ObjectStore
+    clock: Clock
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self.stores.close()
+        self.objects.close()
+
+
+class _DescribedApp(FastAPI):
+    """An application whose description tells of the bodies and queries that we parse ourselves."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Describe the application; made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(super().openapi(), self.state.bridge.catalog)
+        return self.openapi_schema
+
+
+def create_app(settings: Settings, doors: Doors, catalog: Catalog) -> FastAPI:
+    """Put the bridge together; nothing is opened.
+
+    Args:
+        settings: What the operator chose.
+        doors: The outside; the application closes it when it ends.
+        catalog: The kinds of export there are.
+    """
+    app = _DescribedApp(
+        title="Export bridge",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=_middleware(settings, doors.clock),
+        lifespan=_lifespan(settings.threads, doors),
+        exception_handlers={HTTPException: _routing_problem},
+    )
+    app.state.bridge = _bridge(settings, doors, catalog)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def app_from(environment: Mapping[str, str]) -> FastAPI:
+    """Put the real bridge together from the environment.
+
+    Raises:
+        ValueError: A variable is missing or malformed; the message names it.
+    """
+    doors = Doors(
+        stores=mongo_stores(
+            environment, application="export-bridge", operation_seconds=MONGO_SECONDS
+        ),
+        objects=object_store(environment),
+        clock=SystemClock(),
+    )
+    return create_app(settings_from(environment), doors, CATALOG)
+
+
+def _bridge(settings: Settings, doors: Doors, catalog: Catalog) -> Bridge:
+    keys = KeyRing(key_source(settings.jwks, doors.clock), doors.clock)
+    authenticator = Authenticator(
+        issuer=settings.issuer, audience=settings.audience, keys=keys, clock=doors.clock
+    )
+    return Bridge(
+        catalog=catalog,
+        known=known_names(catalog),
+        stores=doors.stores,
+        objects=doors.objects,
+        clock=doors.clock,
+        life=ExportLife(doors.stores.exports),
+        authenticator=authenticator,
+        link_seconds=settings.link_seconds,
+        queue_age_seconds=settings.queue_age_seconds,
+    )
+
+
+def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
+    """Outermost first: what answers a request passes through all that stands above it."""
+    return [
+        Middleware(RequestIdMiddleware),
+        Middleware(SecurityHeadersMiddleware),
+        Middleware(AccessLogMiddleware, clock=clock),
+        Middleware(FailuresMiddleware),
+        Middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts),
+        Middleware(ConcurrencyMiddleware, most=settings.concurrency),
+        Middleware(BodyLimitMiddleware),
+    ]
+
+
+def _lifespan(threads: int, doors: Doors) -> Lifespan[FastAPI]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(doors.close)
+
+    return lifespan
+
+
+async def _routing_problem(request: Request, error: Exception) -> Response:
+    """What the router itself refuses: no such path, no such method."""
+    problem = not_found()
+    if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 - RFC 9110
+        problem = ProblemError(
+            Code.METHOD_NOT_ALLOWED,
+            "The Allow header names the methods.",
+            headers=dict(error.headers or {}),
+        )
+    return problem_response(problem, request_id(request.scope))

@@ -1,0 +1,58 @@
+"""Who may come in at all: a known Host, and not more requests at once than the bridge can hold."""
+
+import re
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api_bridge.protocol.problems import Code, ProblemError
+from assets.model.parameters import Problem
+
+# A name or an IPv4 address, or an IPv6 address in brackets; an optional port (RFC 9112 3.2).
+_HOST = re.compile(r"([a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(:[0-9]{1,5})?")
+
+
+class AllowedHostsMiddleware:
+    """Refuses a Host that is not ours: a foreign one poisons links and caches (S20)."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http" and not self._ours(Headers(scope=scope).getlist("host")):
+            remedy = "must be one of the bridge's own names"
+            raise ProblemError(
+                Code.INVALID_HOST,
+                f"The Host header {remedy}.",
+                errors=[Problem(pointer="/header/Host", detail=remedy)],
+            )
+        await self._app(scope, receive, send)
+
+    def _ours(self, sent: list[str]) -> bool:
+        found = _HOST.fullmatch(sent[0].lower()) if len(sent) == 1 else None
+        return found is not None and found.group(1) in self._hosts
+
+
+class ConcurrencyMiddleware:
+    """Answers 503 at once instead of queueing without end.
+
+    Counted on the event loop only, so a plain number is enough.
+    """
+
+    def __init__(self, app: ASGIApp, *, most: int) -> None:
+        self._app = app
+        self._most = most
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if self._inside >= self._most:
+            raise ProblemError(Code.OVERLOADED, "Try again in a second.")
+        self._inside += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._inside -= 1

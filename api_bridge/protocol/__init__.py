@@ -1,0 +1,1 @@
+"""The shape of what goes over HTTP: bodies, problems, resources, pages."""

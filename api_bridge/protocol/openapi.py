@@ -1,0 +1,92 @@
+"""The description at /openapi.json: what the framework derives, and what only we know.
+
+Bodies and queries are parsed by our own strict parsers, so the framework does not see them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from api_bridge.protocol.listing import PARAMETERS
+from api_bridge.protocol.problems import MEDIA_TYPE, REGISTRY
+from assets.model.export_type import Catalog
+from assets.model.parameters import schema
+
+_PROBLEM: Mapping[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457 problem details.",
+    "required": ["type", "title", "status", "detail", "code", "retryable", "errors"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "enum": [str(code) for code in REGISTRY]},
+        "retryable": {"type": "boolean"},
+        "request_id": {"type": ["string", "null"]},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "required_scopes": {"type": "array", "items": {"type": "string"}},
+        "denied_columns": {"type": "array", "items": {"type": "string"}},
+        "export_status": {"type": "string"},
+    },
+}
+_IDEMPOTENCY_KEY: Mapping[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A UUID of the caller's; the same key and body give the same export.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+
+def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
+    """Complete the generated description in place and return it."""
+    for path, operations in generated["paths"].items():
+        for operation in operations.values():
+            _complete(operation, secured=path.startswith("/v1/"))
+    create = generated["paths"]["/v1/exports"]["post"]
+    create["parameters"] = [_IDEMPOTENCY_KEY]
+    create["requestBody"] = _body(catalog)
+    generated["paths"]["/v1/exports"]["get"]["parameters"] = [
+        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
+        for name in PARAMETERS
+    ]
+    generated["components"] = {
+        "schemas": {"Problem": _PROBLEM},
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (RS256)"}
+        },
+    }
+    return generated
+
+
+def _complete(operation: dict[str, Any], *, secured: bool) -> None:
+    operation["responses"].pop("422", None)  # the framework's own shape, which nobody ever gets
+    operation["responses"]["default"] = {
+        "description": "A problem document.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if secured:
+        operation["security"] = [{"bearer": []}]
+
+
+def _body(catalog: Catalog) -> dict[str, Any]:
+    kinds = [
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["type", "params"],
+            "properties": {
+                "type": {"type": "string", "enum": [one.name, one.versioned]},
+                "params": schema(one),
+            },
+        }
+        for one in catalog.values()
+    ]
+    return {"required": True, "content": {"application/json": {"schema": {"oneOf": kinds}}}}

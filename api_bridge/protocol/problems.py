@@ -1,0 +1,157 @@
+"""Every error of the bridge: one registry, one form (RFC 9457 problem details).
+
+An error says what is wrong in our words. It never repeats what was sent, and never tells what went
+wrong inside. Raise `ProblemError`; the application renders it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from assets.model.parameters import Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Code(StrEnum):
+    """What went wrong; the last part of the problem's type URI, stable for programs."""
+
+    INVALID_PARAMETERS = "invalid-parameters"
+    MALFORMED_BODY = "malformed-body"
+    INVALID_HOST = "invalid-host"
+    INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key"
+    UNAUTHENTICATED = "unauthenticated"
+    INSUFFICIENT_SCOPE = "insufficient-scope"
+    NOT_FOUND = "not-found"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    REQUEST_TIMEOUT = "request-timeout"
+    NOT_READY = "not-ready"
+    ILLEGAL_TRANSITION = "illegal-transition"
+    IDEMPOTENCY_IN_PROGRESS = "idempotency-in-progress"
+    GONE = "gone"
+    BODY_TOO_LARGE = "body-too-large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
+    IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
+    INTERNAL_ERROR = "internal-error"
+    QUEUE_UNAVAILABLE = "queue-unavailable"
+    QUEUE_STALLED = "queue-stalled"
+    STORAGE_UNAVAILABLE = "storage-unavailable"
+    KEYS_UNAVAILABLE = "keys-unavailable"
+    OVERLOADED = "overloaded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is the same for every occurrence of a problem.
+
+    Attributes:
+        status: The HTTP status.
+        title: What it is, for people.
+        retry_after: Seconds after which the same request may succeed; None means never.
+    """
+
+    status: int
+    title: str
+    retry_after: int | None = None
+
+
+REGISTRY: Mapping[Code, Kind] = {
+    Code.INVALID_PARAMETERS: Kind(status=400, title="The parameters are not valid"),
+    Code.MALFORMED_BODY: Kind(status=400, title="The body is not acceptable JSON"),
+    Code.INVALID_HOST: Kind(status=400, title="The Host header is not one of ours"),
+    Code.INVALID_IDEMPOTENCY_KEY: Kind(status=400, title="The Idempotency-Key is malformed"),
+    Code.UNAUTHENTICATED: Kind(status=401, title="A valid access token is needed"),
+    Code.INSUFFICIENT_SCOPE: Kind(status=403, title="The token's scopes do not allow this"),
+    Code.NOT_FOUND: Kind(status=404, title="There is nothing here that the token may see"),
+    Code.METHOD_NOT_ALLOWED: Kind(status=405, title="The resource does not know this method"),
+    Code.REQUEST_TIMEOUT: Kind(status=408, title="The body took too long", retry_after=1),
+    Code.NOT_READY: Kind(status=409, title="The export has no files in its present state"),
+    Code.ILLEGAL_TRANSITION: Kind(status=409, title="Not possible in the export's present state"),
+    Code.IDEMPOTENCY_IN_PROGRESS: Kind(
+        status=409, title="The first request with this key is still being recorded", retry_after=1
+    ),
+    Code.GONE: Kind(status=410, title="The export's files have expired"),
+    Code.BODY_TOO_LARGE: Kind(status=413, title="The body is too large"),
+    Code.UNSUPPORTED_MEDIA_TYPE: Kind(status=415, title="The body must be application/json"),
+    Code.IDEMPOTENCY_KEY_REUSED: Kind(
+        status=422, title="The Idempotency-Key was used with another payload"
+    ),
+    Code.INTERNAL_ERROR: Kind(status=500, title="The bridge failed"),
+    Code.QUEUE_UNAVAILABLE: Kind(status=503, title="The queue does not answer", retry_after=5),
+    Code.QUEUE_STALLED: Kind(status=503, title="The queue is not being worked off", retry_after=30),
+    Code.STORAGE_UNAVAILABLE: Kind(
+        status=503, title="The file storage does not answer", retry_after=5
+    ),
+    Code.KEYS_UNAVAILABLE: Kind(
+        status=503, title="The keys that tokens are checked with do not answer", retry_after=5
+    ),
+    Code.OVERLOADED: Kind(status=503, title="Too many requests at once", retry_after=1),
+}
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem document.
+
+    Attributes:
+        code: Which problem.
+        detail: What is wrong in this case and what helps; never what the caller sent.
+        errors: The places, where there are any: a JSON pointer into the body, or
+            `/header/<name>` or `/query/<name>`.
+        headers: More response headers.
+        members: Extension members of the document.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        detail: str,
+        *,
+        errors: Sequence[Problem] = (),
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+
+def problem_response(error: ProblemError, request_id: str | None) -> JSONResponse:
+    """Render a problem as `application/problem+json`."""
+    kind = REGISTRY[error.code]
+    body: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": error.detail,
+        "code": str(error.code),
+        "retryable": kind.retry_after is not None,
+        "errors": [{"pointer": e.pointer, "detail": e.detail} for e in error.errors],
+        "request_id": request_id,
+        **error.members,
+    }
+    headers = {"Cache-Control": "no-store", **error.headers}
+    if kind.retry_after is not None:
+        headers.setdefault("Retry-After", str(kind.retry_after))
+    return JSONResponse(body, status_code=kind.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def not_found(pointer: str | None = None) -> ProblemError:
+    """The one 404: unknown and foreign look the same (RELIABILITY.md S5)."""
+    remedy = "does not exist or is not yours; check the id and the token's campaigns"
+    errors = () if pointer is None else (Problem(pointer=pointer, detail=remedy),)
+    return ProblemError(
+        Code.NOT_FOUND, "It does not exist, or the token may not see it.", errors=errors
+    )
+
+
+def invalid(problems: Sequence[Problem]) -> ProblemError:
+    """A 400 that names each place and its remedy."""
+    return ProblemError(
+        Code.INVALID_PARAMETERS, "Change what `errors` names and send it again.", errors=problems
+    )

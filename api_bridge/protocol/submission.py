@@ -1,0 +1,134 @@
+"""The body of `POST /v1/exports` and its Idempotency-Key."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api_bridge.protocol.problems import Code, ProblemError, invalid
+from api_bridge.protocol.strict_json import MalformedJson, parse_json
+from assets.model.export_type import Catalog, ExportType
+from assets.model.parameters import Problem, schema
+from assets.model.request import canonical_json
+
+# Visible ASCII: what is left of a header value once nobody can disagree on it. API.md 3: 255.
+_KEY = re.compile(r"[!-~]{1,255}")
+_JSON_TYPE = re.compile(r"application/json *(; *charset=\"?utf-8\"?)?", re.IGNORECASE)
+_MEMBERS = frozenset({"type", "params"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What was asked for, before the parameters are checked.
+
+    Attributes:
+        export_type: The kind of export.
+        params: The parameters as sent.
+        payload: Digest of the whole body in canonical form.
+    """
+
+    export_type: ExportType
+    params: Mapping[str, Any]
+    payload: str
+
+
+def known_names(catalog: Catalog) -> frozenset[str]:
+    """Every member name of ours that a body may hold; error pointers repeat no other."""
+    options = (schema(export_type)["properties"] for export_type in catalog.values())
+    return _MEMBERS.union(*options)
+
+
+def parse_submission(
+    raw: bytes, content_type: Sequence[str], catalog: Catalog, known: frozenset[str]
+) -> Submission:
+    """Read the body.
+
+    Args:
+        raw: The bytes.
+        content_type: Every Content-Type header.
+        catalog: The kinds of export there are.
+        known: `known_names(catalog)`, computed once.
+
+    Raises:
+        ProblemError: 400 or 415, naming the place and the remedy.
+    """
+    body = _object(raw, content_type, known)
+    problems = [
+        Problem(pointer="", detail=f"lacks the member {name}")
+        for name in ("type", "params")
+        if name not in body
+    ]
+    if body.keys() - _MEMBERS:
+        detail = "has a member that is not known; allowed are: params, type"
+        problems.append(Problem(pointer="", detail=detail))
+    if problems:
+        raise invalid(problems)
+    return Submission(
+        export_type=find_type(body["type"], catalog),
+        params=body["params"],
+        payload=f"sha256:{hashlib.sha256(canonical_json(body)).hexdigest()}",
+    )
+
+
+def find_type(name: object, catalog: Catalog) -> ExportType:
+    """Return the kind of export with this id, plain or with its version.
+
+    Raises:
+        ProblemError: 400 that lists the ids there are.
+    """
+    for export_type in catalog.values():
+        if name in (export_type.name, export_type.versioned):
+            return export_type
+    detail = f"must be one of: {', '.join(_ids(catalog.values()))}"
+    raise invalid([Problem(pointer="/type", detail=detail)])
+
+
+def idempotency(key: Sequence[str], caller: str, route: str, payload: str) -> dict[str, str] | None:
+    """What is stored of an Idempotency-Key: it belongs to one caller and one route (API.md 3).
+
+    Args:
+        key: Every Idempotency-Key header; none is fine.
+        caller: Who asks.
+        route: Which route.
+        payload: Digest of the body.
+
+    Raises:
+        ProblemError: 400 when the key is malformed.
+    """
+    if not key:
+        return None
+    if len(key) > 1 or not _KEY.fullmatch(key[0]):
+        remedy = "must be one header of 1 to 255 visible ASCII characters; a UUID is best"
+        raise ProblemError(
+            Code.INVALID_IDEMPOTENCY_KEY,
+            f"The Idempotency-Key {remedy}.",
+            errors=[Problem(pointer="/header/Idempotency-Key", detail=remedy)],
+        )
+    digest = hashlib.sha256(canonical_json([caller, route, key[0]])).hexdigest()
+    return {"digest": f"sha256:{digest}", "payload": payload}
+
+
+def _object(raw: bytes, content_type: Sequence[str], known: frozenset[str]) -> dict[str, Any]:
+    if len(content_type) != 1 or not _JSON_TYPE.fullmatch(content_type[0].strip()):
+        remedy = "must be application/json"
+        raise ProblemError(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            f"The Content-Type {remedy}.",
+            errors=[Problem(pointer="/header/Content-Type", detail=remedy)],
+        )
+    try:
+        body = parse_json(raw, known=known, fold_whole=True)
+    except MalformedJson as malformed:
+        raise ProblemError(
+            Code.MALFORMED_BODY,
+            "Change what `errors` names and send it again.",
+            errors=[malformed.problem],
+        ) from None
+    if not isinstance(body, dict):
+        raise invalid([Problem(pointer="", detail="must be an object with type and params")])
+    return body
+
+
+def _ids(types: Iterable[ExportType]) -> list[str]:
+    return [export_type.versioned for export_type in types]

@@ -1,0 +1,278 @@
+"""The one mapper from what is stored to what goes over HTTP (API.md 2).
+
+Members are listed one by one, so that a new field of the document is never public by omission.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from assets.model.column import Column
+from assets.model.export_type import Catalog, ExportType, Scope
+from assets.model.lifecycle import TERMINAL, TRANSITIONS, Move, Status
+from assets.model.output import Compression, Dialect, Kind
+from assets.model.parameters import schema
+from assets.model.policy import Policy, withheld
+
+Document = Mapping[str, Any]
+
+# DISPATCHED is between the sensor and Dagster; callers see it as queued (DESIGN.md 3).
+SHOWN = tuple(status for status in Status if status is not Status.DISPATCHED)
+
+# API.md leaves the pace of polling to the ETA, "never < 1"; RELIABILITY.md S14 wants 2 s or more.
+LEAST_POLL_SECONDS = 2
+MOST_POLL_SECONDS = 30
+
+_SCOPE_MEMBER = {
+    Scope.CAMPAIGN: "campaign_id",
+    Scope.DAY: "day",
+    Scope.PRIVACY_CASE: "case_id",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Etag:
+    """The validator of one state of a resource, and whether a caller holds it already."""
+
+    value: str
+
+    @property
+    def header(self) -> str:
+        """The field value of `ETag` (RFC 9110 8.8.3)."""
+        return f'"{self.value}"'
+
+    def held_by(self, if_none_match: str | None) -> bool:
+        """Whether `If-None-Match` names this state (weak comparison, RFC 9110 13.1.2)."""
+        if if_none_match is None:
+            return False
+        tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+        return "*" in tags or self.header in tags
+
+
+def is_done(document: Document) -> bool:
+    """Whether the export has ended, one way or another."""
+    return document["status"] in TERMINAL
+
+
+def stored_statuses(shown: Status) -> tuple[str, ...]:
+    """The stored states that a shown one stands for."""
+    if shown is Status.QUEUED:
+        return (str(Status.QUEUED), str(Status.DISPATCHED))
+    return (str(shown),)
+
+
+def shown_status(document: Document) -> str:
+    """The state as callers see it."""
+    status = str(document["status"])
+    return str(Status.QUEUED) if status == Status.DISPATCHED else status
+
+
+def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict[str, Any]:
+    """The resource of API.md 2; what later issues compute is null until then."""
+    export_type = catalog.get(document["type"])
+    dispatched = document["status"] == Status.DISPATCHED
+    return {
+        "id": document["_id"],
+        "type": f"{document['type']}.{document['typeVersion']}",
+        "params": _params(document["request"], export_type),
+        "status": shown_status(document),
+        "phase": "dispatched" if dispatched else document.get("phase"),
+        "done": is_done(document),
+        "origin": document["origin"],
+        "attempt": document["attempt"],
+        "created_at": timestamp(document.get("createdAt")),
+        "started_at": timestamp(document.get("startedAt")),
+        "finished_at": timestamp(document.get("finishedAt")),
+        "expires_at": timestamp(document.get("expiresAt")),
+        "fingerprint": document["fingerprint"],
+        "shared_with": None,
+        "queue_position": None,
+        "progress": _progress(document, now),
+        "snapshot_time": timestamp(document.get("snapshotAt")),
+        "result": _result(document),
+        "error": _error(document.get("error")),
+        "columns_withheld": _withheld(document["request"], export_type),
+        "requested_by": document["requestedBy"]["subject"],
+        "links": _links(document),
+    }
+
+
+def export_type_resource(export_type: ExportType) -> dict[str, Any]:
+    """One kind of export: what may be asked for, and what the file will hold."""
+    return {
+        "id": export_type.versioned,
+        "name": export_type.name,
+        "version": export_type.version,
+        "summary": export_type.summary,
+        "scope": str(export_type.scope),
+        "params_schema": schema(export_type),
+        "columns": [_column(column) for column in export_type.static_columns],
+        "sort": list(export_type.sort),
+        "formats": [str(kind) for kind in Kind],
+        "dialects": [str(dialect) for dialect in Dialect],
+        "compressions": [str(compression) for compression in Compression],
+        "retention_days": export_type.retention_days,
+        "links": {"self": f"/v1/export-types/{export_type.versioned}"},
+    }
+
+
+def timestamp(instant: datetime | None) -> str | None:
+    """RFC 3339 in UTC with `Z`, to the millisecond that MongoDB stores."""
+    if not isinstance(instant, datetime):
+        return None
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def retry_after(document: Document, now: datetime) -> int | None:
+    """Seconds until asking again makes sense; None when the export has ended."""
+    if is_done(document):
+        return None
+    left = _seconds_left(document, now)
+    return max(LEAST_POLL_SECONDS, min(MOST_POLL_SECONDS, round(left or LEAST_POLL_SECONDS)))
+
+
+def status_headers(document: Document, now: datetime) -> dict[str, str]:
+    """The headers of every answer that shows an export (API.md 3)."""
+    headers = {
+        "ETag": Etag(value=str(document["revision"])).header,
+        "Cache-Control": "private, no-cache",
+        "X-Progress": _short(document),
+    }
+    wait, expires = retry_after(document, now), document.get("expiresAt")
+    if wait is not None:
+        headers["Retry-After"] = str(wait)
+    if isinstance(expires, datetime):
+        headers["Sunset"] = format_datetime(expires.astimezone(UTC), usegmt=True)  # RFC 8594
+    return headers
+
+
+def _params(request: Document, export_type: ExportType | None) -> dict[str, Any]:
+    """The canonical request in the words of the API, every default filled in."""
+    scope = export_type.scope if export_type else Scope.CAMPAIGN
+    form = request["format"]
+    return {
+        _SCOPE_MEMBER[scope]: request["partition"],
+        **request["options"],
+        "columns": request["columns"] or None,
+        "format": form["kind"],
+        "dialect": form["dialect"],
+        "compression": form["compression"],
+        "rows_per_file": form["rowsPerFile"],
+        "pii": request["policy"]["mode"],
+        "reason": request.get("reason"),
+        "max_rejects": request.get("maxRejects"),
+    }
+
+
+def _withheld(request: Document, export_type: ExportType | None) -> list[str]:
+    if export_type is None:
+        return []
+    chosen = set(request["columns"]) or {column.name for column in export_type.static_columns}
+    policy = Policy.from_document(request["policy"])
+    return [name for name in withheld(export_type.static_columns, policy) if name in chosen]
+
+
+def _progress(document: Document, now: datetime) -> dict[str, Any]:
+    progress = document.get("progress") or {}
+    left = _seconds_left(document, now)
+    eta = None if left is None else timestamp(now + timedelta(seconds=left))
+    return {
+        "rows_done": progress.get("rowsWritten"),
+        "rows_read": progress.get("rowsRead"),
+        "rows_total": progress.get("rowsTotal"),
+        "bytes": progress.get("bytes"),
+        "ratio": _ratio(document),
+        "eta_p50": eta,
+        "eta_p90": None,
+        "last_advance_at": timestamp(progress.get("advancedAt")),
+    }
+
+
+def _ratio(document: Document) -> float | None:
+    """Rows read of rows to read: those written never reach the total when some are filtered."""
+    if document["status"] == Status.SUCCEEDED:
+        return 1.0
+    progress = document.get("progress") or {}
+    total, read = progress.get("rowsTotal"), progress.get("rowsRead")
+    return round(min(1.0, read / total), 3) if total and read is not None else None
+
+
+def _seconds_left(document: Document, now: datetime) -> float | None:
+    """What is left at the pace so far; None when there is no pace."""
+    ratio, started = _ratio(document), document.get("startedAt")
+    if document["status"] != Status.RUNNING or not ratio or not isinstance(started, datetime):
+        return None
+    return max(0.0, (now - started).total_seconds()) * (1.0 - ratio) / ratio
+
+
+def _short(document: Document) -> str:
+    ratio = _ratio(document)
+    return shown_status(document) if ratio is None else f"{shown_status(document)} {ratio:.0%}"
+
+
+def _result(document: Document) -> dict[str, Any] | None:
+    result = document.get("result")
+    if not result:
+        return None
+    base = f"/v1/exports/{document['_id']}"
+    available = document["status"] == Status.SUCCEEDED
+    return {
+        "rows": result["rows"],
+        "bytes": result["bytes"],
+        "completeness": "complete",
+        "empty_reason": result.get("emptyReason"),
+        "manifest_url": f"{base}/manifest" if available else None,
+        "manifest_sha256": result["manifestSha256"],
+        "files": [
+            {
+                "url": f"{base}/files/{file['number']}",
+                "rows": file["rows"],
+                "bytes": file["bytes"],
+                "sha256": file["sha256"],
+                "media_type": file["mediaType"],
+            }
+            for file in (result["files"] if available else [])
+        ],
+    }
+
+
+def _error(error: Document | None) -> dict[str, Any] | None:
+    if not error:
+        return None
+    return {
+        "code": error["code"],
+        "detail": error["message"],
+        "retryable": error["retryable"],
+        "attempt": error.get("attempt"),
+        "run_id": error.get("runId"),
+        "at": timestamp(error.get("at")),
+    }
+
+
+def _links(document: Document) -> dict[str, str]:
+    """Only what would work now."""
+    base = f"/v1/exports/{document['_id']}"
+    links, status = {"self": base}, Status(document["status"])
+    if _allowed(status, Move.CANCEL_QUEUED, Move.CANCEL):
+        links["cancel"] = f"{base}/cancel"
+    if _allowed(status, Move.RETRY):
+        links["retry"] = f"{base}/retry"
+    if status is Status.SUCCEEDED:
+        links["manifest"] = f"{base}/manifest"
+    return links
+
+
+def _allowed(status: Status, *moves: Move) -> bool:
+    return any(status in TRANSITIONS[move].sources for move in moves)
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "format": str(column.format.kind),
+        "pii": str(column.pii),
+        "pii_class": column.pii.name.lower(),
+        "description": column.description,
+    }

@@ -1,0 +1,61 @@
+"""What the routes work with, made once by the application, and how a route asks for it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api_bridge.access.auth import Authenticator
+from api_bridge.access.caller import Caller
+from assets.life import ExportLife
+from assets.model.export_type import Catalog
+from resources.clock import Clock
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """Everything a route may use.
+
+    Attributes:
+        catalog: The kinds of export there are.
+        known: Names that an error pointer may repeat.
+        stores: The database.
+        objects: The bucket of the files.
+        clock: The time.
+        life: Every write to an export document.
+        authenticator: From header to caller.
+        link_seconds: How long a download link works.
+        queue_age_seconds: When a waiting export means that nobody works.
+    """
+
+    catalog: Catalog
+    known: frozenset[str]
+    stores: MongoStores
+    objects: ObjectStore
+    clock: Clock
+    life: ExportLife
+    authenticator: Authenticator
+    link_seconds: int
+    queue_age_seconds: int
+
+
+def _bridge(request: Request) -> Bridge:
+    bridge: Bridge = request.app.state.bridge
+    return bridge
+
+
+def _caller(request: Request) -> Caller:
+    # The header only: a token in the query would end in somebody's log.
+    headers = request.headers.getlist("authorization")
+    return _bridge(request).authenticator.caller(headers)
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+BridgeParam = Annotated[Bridge, Depends(_bridge)]
+CallerParam = Annotated[Caller, Depends(_caller)]
+BodyParam = Annotated[bytes, Depends(_body)]

@@ -1,0 +1,157 @@
+"""Reaching the result: files through links signed at the click, and the manifest."""
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from api_bridge.access.caller import DOWNLOAD, READ, Caller, insufficient_scope
+from api_bridge.protocol.problems import Code, ProblemError, not_found
+from api_bridge.protocol.wire import Etag, shown_status, status_headers
+from api_bridge.routes.context import Bridge, BridgeParam, CallerParam
+from api_bridge.routes.lookup import Document, find_export
+from assets.model.lifecycle import Status
+from assets.model.policy import PII_SCOPES, PiiMode, Policy, Transform, transform
+
+# 400 columns and 1,000 files come to some 300 kB; the manifest is the only object that passes
+# through the bridge.
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+_PRINTABLE = re.compile(r"[^ -~]")
+
+router = APIRouter()
+
+
+@router.get("/v1/exports/{export_id}/files/{number}", status_code=303, summary="Fetch a file")
+def get_file(
+    export_id: str, number: str, request: Request, bridge: BridgeParam, caller: CallerParam
+) -> Response:
+    """Redirect to a link that is signed now and works for minutes; each call is recorded."""
+    caller.require(DOWNLOAD)
+    document = find_export(bridge, caller, export_id)
+    now = bridge.clock.now()
+    _check_available(document, now)
+    _check_scopes(bridge, document, caller)
+    file = _file(document, number)
+    seconds = _link_seconds(bridge, document, now)
+    link = bridge.objects.sign(file["key"], seconds=seconds, filename=file["filename"])
+    # Recorded before it is given: a link that nobody knows of must not exist.
+    bridge.life.record(
+        document["_id"],
+        action="download",
+        actor=caller.subject,
+        detail={"file": file["number"], **_origin(request, caller)},
+    )
+    headers = {"Location": link, "Cache-Control": "no-store"}
+    return Response(status_code=303, headers=headers)
+
+
+@router.get("/v1/exports/{export_id}/manifest", summary="Read the manifest")
+def get_manifest(
+    export_id: str, request: Request, bridge: BridgeParam, caller: CallerParam
+) -> Response:
+    """Show the manifest as it is stored; its ETag is its SHA-256."""
+    caller.require(READ)
+    document = find_export(bridge, caller, export_id)
+    now = bridge.clock.now()
+    _check_available(document, now)
+    result = document["result"]
+    etag = Etag(value=result["manifestSha256"])
+    headers = {**status_headers(document, now), "ETag": etag.header}
+    if etag.held_by(request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    body = _manifest(bridge, result["manifestKey"], result["manifestSha256"])
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _check_available(document: Document, now: datetime) -> None:
+    status, expires = document["status"], document.get("expiresAt")
+    late = isinstance(expires, datetime) and now >= expires
+    if status == Status.EXPIRED or (status == Status.SUCCEEDED and late):
+        raise ProblemError(
+            Code.GONE,
+            "The files were deleted when their time was over; POST …/retry makes them again.",
+            members={"export_status": str(Status.EXPIRED)},
+        )
+    if status != Status.SUCCEEDED:
+        raise ProblemError(
+            Code.NOT_READY,
+            "There are files once the status is succeeded.",
+            members={"export_status": shown_status(document)},
+        )
+
+
+def _check_scopes(bridge: Bridge, document: Document, caller: Caller) -> None:
+    """Refuse what the caller could not ask for today, so that revoking works on old files.
+
+    Raises:
+        ProblemError: 403 with the scopes and the columns that they open.
+    """
+    policy = Policy.from_document(document["request"]["policy"])
+    held = Policy(mode=policy.mode, grants=tuple(caller.scopes & set(PII_SCOPES)))
+    hidden = _hidden_columns(bridge, document, policy, held)
+    # Columns of a campaign's own questions are not in the catalogue: with `full` every scope that
+    # opened the file is asked for.
+    whole = policy.mode is PiiMode.FULL or document["type"] not in bridge.catalog
+    missing = set(policy.grants) - caller.scopes if whole or hidden else set()
+    if hidden or missing:
+        raise insufficient_scope(sorted(missing), hidden)
+
+
+def _hidden_columns(bridge: Bridge, document: Document, policy: Policy, held: Policy) -> list[str]:
+    """Columns in the file that the caller's scopes would have left out."""
+    export_type = bridge.catalog.get(document["type"])
+    columns = export_type.static_columns if export_type else ()
+    chosen = set(document["request"]["columns"])
+    return [
+        column.name
+        for column in columns
+        if (not chosen or column.name in chosen)
+        and transform(column, policy) is not Transform.WITHHELD
+        and transform(column, held) is Transform.WITHHELD
+    ]
+
+
+def _file(document: Document, number: str) -> dict[str, Any]:
+    wanted = int(number) if _NUMBER.fullmatch(number) else 0
+    for file in document["result"]["files"]:
+        if file["number"] == wanted:
+            found: dict[str, Any] = file
+            return found
+    raise not_found()
+
+
+def _link_seconds(bridge: Bridge, document: Document, now: datetime) -> int:
+    """No link outlives its file."""
+    expires = document.get("expiresAt")
+    if not isinstance(expires, datetime):
+        return bridge.link_seconds
+    return max(1, min(bridge.link_seconds, int((expires - now).total_seconds())))
+
+
+def _origin(request: Request, caller: Caller) -> dict[str, str | None]:
+    """Where a download came from (API.md 7): for the audit trail, nowhere else."""
+    agent = _PRINTABLE.sub("?", request.headers.get("user-agent", ""))[:200]
+    return {
+        "client": caller.client,
+        "ip": request.client.host if request.client else None,
+        "userAgent": agent,
+    }
+
+
+def _manifest(bridge: Bridge, key: str, sha256: str) -> bytes:
+    body = b""
+    for piece in bridge.objects.read(key):
+        body += piece
+        if len(body) > MAX_MANIFEST_BYTES:
+            raise DamagedManifest
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise DamagedManifest
+    return body
+
+
+class DamagedManifest(Exception):
+    """The stored manifest is not the one that the document names; it is not shown."""

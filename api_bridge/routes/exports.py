@@ -1,0 +1,218 @@
+"""Asking for exports, watching them, and stopping or repeating them (API.md 1)."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from api_bridge.access.caller import (
+    CANCEL,
+    READ,
+    Caller,
+    create_scope,
+    insufficient_scope,
+)
+from api_bridge.protocol.listing import Listing, parse_listing
+from api_bridge.protocol.problems import Code, ProblemError, invalid, not_found
+from api_bridge.protocol.submission import Submission, idempotency, parse_submission
+from api_bridge.protocol.wire import (
+    Etag,
+    export_resource,
+    shown_status,
+    status_headers,
+    stored_statuses,
+)
+from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
+from api_bridge.routes.lookup import Document, find_export, is_visible
+from assets.life import IllegalMove
+from assets.model.lifecycle import Status
+from assets.model.parameters import Forbidden, InvalidRequest, parse
+from assets.model.request import ExportRequest
+from resources.errors import AlreadyExists
+
+ORIGIN = "api"
+
+router = APIRouter()
+
+
+@router.post("/v1/exports", status_code=202, summary="Ask for an export")
+def create_export(
+    request: Request, bridge: BridgeParam, caller: CallerParam, raw: BodyParam
+) -> Response:
+    """Record a request; the same Idempotency-Key and body give the same export."""
+    headers = request.headers
+    submission = parse_submission(
+        raw, headers.getlist("content-type"), bridge.catalog, bridge.known
+    )
+    owner = f"{caller.subject} {caller.client or ''}"
+    key = idempotency(
+        headers.getlist("idempotency-key"), owner, "POST /v1/exports", submission.payload
+    )
+    caller.require(create_scope(submission.export_type.name))
+    export_request = _parsed(submission, caller)
+    _check_campaign(bridge, caller, export_request)
+    try:
+        document = bridge.life.create(
+            export_request,
+            origin=ORIGIN,
+            subject=caller.subject,
+            client=caller.client,
+            idempotency=key,
+        )
+    except AlreadyExists:
+        document = _first_with(bridge, key)
+    return _accepted(bridge, document)
+
+
+@router.get("/v1/exports", summary="List exports, newest first")
+def list_exports(request: Request, bridge: BridgeParam, caller: CallerParam) -> Response:
+    """List what the caller's campaigns hold, filtered, in pages."""
+    caller.require(READ)
+    listing = parse_listing(request.query_params.multi_items(), bridge.catalog)
+    found = _page(bridge, caller, listing)
+    shown, more = found[: listing.page_size], len(found) > listing.page_size
+    token = listing.token_after(shown[-1]) if more else None
+    now = bridge.clock.now()
+    body = {
+        "exports": [
+            export_resource(document, bridge.catalog, now)
+            for document in shown
+            if is_visible(document, caller)
+        ],
+        "next_page_token": token,
+    }
+    headers = {"Cache-Control": "private, no-cache"}
+    if token is not None:
+        headers["Link"] = f'<{listing.url(token)}>; rel="next"'
+    return JSONResponse(body, headers=headers)
+
+
+@router.get("/v1/exports/{export_id}", summary="Watch an export")
+def get_export(
+    export_id: str, request: Request, bridge: BridgeParam, caller: CallerParam
+) -> Response:
+    """Show an export; a failed one is still a 200, with the failure in `error`."""
+    caller.require(READ)
+    document = find_export(bridge, caller, export_id)
+    now = bridge.clock.now()
+    headers = status_headers(document, now)
+    if Etag(value=str(document["revision"])).held_by(request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    return _shown(bridge, document, now, headers=headers)
+
+
+@router.post("/v1/exports/{export_id}/cancel", status_code=202, summary="Stop an export")
+def cancel_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> Response:
+    """Ask an export to stop; repeatable, and never undoes a result."""
+    caller.require(CANCEL)
+    document = find_export(bridge, caller, export_id)
+    return _moved(bridge, lambda: bridge.life.cancel(document["_id"], by=caller.subject))
+
+
+@router.post("/v1/exports/{export_id}/retry", status_code=202, summary="Try an export again")
+def retry_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> Response:
+    """Queue an export that failed, was cancelled or expired once more, under the same id."""
+    document = find_export(bridge, caller, export_id)
+    caller.require(create_scope(document["type"]))
+    return _moved(bridge, lambda: bridge.life.retry(document["_id"], by=caller.subject))
+
+
+def _parsed(submission: Submission, caller: Caller) -> ExportRequest:
+    try:
+        return parse(
+            submission.export_type, submission.params, scopes=caller.scopes, pointer="/params"
+        )
+    except InvalidRequest as wrong:
+        raise invalid(wrong.problems) from None
+    except Forbidden as denied:
+        raise insufficient_scope(
+            sorted(set(denied.columns.values())), sorted(denied.columns)
+        ) from None
+
+
+def _check_campaign(bridge: Bridge, caller: Caller, request: ExportRequest) -> None:
+    if request.campaign is None:
+        if not caller.sees_every_campaign:
+            raise not_found()
+        return
+    # Asked for a foreign key too, so that foreign and unknown take the same time.
+    exists = bridge.stores.campaigns.by_key(request.campaign) is not None
+    if not exists or not caller.sees(request.campaign):
+        raise not_found("/params/campaign_id")
+
+
+def _first_with(bridge: Bridge, key: dict[str, str] | None) -> Document:
+    """The export that was made with this Idempotency-Key."""
+    first = bridge.stores.exports.first({"idempotency.digest": key["digest"]}) if key else None
+    if key is None or first is None:
+        raise ProblemError(Code.IDEMPOTENCY_IN_PROGRESS, "Send it again in a second.")
+    if first.get("idempotency", {}).get("payload") != key["payload"]:
+        raise ProblemError(
+            Code.IDEMPOTENCY_KEY_REUSED,
+            "Take a new Idempotency-Key for a new request, or send the first body again.",
+        )
+    return first
+
+
+def _page(bridge: Bridge, caller: Caller, listing: Listing) -> list[Any]:
+    """One page and one export more, which tells whether there is another page."""
+    equal: dict[str, object] = {}
+    if not caller.sees_every_campaign:
+        equal["campaign"] = tuple(sorted(caller.campaigns))
+    if listing.campaign is not None:
+        if not caller.sees(listing.campaign):
+            return []
+        equal["campaign"] = listing.campaign
+    if listing.type_name is not None:
+        equal["type"] = listing.type_name
+    if listing.type_version is not None:
+        equal["typeVersion"] = listing.type_version
+    if listing.status is not None:
+        equal["status"] = stored_statuses(listing.status)
+    if listing.mine:
+        equal["requestedBy.subject"] = caller.subject
+    return bridge.stores.exports.page(
+        equal,
+        created_after=listing.created_after,
+        created_before=listing.created_before,
+        before=listing.before,
+        limit=listing.page_size + 1,
+    )
+
+
+def _moved(bridge: Bridge, move: Callable[[], Document | None]) -> Response:
+    try:
+        moved = move()
+    except IllegalMove as illegal:
+        status = shown_status({"status": illegal.status})
+        raise ProblemError(
+            Code.ILLEGAL_TRANSITION,
+            f"The export is {status}; its `links` name what is possible.",
+            members={"export_status": status},
+        ) from None
+    if moved is None:
+        raise not_found()
+    return _accepted(bridge, moved)
+
+
+def _accepted(bridge: Bridge, document: Document) -> Response:
+    """202 with where to look and when; 200 when the files are there already (API.md 1)."""
+    now = bridge.clock.now()
+    headers = status_headers(document, now)
+    headers["Location"] = f"/v1/exports/{document['_id']}"
+    ready = document["status"] == Status.SUCCEEDED
+    return _shown(bridge, document, now, headers=headers, status_code=200 if ready else 202)
+
+
+def _shown(
+    bridge: Bridge,
+    document: Document,
+    now: datetime,
+    *,
+    headers: dict[str, str],
+    status_code: int = 200,
+) -> Response:
+    body = export_resource(document, bridge.catalog, now)
+    return JSONResponse(body, status_code=status_code, headers=headers)

@@ -1,0 +1,32 @@
+"""Finding the export that a path names, as far as the caller may see it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from api_bridge.access.caller import Caller
+from api_bridge.protocol.problems import not_found
+from api_bridge.routes.context import Bridge
+
+Document = Mapping[str, Any]
+
+_EXPORT_ID = re.compile(r"exp_[0-9a-f]{24}")
+
+
+def find_export(bridge: Bridge, caller: Caller, export_id: str) -> Document:
+    """Return the export.
+
+    Raises:
+        ProblemError: The same 404 for a malformed, an unknown and a foreign id (S5).
+    """
+    # A malformed id is looked up too, as one that nobody has: three answers in one time.
+    known = export_id if _EXPORT_ID.fullmatch(export_id) else "exp_"
+    document = bridge.stores.exports.find(known)
+    if document is None or not is_visible(document, caller):
+        raise not_found()
+    return document
+
+
+def is_visible(document: Document, caller: Caller) -> bool:
+    """Whether the caller may see an export; one that cannot be decoded is seen by nobody."""
+    return not document.get("undecodable") and caller.sees(document.get("campaign"))

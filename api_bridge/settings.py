@@ -1,0 +1,79 @@
+"""What an operator chooses about the bridge; read from the environment once, by a function."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+# RELIABILITY.md S12: a link for a person lives at most 15 minutes; API.md 1 says 10.
+MAX_LINK_SECONDS = 600
+# Longer than any run may wait for a slot on a healthy day; then somebody should look.
+QUEUE_AGE_SECONDS = 600
+THREADS = 32
+CONCURRENCY = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one bridge; each is read from `BRIDGE_<NAME>`.
+
+    Attributes:
+        issuer: The one `iss` that tokens may have.
+        audience: What tokens must have in `aud`.
+        jwks: Path of a JWKS file, or its URL (https, or http on loopback).
+        allowed_hosts: Names in the Host header that are ours.
+        link_seconds: How long a download link works.
+        queue_age_seconds: A due export that waits longer makes the bridge not ready.
+        threads: Requests that talk to a door at once.
+        concurrency: Requests inside at once; more are answered 503.
+    """
+
+    issuer: str
+    audience: str
+    jwks: str
+    allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
+    link_seconds: int = MAX_LINK_SECONDS
+    queue_age_seconds: int = QUEUE_AGE_SECONDS
+    threads: int = THREADS
+    concurrency: int = CONCURRENCY
+
+    def __post_init__(self) -> None:
+        """Refuse values that would weaken the bridge."""
+        if not 1 <= self.link_seconds <= MAX_LINK_SECONDS:
+            raise ValueError(f"BRIDGE_LINK_SECONDS must be from 1 to {MAX_LINK_SECONDS}")
+        if min(self.queue_age_seconds, self.threads, self.concurrency) < 1:
+            raise ValueError("BRIDGE_QUEUE_AGE_SECONDS, _THREADS and _CONCURRENCY must be positive")
+        if "*" in self.allowed_hosts or not self.allowed_hosts:
+            raise ValueError("BRIDGE_ALLOWED_HOSTS must list names; a wildcard allows every Host")
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ValueError: One is missing or malformed; the message names it.
+    """
+    hosts = environment.get("BRIDGE_ALLOWED_HOSTS") or ",".join(LOCAL_HOSTS)
+    return Settings(
+        issuer=_required(environment, "BRIDGE_ISSUER"),
+        audience=_required(environment, "BRIDGE_AUDIENCE"),
+        jwks=_required(environment, "BRIDGE_JWKS"),
+        allowed_hosts=tuple(host.strip() for host in hosts.split(",")),
+        link_seconds=_whole(environment, "BRIDGE_LINK_SECONDS", MAX_LINK_SECONDS),
+        queue_age_seconds=_whole(environment, "BRIDGE_QUEUE_AGE_SECONDS", QUEUE_AGE_SECONDS),
+        threads=_whole(environment, "BRIDGE_THREADS", THREADS),
+        concurrency=_whole(environment, "BRIDGE_CONCURRENCY", CONCURRENCY),
+    )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise ValueError(f"the environment variable {name} is not set")
+    return value
+
+
+def _whole(environment: Mapping[str, str], name: str, otherwise: int) -> int:
+    text = environment.get(name) or str(otherwise)
+    if not text.isdecimal():
+        raise ValueError(f"{name} must be a whole number")
+    return int(text)
