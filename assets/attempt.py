@@ -160,8 +160,22 @@ class Attempt:
         self._life, self._doors, self._catalog = life, doors, catalog
         self._build, self._clock = build, clock
 
-    def run(self, export_id: str, attempt: int, *, run_id: str) -> Done:
+    def run(
+        self,
+        export_id: str,
+        attempt: int,
+        *,
+        run_id: str,
+        stopped_by_person: Callable[[], bool] = lambda: False,
+    ) -> Done:
         """Run one attempt to its end.
+
+        Args:
+            export_id: Which export.
+            attempt: Which attempt of it; another number is not ours.
+            run_id: The Dagster run.
+            stopped_by_person: When the process is asked to end: whether a person cancelled
+                the run, or the machine is going away and the export should go on elsewhere.
 
         Raises:
             NotOurs: There is nothing to do; nothing was changed.
@@ -174,7 +188,21 @@ class Attempt:
         if document is None:
             raise NotOurs
         with Heartbeat(self._life, document, clock=self._clock) as heartbeat:
-            return self._held(document, heartbeat)
+            try:
+                return self._held(document, heartbeat)
+            except Exception:
+                raise
+            except BaseException:
+                self._give_back(document, cancelled=stopped_by_person())
+                raise
+
+    def _give_back(self, document: Document, *, cancelled: bool) -> None:
+        """End an attempt whose process must end: for good, or to go on elsewhere."""
+        export_id, token = document["_id"], document["lease"]["token"]
+        if not cancelled:
+            self._life.release(export_id, token)
+        elif self._life.cancel(export_id, by="dagster") is not None:
+            self._life.cancelled(export_id, token)
 
     def _held(self, document: Document, heartbeat: Heartbeat) -> Done:
         """The attempt while the lease is ours; every way out of it is written down here."""
@@ -206,10 +234,8 @@ class Attempt:
                 document, token, error=_stored(failure, document), jitter=random.random()
             )
             raise failure from None
-        except BaseException:
-            # The process is asked to end: give the export back, uncounted, and obey.
+        except BaseException:  # the process is asked to end
             self._clear(place)
-            self._life.release(export_id, token)
             raise
 
     def _made(

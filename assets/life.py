@@ -125,6 +125,30 @@ class ExportLife:
             ),
         )
 
+    def refuse(self, export_id: str, *, code: str, message: str) -> Document | None:
+        """Fail a queued export that can never run."""
+        failed = _ended(error={**_error(code, message), "attempt": 0, "runId": None})
+        return self._move(Move.FAIL, export_id, change=failed, only=Status.QUEUED)
+
+    def in_flight(self, limit: int) -> list[Document]:
+        """Exports that a Dagster run works for or should begin to work for soon."""
+        overdue = self.unstarted(limit)
+        held = Match(statuses=_sources(Move.SUCCEED))
+        return [*overdue, *self._store.candidates(held, limit=limit)]
+
+    def recall(self, document: Document) -> Document | None:
+        """Take back a dispatched export whose run ended before it began."""
+        change = _also(
+            _requeued(0.0, error=None), increment={"rescues": 1}, audit={"action": "recalled"}
+        )
+        return self._move(
+            Move.REQUEUE,
+            document["_id"],
+            equal={"attempt": document["attempt"]},
+            change=change,
+            only=Status.DISPATCHED,
+        )
+
     def undispatched(self, limit: int) -> list[Document]:
         """Queued exports whose time has come, most urgent first."""
         queued = Match(statuses=_sources(Move.DISPATCH), due=("notBefore",))

@@ -151,6 +151,6 @@ def _filename(manifest: Manifest, entry: FileEntry, output: OutputFormat) -> str
     return f"{request.partition}_{request.type}_{manifest.export_id}{part}.{output.extension}"
 
 
-def metadata_digest(manifest: Manifest) -> str:
+def content_digest(manifest: Manifest) -> str:
     """One SHA-256 over the digests of all files, in order: the identity of the content."""
     return hashlib.sha256(canonical_json([entry.sha256 for entry in manifest.files])).hexdigest()

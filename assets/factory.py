@@ -1,0 +1,233 @@
+"""The one builder of export assets: every kind in the catalogue becomes an asset here.
+
+An export that does not fit this builder needs a docstring of its own that says why.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from assets.attempt import Attempt, Build, Cancelled, Done, NotOurs
+from assets.checks import check_results, check_specs
+from assets.failures import as_failure
+from assets.life import ExportLife, LeaseLost
+from assets.model.export_type import Catalog, ExportType, Scope
+from assets.model.failure import ExportFailed
+from assets.model.lifecycle import Status, Timing
+from assets.model.manifest import Manifest
+from assets.model.parameters import Forbidden, InvalidRequest, parse
+from assets.partitions import PARTITIONS
+from assets.pipeline import Doors
+from assets.steps.manifest import content_digest, verify
+from resources.athena import AthenaDoor
+from resources.clock import SystemClock
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+
+# Tags of a run that works for a request of the queue.
+EXPORT_TAG = "export/id"
+ATTEMPT_TAG = "export/attempt"
+
+_SCOPE_PARAMETERS = {
+    Scope.CAMPAIGN: "campaign_id",
+    Scope.DAY: "day",
+    Scope.PRIVACY_CASE: "case_id",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What one deployment decides for all its exports.
+
+    Attributes:
+        timing: The clocks of leases and retries.
+        build: Which code runs.
+        secret: Key for pseudonyms in `hashed` files.
+        scopes: What a materialisation from the Dagster page may show.
+    """
+
+    timing: Timing
+    build: Build
+    secret: bytes = field(repr=False)
+    scopes: tuple[str, ...] = ("pii:masked",)
+
+
+class ExportConfig(dg.Config):
+    """Parameters of a materialisation that a person starts; as `params` of the HTTP API."""
+
+    params: dict[str, Any] = {}
+
+
+def asset_key(export_type: ExportType) -> dg.AssetKey:
+    """`exports/<name>`."""
+    return dg.AssetKey(["exports", export_type.name])
+
+
+def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.AssetsDefinition:
+    """The partitioned asset of one kind of export."""
+    key = asset_key(export_type)
+
+    @dg.asset(
+        key=key,
+        description=export_type.summary,
+        partitions_def=PARTITIONS[export_type.scope],
+        deps=[dg.AssetKey(list(path)) for path in export_type.upstream],
+        group_name=export_type.destination,
+        kinds=_kinds(export_type),
+        owners=[export_type.owner],
+        tags={"version": str(export_type.version), "scope": export_type.scope},
+        code_version=str(export_type.version),
+        metadata={"dagster/column_schema": _declared_schema(export_type)},
+        check_specs=check_specs(key),
+    )
+    def export(
+        context: dg.AssetExecutionContext,
+        config: ExportConfig,
+        mongo: dg.ResourceParam[MongoStores],
+        athena: dg.ResourceParam[AthenaDoor],
+        object_store: dg.ResourceParam[ObjectStore],
+        clock: dg.ResourceParam[SystemClock],
+        platform: dg.ResourceParam[Platform],
+    ) -> dg.MaterializeResult:
+        life = ExportLife(mongo.exports, timing=platform.timing)
+        doors = Doors(mongo=mongo, athena=athena, objects=object_store, secret=platform.secret)
+        attempt = Attempt(life, doors, catalog, build=platform.build, clock=clock)
+        done = _run(context, config, export_type, life, attempt, platform)
+        findings = verify(done.manifest, lambda entry: object_store.read(entry.key))
+        return dg.MaterializeResult(
+            metadata=_metadata(done),
+            check_results=list(check_results(export_type, done.manifest, findings)),
+            data_version=dg.DataVersion(content_digest(done.manifest)),
+        )
+
+    return export
+
+
+def _run(
+    context: dg.AssetExecutionContext,
+    config: ExportConfig,
+    export_type: ExportType,
+    life: ExportLife,
+    attempt: Attempt,
+    platform: Platform,
+) -> Done:
+    """One attempt, and what becomes of it in Dagster."""
+    export_id, number = _taken(context, config, export_type, life, platform)
+    context.log.info("export %s, attempt %s", export_id, number)
+    try:
+        return attempt.run(
+            export_id, number, run_id=context.run_id, stopped_by_person=_terminated(context)
+        )
+    except ExportFailed as failed:
+        raise as_failure(failed, export_id=export_id) from None
+    except (Cancelled, NotOurs) as ended:
+        # The run then shows as cancelled, not as failed (DESIGN.md 3, rule 9).
+        context.instance.report_run_canceling(context.run)
+        said = ExportFailed(type(ended).__name__.upper(), "this attempt was not to finish")
+        raise as_failure(said, export_id=export_id) from None
+    except LeaseLost:
+        said = ExportFailed("LEASE_LOST", "another worker has the export; nothing was published")
+        raise as_failure(said, export_id=export_id) from None
+
+
+def _taken(
+    context: dg.AssetExecutionContext,
+    config: ExportConfig,
+    export_type: ExportType,
+    life: ExportLife,
+    platform: Platform,
+) -> tuple[str, int]:
+    """The export that this run works for: the queue's, or one that it makes for itself."""
+    tags = context.run.tags
+    if EXPORT_TAG in tags:
+        return tags[EXPORT_TAG], int(tags[ATTEMPT_TAG])
+    scope = _SCOPE_PARAMETERS[export_type.scope]
+    params = {**config.params, scope: context.partition_key}
+    try:
+        request = parse(export_type, params, scopes=platform.scopes)
+    except InvalidRequest as invalid:
+        said = "; ".join(f"params{p.pointer} {p.detail}" for p in invalid.problems)
+        raise as_failure(ExportFailed("INVALID_PARAMETERS", said), export_id="") from None
+    except Forbidden as forbidden:
+        said = f"needs the scopes {', '.join(sorted(set(forbidden.columns.values())))}"
+        raise as_failure(ExportFailed("INSUFFICIENT_SCOPE", said), export_id="") from None
+    created = life.create(request, origin="dagster", subject="dagster", status=Status.DISPATCHED)
+    return created["_id"], created["attempt"]
+
+
+def _terminated(context: dg.AssetExecutionContext) -> Callable[[], bool]:
+    """Tells whether a person ended the run in the Dagster page, rather than a deployment."""
+
+    def terminated() -> bool:
+        run = context.instance.get_run_by_id(context.run_id)
+        stopping = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+        return run is not None and run.status in stopping
+
+    return terminated
+
+
+def _kinds(export_type: ExportType) -> set[str]:
+    stores = {"mongo": "mongodb", "athena": "athena"}
+    return {stores[path[0]] for path in export_type.upstream} | {export_type.destination, "csv"}
+
+
+def _declared_schema(export_type: ExportType) -> dg.TableSchema:
+    """The columns that do not depend on a campaign."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.format.kind,
+                description=column.description or column.source,
+                tags={"pii": column.pii},
+            )
+            for column in export_type.static_columns
+        ]
+    )
+
+
+def _metadata(done: Done) -> Mapping[str, Any]:
+    """What the Dagster page shows of a materialisation: counts, digests and ids only."""
+    manifest = done.manifest
+    accounting = manifest.accounting
+    return {
+        "dagster/row_count": manifest.rows,
+        "dagster/column_schema": _written_schema(manifest),
+        "rows": manifest.rows,
+        "bytes": manifest.bytes,
+        "sha256": content_digest(manifest),
+        "export": manifest.export_id,
+        "attempt": manifest.attempt,
+        "origin": done.document["origin"],
+        "snapshot_at": manifest.snapshot_at,
+        "expires_at": manifest.expires_at or "",
+        "manifest": done.document["result"]["manifestKey"],
+        "manifest_sha256": done.document["result"]["manifestSha256"],
+        "rows_read": accounting.read,
+        "rows_filtered": dict(accounting.filtered),
+        "rows_rejected": dict(accounting.rejected),
+        "files": dg.MetadataValue.table(list(_file_records(manifest))),
+    }
+
+
+def _written_schema(manifest: Manifest) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.type,
+                description=column.source,
+                tags={"pii": column.pii, "transform": column.transform},
+            )
+            for column in manifest.columns
+        ]
+    )
+
+
+def _file_records(manifest: Manifest) -> Iterator[dg.TableRecord]:
+    for entry in manifest.files:
+        yield dg.TableRecord(
+            {"name": entry.name, "rows": entry.rows, "bytes": entry.bytes, "sha256": entry.sha256}
+        )

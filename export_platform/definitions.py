@@ -1,0 +1,56 @@
+"""The Dagster code location: composed once, from the catalogue and the doors."""
+
+import os
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.exports.catalog import CATALOG
+from assets.factory import build_export_asset
+from assets.jobs import build_jobs
+from assets.model.export_type import Catalog
+from assets.sources import build_sources
+from export_platform.settings import settings
+from resources.clock import SystemClock
+from resources.wiring.configured import configured_doors
+from sensors.catalogue import build_catalogue_sensor
+from sensors.housekeeping import build_housekeeping_sensor
+from sensors.outcomes import build_outcomes_sensor
+from sensors.requests import build_requests_sensor
+
+
+def build_definitions(*, catalog: Catalog, doors: Mapping[str, object]) -> dg.Definitions:
+    """Compose the code location.
+
+    Args:
+        catalog: The kinds of export.
+        doors: Resources by name: `mongo`, `athena`, `object_store`, `clock`, `platform`.
+    """
+    export_types = tuple(catalog.values())
+    return dg.Definitions(
+        assets=[
+            *build_sources(export_types),
+            *(build_export_asset(export_type, catalog=catalog) for export_type in export_types),
+        ],
+        jobs=build_jobs(export_types),
+        sensors=[
+            build_requests_sensor(catalog),
+            build_catalogue_sensor(),
+            build_outcomes_sensor(),
+            build_housekeeping_sensor(),
+        ],
+        resources=doors,
+        # A process a step costs 1.5 to 3 s and an export is one step (DAGSTER.md).
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location of this deployment, built when Dagster loads it."""
+    doors = {
+        **configured_doors(),
+        "clock": SystemClock(),
+        "platform": settings(os.environ).platform(),
+    }
+    return build_definitions(catalog=CATALOG, doors=doors)

@@ -1,0 +1,91 @@
+"""What differs between deployments, read from the environment in one place.
+
+Where the outside is stands in `resources/wiring/environment.py`; this is about how the platform
+behaves. A wrong value is refused with the name of the variable and what it may be.
+"""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from assets.attempt import Build
+from assets.factory import Platform
+from assets.model.lifecycle import Timing
+
+Deployment = Literal["local", "nonprod", "prod"]
+
+DEPLOYMENT = "EXPORT_DEPLOYMENT"
+HASH_SECRET = "EXPORT_HASH_SECRET"
+TIMING_FACTOR = "EXPORT_TIMING_FACTOR"
+GIT_SHA = "GIT_SHA"
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this deployment behaves.
+
+    Attributes:
+        deployment: Which one it is.
+        timing: The clocks of leases; other than production's only where tests want it.
+        hash_secret: Key for pseudonyms.
+        git_sha: Commit of the running code.
+    """
+
+    deployment: Deployment
+    timing: Timing
+    hash_secret: str = field(repr=False)
+    git_sha: str
+
+    def platform(self) -> Platform:
+        """The part that exports see."""
+        return Platform(
+            timing=self.timing,
+            build=Build(version=version("export-platform"), git_sha=self.git_sha),
+            secret=self.hash_secret.encode(),
+        )
+
+
+def settings(env: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ValueError: A variable has a value that it may not have, or is missing.
+    """
+    name = env.get(DEPLOYMENT, "local")
+    if name not in get_args(Deployment):
+        raise ValueError(f"{DEPLOYMENT} must be one of {', '.join(get_args(Deployment))}")
+    secret = env.get(HASH_SECRET) or ("local development" if name == "local" else "")
+    if not secret:
+        raise ValueError(f"{HASH_SECRET} must be set in {name}: it keys the pseudonyms of files")
+    return Settings(
+        deployment=cast(Deployment, name),
+        timing=_timing(env, name),
+        hash_secret=secret,
+        git_sha=env.get(GIT_SHA) or _checkout(),
+    )
+
+
+def _timing(env: Mapping[str, str], deployment: str) -> Timing:
+    factor = env.get(TIMING_FACTOR)
+    if factor is None:
+        return Timing()
+    if deployment != "local":
+        raise ValueError(f"{TIMING_FACTOR} is for tests; unset it in {deployment}")
+    return Timing().scaled(float(factor))
+
+
+def _checkout() -> str:
+    """The commit of the checkout that runs, or "unknown" where there is none."""
+    found = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "HEAD"],  # noqa: S607 - git is where PATH says
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=5,
+    )
+    return found.stdout.strip() or "unknown"

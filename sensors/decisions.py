@@ -1,0 +1,102 @@
+"""What the sensors decide, as pure functions of what they saw.
+
+Nothing here touches Dagster, a clock or a database; the evaluators beside this file are thin.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from assets.model.lifecycle import run_key
+
+Document = Mapping[str, Any]
+
+# Campaigns in these states may be exported; drafts have no entries and archived ones are closed.
+UNLISTED = frozenset({"draft", "archived"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """A run to ask Dagster for.
+
+    Attributes:
+        run_key: `<export id>:<attempt>`; Dagster starts it once, however often it is asked.
+        export_type: Catalogue id.
+        partition: Partition key.
+        export_id: Id of the export document.
+        attempt: Which attempt.
+    """
+
+    run_key: str
+    export_type: str
+    partition: str
+    export_id: str
+    attempt: int
+
+
+def run_plan(document: Document) -> RunPlan:
+    """The run of a dispatched export."""
+    return RunPlan(
+        run_key=run_key(document["_id"], document["attempt"]),
+        export_type=document["type"],
+        partition=document["partition"],
+        export_id=document["_id"],
+        attempt=document["attempt"],
+    )
+
+
+def run_plans(documents: Iterable[Document]) -> list[RunPlan]:
+    """Runs in a stable order, each once."""
+    plans = {plan.run_key: plan for plan in map(run_plan, documents)}
+    return [plans[key] for key in sorted(plans)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionChanges:
+    """Campaign partitions to add and to remove, each sorted."""
+
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+
+
+def partition_changes(
+    listing: Iterable[Mapping[str, str]], registered: Collection[str]
+) -> PartitionChanges:
+    """Make the registered partitions equal to the campaigns that may be exported.
+
+    Args:
+        listing: `key` and `status` of every campaign.
+        registered: The partition keys that Dagster has.
+    """
+    wanted = {item["key"] for item in listing if item.get("status") not in UNLISTED}
+    present = set(registered)
+    return PartitionChanges(
+        add=tuple(sorted(wanted - present)), remove=tuple(sorted(present - wanted))
+    )
+
+
+class Outcome(StrEnum):
+    """What an ended Dagster run means for the export that it should have worked for."""
+
+    WAIT = "wait"
+    CANCEL = "cancel"
+    RESCUE = "rescue"
+
+
+def outcome(status: str, run_status: str | None) -> Outcome:
+    """Judge an export whose Dagster run may have ended without a word.
+
+    A dispatched export whose run is over can be taken back at once: its worker can no longer
+    start, because a start needs the attempt's number. One that is running is another matter:
+    Dagster has called live workers dead, so only its lease may end it (DESIGN.md 3).
+
+    Args:
+        status: The export's.
+        run_status: Dagster's, or None when there is no such run.
+    """
+    if run_status == "CANCELED":
+        return Outcome.CANCEL
+    if status == "dispatched" and run_status in ("FAILURE", "SUCCESS"):
+        return Outcome.RESCUE
+    return Outcome.WAIT

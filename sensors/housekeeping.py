@@ -1,0 +1,72 @@
+"""The sensor that takes exports from dead workers and deletes expired files."""
+
+import random
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from assets.factory import Platform
+from assets.life import Document, ExportLife
+from resources.errors import DoorError
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+
+# Documents of one page; the pages of a tick are not bounded, because a bound would let many
+# exempt documents hide the stuck ones behind them (RELIABILITY.md 1, rule 9).
+PAGE = 200
+# Expired exports of one tick: each deletes a handful of objects.
+MOST_EXPIRED = 100
+
+
+def build_housekeeping_sensor() -> dg.SensorDefinition:
+    """Reap abandoned exports and delete the files of expired ones."""
+
+    @dg.sensor(
+        name="housekeeping",
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Takes exports from dead workers; deletes expired files.",
+    )
+    def housekeeping(
+        context: dg.SensorEvaluationContext,
+        mongo: dg.ResourceParam[MongoStores],
+        object_store: dg.ResourceParam[ObjectStore],
+        platform: dg.ResourceParam[Platform],
+    ) -> dg.SkipReason:
+        life = ExportLife(mongo.exports, timing=platform.timing)
+        rescued = _each(context, _dead(life), lambda d: life.rescue(d, random.random()))
+        expired = _each(context, life.expired(MOST_EXPIRED), lambda d: purge(life, object_store, d))
+        return dg.SkipReason(f"rescued {rescued}, expired {expired}")
+
+    return housekeeping
+
+
+def _dead(life: ExportLife) -> Iterator[Document]:
+    """Every live export that nobody holds any more, page by page."""
+    for page in (life.abandoned, life.unleased):
+        after: str | None = None
+        while documents := page(after=after, limit=PAGE):
+            yield from documents
+            after = documents[-1]["_id"]
+
+
+def _each(
+    context: dg.SensorEvaluationContext,
+    documents: Iterator[Document] | list[Document],
+    act: Callable[[Document], Document | None],
+) -> int:
+    """Act on each document; one that cannot be handled must not keep the rest waiting."""
+    done = 0
+    for document in documents:
+        try:
+            done += act(document) is not None
+        except (DoorError, KeyError, TypeError, ValueError) as error:
+            context.log.warning("export %s: %s", document.get("_id"), type(error).__name__)
+    return done
+
+
+def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Document | None:
+    """Delete the objects of an expired export, then say so (DESIGN.md 3, rule 10)."""
+    manifest_key = document["result"]["manifestKey"]
+    object_store.remove(manifest_key.rsplit("/", 1)[0] + "/")
+    return life.expire(document["_id"])

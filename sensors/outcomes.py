@@ -1,0 +1,58 @@
+"""The sensor that tells exports what became of their Dagster runs."""
+
+import dagster as dg
+
+from assets.factory import Platform
+from assets.life import Document, ExportLife, IllegalMove
+from assets.model.lifecycle import run_key
+from resources.mongo.stores import MongoStores
+from sensors.decisions import Outcome, outcome
+
+# Exports looked at in one tick; each costs one query of the run storage.
+MOST_PER_TICK = 100
+RUN_KEY_TAG = "dagster/run_key"
+
+
+def build_outcomes_sensor() -> dg.SensorDefinition:
+    """Look for runs that ended before their export began, or that a person ended."""
+
+    @dg.sensor(
+        name="outcomes",
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Takes back exports whose run ended before it began.",
+    )
+    def outcomes(
+        context: dg.SensorEvaluationContext,
+        mongo: dg.ResourceParam[MongoStores],
+        platform: dg.ResourceParam[Platform],
+    ) -> dg.SkipReason:
+        life = ExportLife(mongo.exports, timing=platform.timing)
+        changed = sum(_settle(context, life, d) for d in life.in_flight(MOST_PER_TICK))
+        return dg.SkipReason(f"settled {changed} export(s)")
+
+    return outcomes
+
+
+def _settle(context: dg.SensorEvaluationContext, life: ExportLife, document: Document) -> bool:
+    """Act on what became of one export's run; whether anything changed."""
+    match outcome(document["status"], _run_status(context, document)):
+        case Outcome.CANCEL:
+            try:
+                return life.cancel(document["_id"], by="dagster") is not None
+            except IllegalMove:
+                return False
+        case Outcome.RESCUE:
+            return life.recall(document) is not None
+        case _:
+            return False
+
+
+def _run_status(context: dg.SensorEvaluationContext, document: Document) -> str | None:
+    run_id = (document.get("dagster") or {}).get("runId")
+    if document["status"] == "dispatched" or run_id is None:
+        tags = {RUN_KEY_TAG: run_key(document["_id"], document["attempt"])}
+        records = context.instance.get_run_records(dg.RunsFilter(tags=tags), limit=1)
+    else:
+        records = context.instance.get_run_records(dg.RunsFilter(run_ids=[run_id]), limit=1)
+    return records[0].dagster_run.status.value if records else None

@@ -1,0 +1,94 @@
+"""The sensor that turns queued exports into runs."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.factory import ATTEMPT_TAG, EXPORT_TAG, Platform, asset_key
+from assets.life import Document, ExportLife
+from assets.model.export_type import Catalog, Scope
+from assets.partitions import CAMPAIGNS
+from resources.clock import SystemClock
+from resources.mongo.stores import MongoStores
+from sensors.decisions import RunPlan, run_plans
+
+# A tick may last 60 s; 4 s of waiting notice a request at once and still leave Dagster's
+# threads free (DAGSTER.md: 8 s was slower).
+WAIT_SECONDS = 4.0
+LOOK_EVERY_SECONDS = 0.1
+# Claims of one tick: 50 take about 0.2 s on the stand-in, far from the 60 s limit.
+MOST_PER_TICK = 50
+# A run that outlives this is taken for stuck; Dagster without it may wait for ever (M2).
+MAX_RUN_SECONDS = 6 * 3600
+
+
+def build_requests_sensor(catalog: Catalog) -> dg.SensorDefinition:
+    """Watch the queue and ask for a run of every export that is due."""
+    selection = dg.AssetSelection.assets(*(asset_key(t) for t in catalog.values()))
+
+    @dg.sensor(
+        name="requests",
+        target=selection,
+        minimum_interval_seconds=1,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Turns queued exports into runs, one attempt a run.",
+    )
+    def requests(
+        context: dg.SensorEvaluationContext,
+        mongo: dg.ResourceParam[MongoStores],
+        clock: dg.ResourceParam[SystemClock],
+        platform: dg.ResourceParam[Platform],
+    ) -> dg.SensorResult:
+        life = ExportLife(mongo.exports, timing=platform.timing)
+        plans = run_plans(_work(life, catalog, clock))
+        return dg.SensorResult(
+            run_requests=[_run_request(plan, catalog) for plan in plans],
+            dynamic_partitions_requests=_missing_partitions(context, plans, catalog),
+        )
+
+    return requests
+
+
+def _work(life: ExportLife, catalog: Catalog, clock: SystemClock) -> list[Document]:
+    """What is due now; if nothing is, wait a little for it."""
+    deadline = clock.monotonic() + WAIT_SECONDS
+    while True:
+        work = [*life.unstarted(MOST_PER_TICK), *_claimed(life, catalog)]
+        if work or clock.monotonic() >= deadline:
+            return work
+        clock.sleep(LOOK_EVERY_SECONDS)
+
+
+def _claimed(life: ExportLife, catalog: Catalog) -> Iterator[Document]:
+    for document in life.undispatched(MOST_PER_TICK):
+        if document.get("type") not in catalog:
+            life.refuse(document["_id"], code="UNKNOWN_TYPE", message="no such kind of export")
+            continue
+        claimed = life.dispatch(document["_id"])
+        if claimed is not None:  # somebody else was first
+            yield claimed
+
+
+def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=plan.run_key,
+        asset_selection=[asset_key(catalog[plan.export_type])],
+        partition_key=plan.partition,
+        tags={
+            EXPORT_TAG: plan.export_id,
+            ATTEMPT_TAG: str(plan.attempt),
+            "dagster/max_runtime": str(MAX_RUN_SECONDS),
+        },
+    )
+
+
+def _missing_partitions(
+    context: dg.SensorEvaluationContext, plans: list[RunPlan], catalog: Catalog
+) -> list[dg.AddDynamicPartitionsRequest]:
+    """Partitions of campaigns that the catalogue sensor has not seen yet."""
+    keys = {p.partition for p in plans if catalog[p.export_type].scope is Scope.CAMPAIGN}
+    if not keys:
+        return []
+    registered = set(context.instance.get_dynamic_partitions(Scope.CAMPAIGN))
+    missing = sorted(keys - registered)
+    return [CAMPAIGNS.build_add_request(missing)] if missing else []
