@@ -13,12 +13,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import is_
 from types import NoneType
-from typing import Final
+from typing import Final, TypeVar
 
 from bson.datetime_ms import DatetimeMS
 from bson.objectid import ObjectId
 
 Block = dict[str, object]
+Kind = TypeVar("Kind")
 
 
 def upcast_entry(
@@ -52,18 +53,24 @@ def upcast_entry(
 
 # ---------------------------------------------------------------------------------------- shapes
 
+
+def _named(**values: Kind) -> dict[str, Kind]:
+    """A table by name; as keywords, since a field may be called what an export is called."""
+    return values
+
+
 _V1_FIELDS: Final = ("created", "email", "market", "name", "optin", "phone")
 _V2_FIELDS: Final = ("markets", "optIns", "score")
 
 # What the old forms called today's statuses. `standby` and those who were `confirmed` or a
 # `winner` stood on the two sides of the draw; the `denied` had failed the vetting before it.
-_STATUSES: Final = {
-    "confirmed": "selected",
-    "denied": "rejected",
-    "standby": "waitlisted",
-    "waitlist": "waitlisted",
-    "winner": "selected",
-}
+_STATUSES: Final = _named(
+    confirmed="selected",
+    denied="rejected",
+    standby="waitlisted",
+    waitlist="waitlisted",
+    winner="selected",
+)
 # DOMAIN.md 2.8.
 _TODAYS: Final = frozenset(
     (
@@ -360,23 +367,23 @@ _COUNT: Final[Place] = (int, _number)
 _SCORE: Final[Place] = (float, _number)
 
 # Every known place of an instant, a number and an account in an entry (DOMAIN.md 2.5).
-_ENTRY: Final[Mapping[str, Place]] = {
-    "userId": (ObjectId, _object_id),
-    "createdAt": _INSTANT,
-    "updatedAt": _INSTANT,
-    "withdrawnAt": _INSTANT,
-    "deletedAt": _INSTANT,
-    "statusLog": _each(at=_INSTANT),
-    "contact": _block(phone=_block(verifiedAt=_INSTANT)),
-    "preferences": _each(rank=_COUNT, ticketQuantity=_COUNT),
-    "consents": _each(at=_INSTANT, withdrawnAt=_INSTANT),
-    "boost": _block(points=_COUNT, activities=_each(count=_COUNT, lastAt=_INSTANT)),
-    "referral": _block(signups=_COUNT),
-    "verification": _block(emailAt=_INSTANT, phoneAt=_INSTANT, accountAgeDays=_COUNT),
-    "risk": _block(score=_SCORE, scoredAt=_INSTANT, override=_block(at=_INSTANT)),
-    "selection": _block(drawRank=_COUNT, wave=_COUNT, decidedAt=_INSTANT),
-    "waitlist": _block(position=_COUNT, promotedAt=_INSTANT),
-    "codes": _each(seq=_COUNT, assignedAt=_INSTANT, sentAt=_INSTANT),
-    "messages": _each(at=_INSTANT),
-    "erasure": _block(requestedAt=_INSTANT, completedAt=_INSTANT),
-}
+_ENTRY: Final[Mapping[str, Place]] = _named(
+    userId=(ObjectId, _object_id),
+    createdAt=_INSTANT,
+    updatedAt=_INSTANT,
+    withdrawnAt=_INSTANT,
+    deletedAt=_INSTANT,
+    statusLog=_each(at=_INSTANT),
+    contact=_block(phone=_block(verifiedAt=_INSTANT)),
+    preferences=_each(rank=_COUNT, ticketQuantity=_COUNT),
+    consents=_each(at=_INSTANT, withdrawnAt=_INSTANT),
+    boost=_block(points=_COUNT, activities=_each(count=_COUNT, lastAt=_INSTANT)),
+    referral=_block(signups=_COUNT),
+    verification=_block(emailAt=_INSTANT, phoneAt=_INSTANT, accountAgeDays=_COUNT),
+    risk=_block(score=_SCORE, scoredAt=_INSTANT, override=_block(at=_INSTANT)),
+    selection=_block(drawRank=_COUNT, wave=_COUNT, decidedAt=_INSTANT),
+    waitlist=_block(position=_COUNT, promotedAt=_INSTANT),
+    codes=_each(seq=_COUNT, assignedAt=_INSTANT, sentAt=_INSTANT),
+    messages=_each(at=_INSTANT),
+    erasure=_block(requestedAt=_INSTANT, completedAt=_INSTANT),
+)
