@@ -44,7 +44,6 @@ from assets.model.column import (
     Column,
     Getter,
     Pii,
-    Unfit,
     text,
 )
 from assets.model.export_type import Destination, ExportType, Scope
@@ -64,15 +63,25 @@ def _market_of(row: EntryRow) -> Market | None:
     return market(row, market_id)
 
 
-def _waited_for(row: EntryRow) -> Market:
-    found = _market_of(row)
-    if found is None:
-        raise Unfit("unknown_market")
-    return found
+def _shown(attribute: str) -> Getter:
+    """An attribute of the market; empty where a legacy text names none (DOMAIN.md 2.9)."""
+
+    def get(row: EntryRow) -> object:
+        waited = _market_of(row)
+        return None if waited is None else getattr(waited, attribute)
+
+    return get
+
+
+def _key_of(row: EntryRow) -> str:
+    waited = _market_of(row)
+    return "" if waited is None else waited.key
 
 
 def _preference(row: EntryRow) -> Preference | None:
-    waited = _waited_for(row)
+    waited = _market_of(row)
+    if waited is None:
+        return None
     return next((p for p in preferences(row) if p.market_id == waited.id), None)
 
 
@@ -85,9 +94,9 @@ def _preferred(attribute: str) -> Getter:
 
 
 def _other_markets(row: EntryRow) -> list[str]:
-    waited = _waited_for(row)
-    others = (market(row, p.market_id) for p in preferences(row) if p.market_id != waited.id)
-    return [other.key for other in others if other is not None]
+    waited = _market_of(row)
+    others = (market(row, preference.market_id) for preference in preferences(row))
+    return [other.key for other in others if other is not None and other is not waited]
 
 
 def _notified(row: EntryRow) -> bool:
@@ -102,7 +111,7 @@ def _effective_rank() -> Getter:
     places: Counter[str] = Counter()
 
     def get(row: EntryRow) -> int:
-        key = _waited_for(row).key
+        key = _key_of(row)
         places[key] += 1
         return places[key]
 
@@ -115,14 +124,14 @@ _COLUMNS: tuple[Column, ...] = (
         format=ID,
         pii=Pii.NONE,
         source="m.key by e.waitlist.marketId",
-        value=lambda row: _waited_for(row).key,
+        value=_shown("key"),
     ),
     Column(
         name="market",
         format=text(120),
         pii=Pii.NONE,
         source="m.name by e.waitlist.marketId",
-        value=lambda row: _waited_for(row).label,
+        value=_shown("label"),
     ),
     Column(
         name="position",
@@ -234,20 +243,20 @@ def _population(facts: Facts) -> Filter:
 
 def _order(row: EntryRow) -> tuple[Any, ...]:
     """By market key and position; those without a position last, by draw and registration."""
-    waited = _market_of(row)
+    key = _key_of(row)
     position = at("waitlist.position")(row)
     drawn = at("selection.drawRank")(row)
     return (
-        "" if waited is None else waited.key,
+        (key == "", key),
         _number(position),
         # A position is a total order with the id; what follows sorts the legacy ones.
-        *((0, 0) if _number(position) < math.inf else (_number(drawn), millis(_created(row)))),
+        *((0, 0) if _number(position) < math.inf else (_number(drawn), _registered(row))),
         row.entry["_id"],
     )
 
 
-def _created(row: EntryRow) -> object:
-    return row.entry.get("createdAt")
+def _registered(row: EntryRow) -> int:
+    return millis(row.entry.get("createdAt"))
 
 
 def _number(value: object) -> float:
@@ -297,9 +306,9 @@ def _top(facts: Facts) -> Iterator[Rule]:
     kept: Counter[str] = Counter()
 
     def stays(row: EntryRow) -> bool:
-        waited = _market_of(row)
-        kept[waited.key if waited else ""] += 1
-        return kept[waited.key if waited else ""] <= most
+        key = _key_of(row)
+        kept[key] += 1
+        return kept[key] <= most
 
     yield "beyond_top_n", stays
 
