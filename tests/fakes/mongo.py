@@ -1,0 +1,230 @@
+"""Every store in memory, under the attributes of ``MongoStores``."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from bson import ObjectId
+
+from resources.clock import Clock
+from resources.mongo.campaigns import CampaignDocument, CampaignListing, CampaignStore
+from resources.mongo.markets import MarketDocument, MarketStore
+from resources.mongo.promoters import PromoterDocument, PromoterStore
+from resources.mongo.scoring import OverrideDocument, RunDocument, ScoringStore
+from resources.mongo.stores import MongoStores
+from resources.mongo.users import UserDocument, UserStore
+from tests.fakes.asked import Asked
+from tests.fakes.collection import FakeCollection, given, strict
+from tests.fakes.entries import FakeEntryStore
+from tests.fakes.exports import NOWHERE, FakeExportStore
+from tests.fakes.matching import matches, order
+
+Document = dict[str, Any]
+Documents = Iterable[Mapping[str, Any] | bytes]
+
+
+def _strictly(
+    kept: FakeCollection,
+    query: Mapping[str, Any],
+    key: Callable[[Document], Any] = lambda document: order(document["_id"]),
+) -> list[Document]:
+    found = [(document, raw) for document, raw in kept.seen() if matches(document, query)]
+    found.sort(key=lambda pair: key(pair[0]))
+    return [strict(raw) for _, raw in found]
+
+
+class FakeCampaignStore(CampaignStore):
+    """Campaigns in memory."""
+
+    def __init__(self, documents: Documents = ()) -> None:
+        """Start with these documents."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self.kept = FakeCollection(documents)
+
+    def by_key(self, key: str) -> CampaignDocument | None:
+        """Return the campaign with this key."""
+        self.asked.note("by_key", key)
+        found = _strictly(self.kept, {"key": {"$eq": key}, "deletedAt": None})
+        return cast(CampaignDocument, found[0]) if found else None
+
+    def listing(self) -> list[CampaignListing]:
+        """Return every campaign by key."""
+        self.asked.note("listing")
+        found = [document for document, _ in self.kept.seen() if document.get("deletedAt") is None]
+        listed = [
+            CampaignListing(
+                key=document["key"],
+                status=document.get("status", ""),
+                updated_at=_instant(document.get("updatedAt")),
+            )
+            for document in found
+            if document.get("key")
+        ]
+        return sorted(listed, key=lambda one: one.key)
+
+
+class FakeMarketStore(MarketStore):
+    """Markets in memory."""
+
+    def __init__(self, documents: Documents = ()) -> None:
+        """Start with these documents."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self.kept = FakeCollection(documents)
+
+    def of_campaign(self, campaign_id: ObjectId) -> list[MarketDocument]:
+        """Return the markets of a campaign."""
+        self.asked.note("of_campaign", campaign_id)
+        found = _strictly(
+            self.kept,
+            {"campaignId": campaign_id},
+            lambda document: (order(document.get("order")), document["_id"]),
+        )
+        return cast(list[MarketDocument], found)
+
+
+class FakePromoterStore(PromoterStore):
+    """Promoters in memory."""
+
+    def __init__(self, documents: Documents = ()) -> None:
+        """Start with these documents."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self.kept = FakeCollection(documents)
+
+    def by_ids(self, ids: Collection[ObjectId]) -> list[PromoterDocument]:
+        """Return the promoters with these ids by key."""
+        self.asked.note("by_ids", tuple(ids))
+        query = {"_id": {"$in": list(ids)}}
+        found = _strictly(self.kept, query, lambda document: order(document.get("key")))
+        return cast(list[PromoterDocument], found)
+
+    def by_key(self, key: str) -> PromoterDocument | None:
+        """Return the promoter with this key."""
+        self.asked.note("by_key", key)
+        found = _strictly(self.kept, {"key": {"$eq": key}})
+        return cast(PromoterDocument, found[0]) if found else None
+
+
+class FakeUserStore(UserStore):
+    """Users in memory."""
+
+    def __init__(self, documents: Documents = ()) -> None:
+        """Start with these documents."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self.kept = FakeCollection(documents)
+
+    def by_ids(
+        self, ids: Collection[ObjectId], *, fields: tuple[str, ...] | None = None
+    ) -> dict[ObjectId, UserDocument]:
+        """Return the users with these ids, cut to the fields that were asked for."""
+        self.asked.note("by_ids", tuple(ids), fields)
+        wanted = set(ids)
+        found = {
+            document["_id"]: given(raw)
+            for document, raw in self.kept.seen()
+            if document["_id"] in wanted
+        }
+        return {key: cast(UserDocument, _projected(user, fields)) for key, user in found.items()}
+
+
+class FakeScoringStore(ScoringStore):
+    """Scoring runs and overrides in memory."""
+
+    def __init__(self, documents: Documents = ()) -> None:
+        """Start with these documents."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self.kept = FakeCollection(documents)
+
+    def overrides(self, campaign_id: ObjectId) -> list[OverrideDocument]:
+        """Return the overrides of a campaign, oldest first."""
+        self.asked.note("overrides", campaign_id)
+        found = _strictly(
+            self.kept,
+            {"campaignId": campaign_id, "kind": "override"},
+            lambda document: (order(document.get("at")), document["_id"]),
+        )
+        return cast(list[OverrideDocument], found)
+
+    def run(self, run_id: str) -> RunDocument | None:
+        """Return the run with this id."""
+        self.asked.note("run", run_id)
+        found = _strictly(self.kept, {"kind": "run", "runId": {"$eq": run_id}})
+        return cast(RunDocument, found[0]) if found else None
+
+
+class FakeMongoStores(MongoStores):
+    """Every store in memory.
+
+    Attributes:
+        asked: The calls of ``ping``, ``ensure_indexes`` and ``close``.
+    """
+
+    campaigns: FakeCampaignStore
+    entries: FakeEntryStore
+    exports: FakeExportStore
+    markets: FakeMarketStore
+    promoters: FakePromoterStore
+    scoring: FakeScoringStore
+    users: FakeUserStore
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        campaigns: Documents = (),
+        entries: Documents = (),
+        exports: Documents = (),
+        markets: Documents = (),
+        promoters: Documents = (),
+        scoring: Documents = (),
+        users: Documents = (),
+    ) -> None:
+        """Start with these documents; the clock is the database's."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self.campaigns = FakeCampaignStore(campaigns)
+        self.entries = FakeEntryStore(entries)
+        self.exports = FakeExportStore(clock, exports)
+        self.markets = FakeMarketStore(markets)
+        self.promoters = FakePromoterStore(promoters)
+        self.scoring = FakeScoringStore(scoring)
+        self.users = FakeUserStore(users)
+
+    def ping(self) -> None:
+        """Answer."""
+        self.asked.note("ping")
+
+    def ensure_indexes(self) -> None:
+        """Do nothing: the fakes check what the indexes would."""
+        self.asked.note("ensure_indexes")
+
+    def close(self) -> None:
+        """Be closed."""
+        self.asked.note("close")
+
+
+def _instant(value: object) -> datetime | None:
+    return value.astimezone(UTC) if isinstance(value, datetime) else None
+
+
+def _projected(document: Document, fields: tuple[str, ...] | None) -> Document:
+    if fields is None or document.get("undecodable"):
+        return document
+    cut: Document = {"_id": document["_id"]}
+    for path in fields:
+        _copy(document, cut, path)
+    return cut
+
+
+def _copy(source: Mapping[str, Any], target: Document, path: str) -> None:
+    head, _, rest = path.partition(".")
+    if head not in source:
+        return
+    if not rest:
+        target[head] = source[head]
+    elif isinstance(source[head], Mapping):
+        _copy(source[head], target.setdefault(head, {}), rest)
