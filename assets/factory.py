@@ -74,10 +74,10 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         description=export_type.summary,
         partitions_def=PARTITIONS[export_type.scope],
         deps=[dg.AssetKey(list(path)) for path in export_type.upstream],
-        group_name=export_type.destination,
+        group_name=export_type.destination.value,
         kinds=_kinds(export_type),
         owners=[export_type.owner],
-        tags={"version": str(export_type.version), "scope": export_type.scope},
+        tags={"version": str(export_type.version), "scope": export_type.scope.value},
         code_version=str(export_type.version),
         metadata={"dagster/column_schema": _declared_schema(export_type)},
         check_specs=check_specs(key),
@@ -170,7 +170,7 @@ def _terminated(context: dg.AssetExecutionContext) -> Callable[[], bool]:
 
 def _kinds(export_type: ExportType) -> set[str]:
     stores = {"mongo": "mongodb", "athena": "athena"}
-    return {stores[path[0]] for path in export_type.upstream} | {export_type.destination, "csv"}
+    return {stores[path[0]] for path in export_type.upstream} | {export_type.destination.value, "csv"}
 
 
 def _declared_schema(export_type: ExportType) -> dg.TableSchema:
@@ -179,9 +179,9 @@ def _declared_schema(export_type: ExportType) -> dg.TableSchema:
         columns=[
             dg.TableColumn(
                 name=column.name,
-                type=column.format.kind,
+                type=column.format.kind.value,
                 description=column.description or column.source,
-                tags={"pii": column.pii},
+                tags={"pii": column.pii.value},
             )
             for column in export_type.static_columns
         ]

@@ -6,10 +6,11 @@ import dagster as dg
 
 from assets.model.export_type import Scope
 
-CAMPAIGNS = dg.DynamicPartitionsDefinition(name=Scope.CAMPAIGN)
+# `.value`: Dagster stores these names and serialises plain text only.
+CAMPAIGNS = dg.DynamicPartitionsDefinition(name=Scope.CAMPAIGN.value)
 # The platform's first day; earlier ones are not exported.
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-01", timezone="UTC")
-PRIVACY_CASES = dg.DynamicPartitionsDefinition(name=Scope.PRIVACY_CASE)
+PRIVACY_CASES = dg.DynamicPartitionsDefinition(name=Scope.PRIVACY_CASE.value)
 
 PARTITIONS: Mapping[Scope, dg.PartitionsDefinition[str]] = {
     Scope.CAMPAIGN: CAMPAIGNS,

@@ -20,7 +20,7 @@ def build_catalogue_sensor() -> dg.SensorDefinition:
     def catalogue(
         context: dg.SensorEvaluationContext, mongo: dg.ResourceParam[MongoStores]
     ) -> dg.SensorResult:
-        registered = context.instance.get_dynamic_partitions(Scope.CAMPAIGN)
+        registered = context.instance.get_dynamic_partitions(Scope.CAMPAIGN.value)
         changes = partition_changes(mongo.campaigns.listing(), registered)
         requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
         if changes.add:

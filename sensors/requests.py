@@ -89,6 +89,6 @@ def _missing_partitions(
     keys = {p.partition for p in plans if catalog[p.export_type].scope is Scope.CAMPAIGN}
     if not keys:
         return []
-    registered = set(context.instance.get_dynamic_partitions(Scope.CAMPAIGN))
+    registered = set(context.instance.get_dynamic_partitions(Scope.CAMPAIGN.value))
     missing = sorted(keys - registered)
     return [CAMPAIGNS.build_add_request(missing)] if missing else []
