@@ -1,6 +1,6 @@
 """`python -m api_bridge`: serve the bridge on loopback; a proxy with TLS stands before it.
 
-Everything but the address comes from the environment (settings.py, resources/wiring/environment.py).
+Everything but the address comes from the environment (settings.py and resources/wiring).
 """
 
 import argparse
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import uvicorn
+from fastapi import FastAPI
 
 from api_bridge.app import app_from
 
@@ -32,10 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as wrong:
         logging.getLogger("api_bridge").error("%s", wrong)
         return 2
-    uvicorn.run(
+    server = uvicorn.Server(server_config(app, host=options.host, port=options.port))
+    server.run()
+    return 0 if server.started else 3
+
+
+def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+    """How the bridge is served: bounded, silent about itself, trusting no header of a proxy."""
+    return uvicorn.Config(
         app,
-        host=options.host,
-        port=options.port,
+        host=host,
+        port=port,
         http="h11",
         ws="none",
         access_log=False,
@@ -47,7 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
-    return 0
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
