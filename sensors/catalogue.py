@@ -21,7 +21,8 @@ def build_catalogue_sensor() -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, mongo: dg.ResourceParam[MongoStores]
     ) -> dg.SensorResult:
         registered = context.instance.get_dynamic_partitions(Scope.CAMPAIGN.value)
-        changes = partition_changes(mongo.campaigns.listing(), registered)
+        campaigns = {listed.key: listed.status for listed in mongo.campaigns.listing()}
+        changes = partition_changes(campaigns, registered)
         requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
         if changes.add:
             requests.append(CAMPAIGNS.build_add_request(list(changes.add)))

@@ -61,15 +61,15 @@ class PartitionChanges:
 
 
 def partition_changes(
-    listing: Iterable[Mapping[str, str]], registered: Collection[str]
+    campaigns: Mapping[str, str], registered: Collection[str]
 ) -> PartitionChanges:
     """Make the registered partitions equal to the campaigns that may be exported.
 
     Args:
-        listing: `key` and `status` of every campaign.
+        campaigns: Key to status of every campaign.
         registered: The partition keys that Dagster has.
     """
-    wanted = {item["key"] for item in listing if item.get("status") not in UNLISTED}
+    wanted = {key for key, status in campaigns.items() if status not in UNLISTED}
     present = set(registered)
     return PartitionChanges(
         add=tuple(sorted(wanted - present)), remove=tuple(sorted(present - wanted))
