@@ -321,7 +321,7 @@ class ExportLife:
     # --- people's moves -----------------------------------------------------------------
 
     def cancel(self, export_id: str, *, by: str) -> Document | None:
-        """Ask an export to stop; a queued one ends at once. Repeatable.
+        """Ask an export to stop; one that no worker holds ends at once. Repeatable.
 
         Returns:
             The document as it is now, or None if there is no such export.
@@ -331,7 +331,7 @@ class ExportLife:
         """
         wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
         ended = _merged(_ended(error=None), wish)
-        moved = self._move(Move.CANCEL_QUEUED, export_id, change=ended)
+        moved = self._move(Move.CANCEL_WAITING, export_id, change=ended)
         moved = moved or self._move(Move.CANCEL, export_id, change=wish)
         if moved is not None:
             return moved

@@ -33,7 +33,7 @@ class Move(StrEnum):
     SUCCEED = "succeed"
     FAIL = "fail"
     REQUEUE = "requeue"
-    CANCEL_QUEUED = "cancel_queued"
+    CANCEL_WAITING = "cancel_waiting"
     CANCEL = "cancel"
     CANCELLED = "cancelled"
     EXPIRE = "expire"
@@ -62,9 +62,9 @@ TRANSITIONS: Mapping[Move, Transition] = {
     Move.SUCCEED: Transition(sources=HELD, target=Status.SUCCEEDED),
     Move.FAIL: Transition(sources=LIVE, target=Status.FAILED),
     Move.REQUEUE: Transition(sources=(Status.DISPATCHED, *HELD), target=Status.QUEUED),
-    # Nobody holds a queued export, so it ends at once; a held one is asked to stop.
-    Move.CANCEL_QUEUED: Transition(sources=(Status.QUEUED,), target=Status.CANCELLED),
-    Move.CANCEL: Transition(sources=(Status.DISPATCHED, *HELD), target=Status.CANCELLING),
+    # No worker holds a waiting export, so it ends at once; a held one is asked to stop.
+    Move.CANCEL_WAITING: Transition(sources=WAITING, target=Status.CANCELLED),
+    Move.CANCEL: Transition(sources=HELD, target=Status.CANCELLING),
     Move.CANCELLED: Transition(sources=(Status.CANCELLING,), target=Status.CANCELLED),
     Move.EXPIRE: Transition(sources=(Status.SUCCEEDED,), target=Status.EXPIRED),
     Move.RETRY: Transition(
