@@ -51,11 +51,12 @@ def load(
 
     def report(done: int) -> None:
         if progress is not None:
-            progress(done, total)
+            progress(min(done, total), total)  # the total of a sized pack is an estimate
 
     report(0)
     written = _load_documents(pack, mongo_uri, database, ledger, report)
     _load_rows(pack, s3, bucket, ledger, lambda done: report(written + done))
+    report(total)
     if plants_directory is not None:
         write_plants(ledger, plants_directory / pack.name)
     return ledger

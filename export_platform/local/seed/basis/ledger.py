@@ -11,7 +11,7 @@ FIRST_IDS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
-    """One class of anomaly: exact count and the first ids, in the order of generation."""
+    """One class of anomaly: exact count and the lowest ids, sorted."""
 
     count: int
     ids: tuple[str, ...]
@@ -21,7 +21,7 @@ class Plant:
 class Ledger:
     """Counts what is planted while a pack is generated.
 
-    Fed in index order, so the first ids are the same for every chunk size.
+    Keeps the lowest ids, not the ones that came first, so that the chunk size cannot matter.
     """
 
     _counts: dict[str, int] = field(default_factory=dict)
@@ -32,10 +32,13 @@ class Ledger:
         self.extend(name, (document_id,))
 
     def extend(self, name: str, document_ids: Iterable[object]) -> None:
-        """Record documents of a class, in index order."""
+        """Record documents of a class."""
         listed = [str(each) for each in document_ids]
-        first = self._ids.setdefault(name, [])
-        first.extend(listed[: FIRST_IDS - len(first)])
+        if not listed:
+            return
+        known = self._ids.get(name, [])
+        if len(known) < FIRST_IDS or min(listed) < known[-1]:
+            self._ids[name] = sorted([*known, *listed])[:FIRST_IDS]
         self._counts[name] = self._counts.get(name, 0) + len(listed)
 
     def __getitem__(self, name: str) -> Plant:
