@@ -63,7 +63,7 @@ class FakeEntryStore(EntryStore):
         field: str,
         filter: Mapping[str, object],  # noqa: A002 - the door's word
     ) -> list[Any]:
-        """Return the distinct values, the items of lists one by one."""
+        """Return the values, the items of lists one by one."""
         self.asked.note("distinct", field, filter)
         found: list[Any] = []
         for document, _ in self.kept.seen():
@@ -85,6 +85,6 @@ def _items(value: Any) -> list[Any]:
 def _once(values: Iterable[Any]) -> list[Any]:
     kept: list[Any] = []
     for value in values:
-        if value is not MISSING and value not in kept:
+        if value not in (MISSING, None) and value not in kept:
             kept.append(value)
     return kept

@@ -1,0 +1,1 @@
+"""What every door promises, asked of the hand-written fake and of the real process alike."""
