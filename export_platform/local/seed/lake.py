@@ -5,13 +5,20 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any, Final, Protocol
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from bson import ObjectId
 
+from export_platform.local.athena.tables import (
+    TABLES,
+    Table,
+    arrow_schema,
+    find,
+    partition_prefix,
+)
 from export_platform.local.seed.basis.dataset import Slice
-from export_platform.local.seed.basis.tables import HIVE_TYPES, arrow_schema
 
-DATABASE: Final = "fan_events"
-"""The Glue database, and the first folder of the bucket."""
+_DATABASE: Final = "fan_events"
 
 
 class LakeClient(Protocol):
@@ -27,23 +34,15 @@ class LakeClient(Protocol):
         """Pages of an operation."""
 
 
-def partition_prefix(table: str, campaign_id: ObjectId) -> str:
-    """Where the rows of a campaign in a table live."""
-    return f"{DATABASE}/{table}/campaign_id={campaign_id}/"
-
-
 def object_key(piece: Slice, part: int) -> str:
     """The key of one object of a slice."""
-    day = piece.day.isoformat()
-    return f"{partition_prefix(piece.table, piece.campaign_id)}dt={day}/part-{part:05d}.parquet"
+    prefix = partition_prefix(_table(piece.table), dt=piece.day, campaign_id=str(piece.campaign_id))
+    return f"{prefix}part-{part:05d}.parquet"
 
 
 def parquet_bytes(piece: Slice) -> bytes:
     """The slice as one Parquet object: declared types, Snappy, same bytes for the same rows."""
-    import pyarrow as pa  # noqa: PLC0415 - 0.3 s, and only the loader needs it
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    schema = arrow_schema(piece.table)
+    schema = arrow_schema(_table(piece.table))
     arrays = [
         pa.array([_naive(value) for value in piece.columns[field.name]], type=field.type)
         for field in schema
@@ -54,10 +53,10 @@ def parquet_bytes(piece: Slice) -> bytes:
 
 
 def remove_campaign(client: LakeClient, bucket: str, campaign_id: ObjectId) -> int:
-    """Delete the objects of a campaign in every seeded table; returns how many there were."""
+    """Delete the objects of a campaign in every table; returns how many there were."""
     removed = 0
-    for table in HIVE_TYPES:
-        for keys in _pages(client, bucket, partition_prefix(table, campaign_id)):
+    for table in (each for each in TABLES if each.is_injected):
+        for keys in _pages(client, bucket, f"{table.prefix}campaign_id={campaign_id}/"):
             client.delete_objects(
                 Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
             )
@@ -71,6 +70,13 @@ def _pages(client: LakeClient, bucket: str, prefix: str) -> Iterator[list[str]]:
         keys = [each["Key"] for each in page.get("Contents", [])]
         if keys:
             yield keys
+
+
+def _table(name: str) -> Table:
+    table = find(_DATABASE, name)
+    if table is None:
+        raise ValueError(f"the lake has no table {name!r}")
+    return table
 
 
 def _naive(value: object) -> object:

@@ -10,6 +10,7 @@ from export_platform.local.seed.basis.dataset import Collection, Dataset
 from export_platform.local.seed.basis.identifiers import Kind, pack_range
 from export_platform.local.seed.basis.ledger import Ledger
 from export_platform.local.seed.lake import LakeClient
+from export_platform.local.seed.sized import poison
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 
@@ -99,13 +100,29 @@ def _load_documents(
     done = 0
     with MongoClient[Mapping[str, object]](mongo_uri, tz_aware=True) as client:
         _remove_documents(client[database], pack.number)
-        for batch in pack.documents(ledger, chunk=CHUNK):
+        broken_text = _takes_broken_text(client[database])
+        for batch in pack.documents(ledger, chunk=CHUNK, broken_text=broken_text):
             raw = [RawBSONDocument(each) for each in batch.documents]
             if raw:
                 client[database][batch.collection].insert_many(raw, ordered=False)
             done += len(raw)
             progress(done)
     return done
+
+
+def _takes_broken_text(database: "Database[Mapping[str, object]]") -> bool:
+    """Whether the server stores text that is not UTF-8, as MongoDB does: found out by trying."""
+    from bson.raw_bson import RawBSONDocument  # noqa: PLC0415
+    from pymongo.errors import OperationFailure  # noqa: PLC0415
+
+    probe = database["seed_probe"]
+    try:
+        probe.insert_one(RawBSONDocument(poison.encode({"_id": 0, "text": poison.BROKEN})))
+    except OperationFailure:
+        return False
+    finally:
+        probe.drop()
+    return True
 
 
 def _remove_documents(database: "Database[Mapping[str, object]]", number: int) -> None:

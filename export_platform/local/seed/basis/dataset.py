@@ -59,8 +59,14 @@ class Dataset(Protocol):
     def rows_total(self) -> int:
         """How many lake rows `slices` will yield."""
 
-    def documents(self, ledger: Ledger, *, chunk: int = 2_000) -> Iterator[Batch]:
-        """The MongoDB documents, in chunks; plants are recorded in the ledger."""
+    def documents(
+        self, ledger: Ledger, *, chunk: int = 2_000, broken_text: bool = True
+    ) -> Iterator[Batch]:
+        """The MongoDB documents, in chunks; plants are recorded in the ledger.
+
+        Without `broken_text`, documents whose text is not UTF-8 are left out and counted as
+        `refused_by_server`: MongoDB stores them, the embedded server does not.
+        """
 
     def slices(self, ledger: Ledger, *, chunk: int = 20_000) -> Iterator[Slice]:
         """The lake rows, by table, campaign and day; plants are recorded in the ledger."""

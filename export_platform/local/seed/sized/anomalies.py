@@ -330,5 +330,8 @@ CLASSES: Final[tuple[Anomaly, ...]] = (
 POISONED: Final = frozenset(_POISON)
 """Classes of which a document cannot be decoded, or only with care."""
 
+NOT_UTF8: Final = frozenset(name for name in _POISON if name.startswith(("utf8", "surrogate")))
+"""Classes of which a text is no UTF-8: MongoDB stores them, a stricter server refuses them."""
+
 MISTYPED: Final = frozenset(_WRONG_TYPES)
 """Classes of which one field has a type that its column cannot hold."""

@@ -29,7 +29,9 @@ _ERASURE: Final = {
 }
 
 
-def entries(chunk: Chunk, persons: People, ledger: Ledger) -> list[bytes]:
+def entries(
+    chunk: Chunk, persons: People, ledger: Ledger, *, broken_text: bool = True
+) -> list[bytes]:
     """The entries of a chunk, in the order of their index."""
     made: list[Any] = list(_today(chunk, persons))
     versions = chunk.plan.version.tolist()
@@ -41,9 +43,10 @@ def entries(chunk: Chunk, persons: People, ledger: Ledger) -> list[bytes]:
                 else _v2(made[place], chunk.start + place)
             )
     _overlay_fates(chunk, made, ledger)
-    _overlay_anomalies(chunk, made, ledger)
+    refused = frozenset() if broken_text else anomalies.NOT_UTF8
+    left_out = _overlay_anomalies(chunk, made, ledger, refused)
     _record(chunk, persons, made, ledger)
-    return [poison.encode(document) for document in made]
+    return [poison.encode(document) for place, document in enumerate(made) if place not in left_out]
 
 
 def _today(chunk: Chunk, persons: People) -> Iterator[Document]:
@@ -278,12 +281,22 @@ _OVERLAYS: Final = (
 )
 
 
-def _overlay_anomalies(chunk: Chunk, made: list[Any], ledger: Ledger) -> None:
-    """One anomaly an entry; the ledger also counts those that are on the waiting list."""
+def _overlay_anomalies(
+    chunk: Chunk, made: list[Any], ledger: Ledger, refused: frozenset[str]
+) -> set[int]:
+    """One anomaly an entry; the ledger also counts those whose status is `waitlisted`.
+
+    Returns the places of those of a refused class.
+    """
+    left_out: set[int] = set()
     for place, turn in enumerate(chunk.plan.anomaly.tolist()):
         if turn < 0:
             continue
         anomaly, document = anomalies.CLASSES[turn], made[place]
+        if anomaly.name in refused:
+            ledger.add("refused_by_server", document["_id"])
+            left_out.add(place)
+            continue
         if document.get("preferences", ()) is None:
             document["preferences"] = [_first_wish(chunk, place)]
         anomaly.change(document, chunk.start + place)
@@ -291,6 +304,7 @@ def _overlay_anomalies(chunk: Chunk, made: list[Any], ledger: Ledger) -> None:
         ledger.add("anomaly", document["_id"])
         if document.get("status") == "waitlisted":
             ledger.add(f"waitlisted/{anomaly.name}", document["_id"])
+    return left_out
 
 
 def _first_wish(chunk: Chunk, place: int) -> Document:

@@ -1,7 +1,7 @@
 """The lake rows of a campaign: codes assigned, codes used, tickets ordered.
 
-Further tables of DOMAIN.md 3 (queue visits, registration, e-mail, sms, consent and boost events) go
-beside these: one function from a chunk to `Row`s, one entry in `basis.tables`.
+Further tables of DOMAIN.md 3 (queue visits, registration, e-mail, sms, consent, boosts) go beside
+these: one function from a chunk to `Row`s. Their columns are declared in `local.athena.tables`.
 """
 
 from collections import defaultdict
@@ -16,7 +16,6 @@ import numpy as np
 from export_platform.local.seed.basis.dataset import Slice
 from export_platform.local.seed.basis.identifiers import Kind, account_id
 from export_platform.local.seed.basis.ledger import Ledger
-from export_platform.local.seed.basis.tables import HIVE_TYPES
 from export_platform.local.seed.sized import blocks
 from export_platform.local.seed.sized.campaign import campaign_id, market_key
 from export_platform.local.seed.sized.chunk import Chunk, id_list, instants
@@ -81,7 +80,7 @@ def slices(chunk: Chunk, ledger: Ledger) -> Iterator[Slice]:
             table=table,
             campaign_id=campaign_id(chunk.recipe),
             day=day,
-            columns={name: [each[name] for each in listed] for name in HIVE_TYPES[table]},
+            columns={name: [each[name] for each in listed] for name in listed[0]},
         )
 
 

@@ -67,8 +67,11 @@ class TinyPack:
         """All rows of all lake tables."""
         return len(lake.EVENTS)
 
-    def documents(self, ledger: Ledger, *, chunk: int = 2_000) -> Iterator[Batch]:
+    def documents(
+        self, ledger: Ledger, *, chunk: int = 2_000, broken_text: bool = True
+    ) -> Iterator[Batch]:
         """Every collection, in the order in which references resolve."""
+        del broken_text  # there is none
         for each in _ENTRIES:
             for name in each.plants:
                 ledger.add(name, each.document["_id"])
