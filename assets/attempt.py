@@ -6,7 +6,6 @@ the files lie under a prefix that holds it (DESIGN.md 3).
 """
 
 import os
-import random
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from assets.pipeline import Doors, Produced, load, produce
 from assets.steps.address import Address, address
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
-from resources.clock import SystemClock
+from resources.clock import Clock
 from resources.errors import DoorError, Unavailable
 
 # EX_TEMPFAIL of sysexits.h: the process stops itself because it can no longer renew.
@@ -70,6 +69,7 @@ class Heartbeat:
         document: The export as it was started; its lease is ours.
         clock: Measures the time since the last renewal.
         fence: Ends the process when the main thread does not stop in time.
+        grace: Seconds that the main thread has to stop.
     """
 
     def __init__(
@@ -77,10 +77,11 @@ class Heartbeat:
         life: ExportLife,
         document: Document,
         *,
-        clock: SystemClock,
+        clock: Clock,
         fence: Callable[[], None] = lambda: os._exit(EXIT_FENCED),
+        grace: float = GRACE_SECONDS,
     ) -> None:
-        self._life, self._clock, self._fence = life, clock, fence
+        self._life, self._clock, self._fence, self._grace = life, clock, fence, grace
         self._id, self._token = document["_id"], document["lease"]["token"]
         self._progress: dict[str, int] = {}
         self._end = threading.Event()
@@ -133,7 +134,7 @@ class Heartbeat:
     def _lose(self) -> None:
         """Tell the main thread; it may hang in a call, so end the process after a grace."""
         self._lost.set()
-        if not self._end.wait(GRACE_SECONDS):
+        if not self._end.wait(self._grace):
             self._fence()
 
 
@@ -146,6 +147,7 @@ class Attempt:
         catalog: The kinds of export.
         build: Which code runs; it goes into the manifest.
         clock: The clock of this process.
+        jitter: Gives a random number in [0, 1) that spreads retries.
     """
 
     def __init__(
@@ -155,10 +157,11 @@ class Attempt:
         catalog: Catalog,
         *,
         build: Build,
-        clock: SystemClock,
+        clock: Clock,
+        jitter: Callable[[], float],
     ) -> None:
         self._life, self._doors, self._catalog = life, doors, catalog
-        self._build, self._clock = build, clock
+        self._build, self._clock, self._jitter = build, clock, jitter
 
     def run(
         self,
@@ -227,11 +230,11 @@ class Attempt:
             if self._was_cancelled(export_id, token):
                 raise Cancelled from None
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the document must say so
             failure = reduced(error)
             self._clear(place)
             self._life.fail(
-                document, token, error=_stored(failure, document), jitter=random.random()
+                document, token, error=_stored(failure, document), jitter=self._jitter()
             )
             raise failure from None
         except BaseException:  # the process is asked to end

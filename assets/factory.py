@@ -3,11 +3,13 @@
 An export that does not fit this builder needs a docstring of its own that says why.
 """
 
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from assets.attempt import Attempt, Build, Cancelled, Done, NotOurs
 from assets.checks import check_results, check_specs
@@ -22,7 +24,7 @@ from assets.partitions import PARTITIONS
 from assets.pipeline import Doors
 from assets.steps.manifest import content_digest, verify
 from resources.athena import AthenaDoor
-from resources.clock import SystemClock
+from resources.clock import Clock
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 
@@ -57,7 +59,7 @@ class Platform:
 class ExportConfig(dg.Config):
     """Parameters of a materialisation that a person starts; as `params` of the HTTP API."""
 
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
 
 
 def asset_key(export_type: ExportType) -> dg.AssetKey:
@@ -82,19 +84,29 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         metadata={"dagster/column_schema": _declared_schema(export_type)},
         check_specs=check_specs(key),
     )
-    def export(
+    def export(  # noqa: PLR0917 - Dagster passes resources by the names of parameters
         context: dg.AssetExecutionContext,
         config: ExportConfig,
         mongo: dg.ResourceParam[MongoStores],
         athena: dg.ResourceParam[AthenaDoor],
         object_store: dg.ResourceParam[ObjectStore],
-        clock: dg.ResourceParam[SystemClock],
+        clock: dg.ResourceParam[Clock],
         platform: dg.ResourceParam[Platform],
     ) -> dg.MaterializeResult:
         life = ExportLife(mongo.exports, timing=platform.timing)
         doors = Doors(mongo=mongo, athena=athena, objects=object_store, secret=platform.secret)
-        attempt = Attempt(life, doors, catalog, build=platform.build, clock=clock)
-        done = _run(context, config, export_type, life, attempt, platform)
+        worker = Attempt(
+            life,
+            doors,
+            catalog,
+            build=platform.build,
+            clock=clock,
+            jitter=random.SystemRandom().random,
+        )
+        export_id, number = _queued(context.run) or _made_here(
+            export_type, {**config.params, **_scope(export_type, context)}, life, platform
+        )
+        done = _run(context, worker, export_id, number)
         findings = verify(done.manifest, lambda entry: object_store.read(entry.key))
         return dg.MaterializeResult(
             metadata=_metadata(done),
@@ -105,19 +117,11 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
     return export
 
 
-def _run(
-    context: dg.AssetExecutionContext,
-    config: ExportConfig,
-    export_type: ExportType,
-    life: ExportLife,
-    attempt: Attempt,
-    platform: Platform,
-) -> Done:
+def _run(context: dg.AssetExecutionContext, worker: Attempt, export_id: str, number: int) -> Done:
     """One attempt, and what becomes of it in Dagster."""
-    export_id, number = _taken(context, config, export_type, life, platform)
     context.log.info("export %s, attempt %s", export_id, number)
     try:
-        return attempt.run(
+        return worker.run(
             export_id, number, run_id=context.run_id, stopped_by_person=_terminated(context)
         )
     except ExportFailed as failed:
@@ -125,26 +129,28 @@ def _run(
     except (Cancelled, NotOurs) as ended:
         # The run then shows as cancelled, not as failed (DESIGN.md 3, rule 9).
         context.instance.report_run_canceling(context.run)
-        said = ExportFailed(type(ended).__name__.upper(), "this attempt was not to finish")
+        code = "CANCELLED" if isinstance(ended, Cancelled) else "NOT_OURS"
+        said = ExportFailed(code, "this attempt was not to finish")
         raise as_failure(said, export_id=export_id) from None
     except LeaseLost:
         said = ExportFailed("LEASE_LOST", "another worker has the export; nothing was published")
         raise as_failure(said, export_id=export_id) from None
 
 
-def _taken(
-    context: dg.AssetExecutionContext,
-    config: ExportConfig,
-    export_type: ExportType,
-    life: ExportLife,
-    platform: Platform,
+def _queued(run: dg.DagsterRun) -> tuple[str, int] | None:
+    """The export of the queue that this run works for, and which attempt of it."""
+    tags = run.tags
+    return (tags[EXPORT_TAG], int(tags[ATTEMPT_TAG])) if EXPORT_TAG in tags else None
+
+
+def _scope(export_type: ExportType, context: dg.AssetExecutionContext) -> dict[str, str]:
+    return {_SCOPE_PARAMETERS[export_type.scope]: context.partition_key}
+
+
+def _made_here(
+    export_type: ExportType, params: Mapping[str, Any], life: ExportLife, platform: Platform
 ) -> tuple[str, int]:
-    """The export that this run works for: the queue's, or one that it makes for itself."""
-    tags = context.run.tags
-    if EXPORT_TAG in tags:
-        return tags[EXPORT_TAG], int(tags[ATTEMPT_TAG])
-    scope = _SCOPE_PARAMETERS[export_type.scope]
-    params = {**config.params, scope: context.partition_key}
+    """An export that this run makes for itself, as a person or a backfill asked for it."""
     try:
         request = parse(export_type, params, scopes=platform.scopes)
     except InvalidRequest as invalid:
@@ -170,7 +176,10 @@ def _terminated(context: dg.AssetExecutionContext) -> Callable[[], bool]:
 
 def _kinds(export_type: ExportType) -> set[str]:
     stores = {"mongo": "mongodb", "athena": "athena"}
-    return {stores[path[0]] for path in export_type.upstream} | {export_type.destination.value, "csv"}
+    return {stores[path[0]] for path in export_type.upstream} | {
+        export_type.destination.value,
+        "csv",
+    }
 
 
 def _declared_schema(export_type: ExportType) -> dg.TableSchema:
@@ -196,7 +205,7 @@ def _metadata(done: Done) -> Mapping[str, Any]:
         "dagster/row_count": manifest.rows,
         "dagster/column_schema": _written_schema(manifest),
         "rows": manifest.rows,
-        "bytes": manifest.bytes,
+        "bytes": manifest.size,
         "sha256": content_digest(manifest),
         "export": manifest.export_id,
         "attempt": manifest.attempt,

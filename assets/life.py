@@ -6,7 +6,7 @@ raises `LeaseLost` for the holder of a lease) changed nothing.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -130,7 +130,7 @@ class ExportLife:
         failed = _ended(error={**_error(code, message), "attempt": 0, "runId": None})
         return self._move(Move.FAIL, export_id, change=failed, only=Status.QUEUED)
 
-    def in_flight(self, limit: int) -> list[Document]:
+    def in_flight(self, limit: int) -> Sequence[Document]:
         """Exports that a Dagster run works for or should begin to work for soon."""
         overdue = self.unstarted(limit)
         held = Match(statuses=_sources(Move.SUCCEED))
@@ -149,23 +149,23 @@ class ExportLife:
             only=Status.DISPATCHED,
         )
 
-    def undispatched(self, limit: int) -> list[Document]:
+    def undispatched(self, limit: int) -> Sequence[Document]:
         """Queued exports whose time has come, most urgent first."""
         queued = Match(statuses=_sources(Move.DISPATCH), due=("notBefore",))
         return self._store.candidates(queued, limit=limit, by_priority=True)
 
-    def unstarted(self, limit: int) -> list[Document]:
+    def unstarted(self, limit: int) -> Sequence[Document]:
         """Dispatched exports whose run has not started in time: the launch may be lost."""
         silent = Match(
             statuses=_sources(Move.START), older={"dispatchedAt": self.timing.redispatch}
         )
         return self._store.candidates(silent, limit=limit)
 
-    def abandoned(self, *, after: str | None, limit: int) -> list[Document]:
+    def abandoned(self, *, after: str | None, limit: int) -> Sequence[Document]:
         """A page, by id, of live exports whose lease has run out."""
         return self._store.candidates(self._abandoned(), after=after, limit=limit)
 
-    def unleased(self, *, after: str | None, limit: int) -> list[Document]:
+    def unleased(self, *, after: str | None, limit: int) -> Sequence[Document]:
         """A page, by id, of live exports that never got a lease (RELIABILITY.md 1, rule 9)."""
         return self._store.candidates(self._unleased(), after=after, limit=limit)
 
@@ -215,7 +215,7 @@ class ExportLife:
             change=Change(set={"result.files": []}, stamp=("purgedAt",)),
         )
 
-    def expired(self, limit: int) -> list[Document]:
+    def expired(self, limit: int) -> Sequence[Document]:
         """Succeeded exports whose time is over."""
         over = Match(statuses=_sources(Move.EXPIRE), older={"expiresAt": 0.0})
         return self._store.candidates(over, limit=limit)

@@ -138,7 +138,8 @@ class _Flow:
         source, facts = self._plan.export_type.rows, self._plan.facts
         if isinstance(source, EntrySource):
             self._expect(self._doors.mongo.entries.count(source.population(facts)))
-            rows, notes = self._entries(source), source.notes
+            rows: Iterator[Any] = self._entries(source)
+            notes: Callable[[Any], Iterable[str]] = source.notes
         else:
             self._expect(self._count(source.population(facts)))
             rows, notes = self._results(source), _nothing_odd

@@ -1,7 +1,7 @@
 """The sensor that takes exports from dead workers and deletes expired files."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import dagster as dg
 
@@ -20,6 +20,7 @@ MOST_EXPIRED = 100
 
 def build_housekeeping_sensor() -> dg.SensorDefinition:
     """Reap abandoned exports and delete the files of expired ones."""
+    spread = random.SystemRandom().random
 
     @dg.sensor(
         name="housekeeping",
@@ -34,7 +35,7 @@ def build_housekeeping_sensor() -> dg.SensorDefinition:
         platform: dg.ResourceParam[Platform],
     ) -> dg.SkipReason:
         life = ExportLife(mongo.exports, timing=platform.timing)
-        rescued = _each(context, _dead(life), lambda d: life.rescue(d, random.random()))
+        rescued = _each(context, _dead(life), lambda d: life.rescue(d, spread()))
         expired = _each(context, life.expired(MOST_EXPIRED), lambda d: purge(life, object_store, d))
         return dg.SkipReason(f"rescued {rescued}, expired {expired}")
 
@@ -52,7 +53,7 @@ def _dead(life: ExportLife) -> Iterator[Document]:
 
 def _each(
     context: dg.SensorEvaluationContext,
-    documents: Iterator[Document] | list[Document],
+    documents: Iterable[Document],
     act: Callable[[Document], Document | None],
 ) -> int:
     """Act on each document; one that cannot be handled must not keep the rest waiting."""

@@ -8,7 +8,7 @@ from assets.factory import ATTEMPT_TAG, EXPORT_TAG, Platform, asset_key
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog, Scope
 from assets.partitions import CAMPAIGNS
-from resources.clock import SystemClock
+from resources.clock import Clock
 from resources.mongo.stores import MongoStores
 from sensors.decisions import RunPlan, run_plans
 
@@ -36,7 +36,7 @@ def build_requests_sensor(catalog: Catalog) -> dg.SensorDefinition:
     def requests(
         context: dg.SensorEvaluationContext,
         mongo: dg.ResourceParam[MongoStores],
-        clock: dg.ResourceParam[SystemClock],
+        clock: dg.ResourceParam[Clock],
         platform: dg.ResourceParam[Platform],
     ) -> dg.SensorResult:
         life = ExportLife(mongo.exports, timing=platform.timing)
@@ -49,7 +49,7 @@ def build_requests_sensor(catalog: Catalog) -> dg.SensorDefinition:
     return requests
 
 
-def _work(life: ExportLife, catalog: Catalog, clock: SystemClock) -> list[Document]:
+def _work(life: ExportLife, catalog: Catalog, clock: Clock) -> list[Document]:
     """What is due now; if nothing is, wait a little for it."""
     deadline = clock.monotonic() + WAIT_SECONDS
     while True:

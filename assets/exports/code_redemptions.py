@@ -55,9 +55,7 @@ _COLUMNS: tuple[Column, ...] = (
         "count(code_redemptions, wrong_account)",
         pii=Pii.RESTRICTED,
     ),
-    _column(
-        "resale_listed", YES_NO, "bool_or(ticket_orders.resale_listed)", pii=Pii.RESTRICTED
-    ),
+    _column("resale_listed", YES_NO, "bool_or(ticket_orders.resale_listed)", pii=Pii.RESTRICTED),
 )
 
 
@@ -94,9 +92,7 @@ def _verdict(facts: Facts) -> Verdict:
 
 
 def _day(name: str, description: str) -> Option:
-    return Option(
-        name=name, schema={"type": "string", "pattern": _DATE}, description=description
-    )
+    return Option(name=name, schema={"type": "string", "pattern": _DATE}, description=description)
 
 
 CODE_REDEMPTIONS = ExportType(

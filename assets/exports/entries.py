@@ -19,10 +19,10 @@ from assets.exports.shared.entry_options import (
     ENTRY_FILTER,
     INCLUDE_DUPLICATES,
     INCLUDE_WITHDRAWN,
+    LIVE,
     chosen_market,
     entry_filter,
     first_failing,
-    live,
     withdrawn_and_duplicates,
 )
 from assets.exports.shared.entry_strands import before_snapshot, by_registration
@@ -247,7 +247,7 @@ def _market_column(shown: Market) -> Column:
 
 
 def _question_columns(facts: Facts) -> Iterator[Column]:
-    """`q_<key>` in the order of the form; headers that collide end in `_2`, `_3` …"""
+    """`q_<key>` in the order of the form; headers that collide are numbered from `_2` on."""
     options, taken = facts.request.options, dict[str, int]()
     for question in sorted(facts.campaign.questions, key=lambda q: (q.order, q.key)):
         if not question.exportable or (question.retired and not options["include_retired"]):
@@ -290,8 +290,8 @@ def _order(row: EntryRow) -> tuple[Any, ...]:
 
 
 def _verdict(facts: Facts) -> Verdict:
-    rules = live(facts) + withdrawn_and_duplicates(facts)
-    return first_failing([*rules, *entry_filter(facts), *chosen_market(facts)])
+    rules = [*LIVE, *withdrawn_and_duplicates(facts), *entry_filter(facts)]
+    return first_failing([*rules, *chosen_market(facts)])
 
 
 ENTRIES = ExportType(

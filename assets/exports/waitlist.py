@@ -18,10 +18,10 @@ from assets.exports.shared.entry_columns import (
 from assets.exports.shared.entry_options import (
     ENTRY_FILTER,
     INVITED,
+    LIVE,
     Rule,
     entry_filter,
     first_failing,
-    live,
     withdrawn,
 )
 from assets.exports.shared.entry_strands import before_snapshot
@@ -267,7 +267,7 @@ def _verdict(facts: Facts) -> Verdict:
     options = facts.request.options
     chosen = {chosen.id for chosen in facts.chosen_markets}
     rules: list[Rule] = [
-        *live(facts),
+        *LIVE,
         ("withdrawn", lambda row: not withdrawn(row)),
         ("duplicate", lambda row: row.entry.get("status") != "duplicate"),
         ("rejected", lambda row: row.entry.get("status") != "rejected"),

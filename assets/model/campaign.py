@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from bson import ObjectId
+
 from assets.model.column import Pii
 from assets.model.request import ExportRequest
 
@@ -66,7 +68,7 @@ class Campaign:
         consent_keys: Keys of non-promoter consents, in the order of the form.
     """
 
-    id: object
+    id: ObjectId
     key: str
     name: str
     status: str

@@ -11,14 +11,14 @@ from typing import Any
 
 
 class Pii(StrEnum):
-    """How personal a value is (DOMAIN.md 7.0); the class of a file is the highest of its columns."""
+    """How personal a value is (DOMAIN.md 7.0); a file's class is the highest of its columns."""
 
     NONE = "N"
     QUASI_IDENTIFIER = "Q"
     PSEUDONYM = "I"
     DIRECT = "D"
     RESTRICTED = "R"
-    SECRET = "S"
+    SECRET = "S"  # noqa: S105 - the name of a class, not a password
 
 
 class FormatKind(StrEnum):

@@ -130,7 +130,7 @@ class Manifest:
         return sum(entry.rows for entry in self.files)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Stored bytes of all files."""
         return sum(entry.bytes for entry in self.files)
 

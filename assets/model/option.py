@@ -37,9 +37,7 @@ class Option:
 
 def flag(name: str, description: str, *, default: bool = False) -> Option:
     """A yes-or-no option."""
-    return Option(
-        name=name, schema={"type": "boolean"}, description=description, default=default
-    )
+    return Option(name=name, schema={"type": "boolean"}, description=description, default=default)
 
 
 def whole(name: str, description: str, *, least: int, most: int) -> Option:

@@ -24,7 +24,7 @@ class Dialect(StrEnum):
 
 
 class Compression(StrEnum):
-    """How a file is compressed; gzip is written with mtime 0 so that equal rows give equal bytes."""
+    """How a file is compressed; gzip has mtime 0, so that equal rows give equal bytes."""
 
     NONE = "none"
     GZIP = "gzip"

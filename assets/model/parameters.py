@@ -46,9 +46,7 @@ _FORM: tuple[Option, ...] = (
         values=tuple(Dialect),
         default=Dialect.EXCEL,
     ),
-    choice(
-        "compression", "Compression.", values=tuple(Compression), default=Compression.GZIP
-    ),
+    choice("compression", "Compression.", values=tuple(Compression), default=Compression.GZIP),
     choice("pii", "How much personal data.", values=tuple(PiiMode), default=PiiMode.MASKED),
     _REASON,
     whole("rows_per_file", "Rows before a new file begins.", least=1_000, most=1_000_000),
@@ -123,9 +121,7 @@ def parse(
     """
     _check(export_type, params, pointer)
     given = {option.name: params.get(option.name, option.default) for option in _FORM}
-    policy = Policy(
-        mode=PiiMode(given["pii"]), grants=tuple(sorted(set(scopes) & set(PII_SCOPES)))
-    )
+    policy = Policy(mode=PiiMode(given["pii"]), grants=tuple(sorted(set(scopes) & set(PII_SCOPES))))
     _allow(export_type.static_columns, policy, given["reason"], pointer)
     partition = params[_SCOPE_OPTIONS[export_type.scope].name]
     return ExportRequest(
@@ -149,7 +145,7 @@ def parse(
 
 def _check(export_type: ExportType, params: object, pointer: str) -> None:
     # Imported here: a run worker reads canonical requests only and starts faster without it.
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator  # noqa: PLC0415
 
     problems = [
         Problem(pointer=pointer + _pointer(error.absolute_path), detail=_remedy(error))
@@ -183,9 +179,7 @@ def _remedy(error: Any) -> str:
             return f"must satisfy {keyword} {wanted}"
 
 
-def _allow(
-    columns: tuple[Column, ...], policy: Policy, reason: str | None, pointer: str
-) -> None:
+def _allow(columns: tuple[Column, ...], policy: Policy, reason: str | None, pointer: str) -> None:
     refused = denied(columns, policy)
     if refused:
         raise Forbidden(refused)

@@ -7,8 +7,9 @@ asked for and the scopes of the caller; the pipeline applies it and the manifest
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from assets.model.column import Column, Format, FormatKind, Pii
+from assets.model.column import Column, FormatKind, Pii
 
 
 class PiiMode(StrEnum):
@@ -51,18 +52,16 @@ class Policy:
         return {"mode": str(self.mode), "grants": list(self.grants)}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, object]) -> "Policy":
+    def from_document(cls, document: Mapping[str, Any]) -> "Policy":
         """Read the stored form."""
-        grants = document.get("grants") or ()
-        assert isinstance(grants, Iterable)
-        return cls(mode=PiiMode(str(document["mode"])), grants=tuple(str(g) for g in grants))
+        return cls(mode=PiiMode(document["mode"]), grants=tuple(document["grants"]))
 
 
 PII_SCOPES = ("pii:masked", "pii:full", "scores:read", "answers:sensitive", "codes:reveal")
 
-# Classes that a mode cannot show without a scope. RESTRICTED and SECRET are not here: they are
-# withheld column by column where their scope is missing, in every mode.
-_NEEDED: Mapping[PiiMode, Mapping[Pii, str]] = {
+# Scopes without which a mode is refused as a whole. RESTRICTED and SECRET are not here: such
+# columns are withheld one by one where their scope is missing, in every mode.
+_REFUSED_WITHOUT: Mapping[PiiMode, Mapping[Pii, str]] = {
     PiiMode.FULL: {
         Pii.QUASI_IDENTIFIER: "pii:masked",
         Pii.PSEUDONYM: "pii:masked",
@@ -76,19 +75,36 @@ _NEEDED: Mapping[PiiMode, Mapping[Pii, str]] = {
     PiiMode.HASHED: {Pii.PSEUDONYM: "pii:masked", Pii.DIRECT: "pii:masked"},
     PiiMode.NONE: {},
 }
-_MASKS: Mapping[FormatKind, Transform] = {
-    FormatKind.EMAIL: Transform.MASK_EMAIL,
-    FormatKind.E164: Transform.MASK_PHONE,
+_WITHHELD_WITHOUT: Mapping[Pii, frozenset[str]] = {
+    Pii.RESTRICTED: frozenset({"scores:read"}),
+    Pii.SECRET: frozenset({"pii:full", "answers:sensitive"}),
 }
-_HASHES: Mapping[FormatKind, Transform] = {
-    FormatKind.EMAIL: Transform.SHA256_EMAIL,
-    FormatKind.E164: Transform.SHA256_PHONE,
+# What a mode does to a class; what is not here is withheld, so nothing is public by omission.
+_SHOWN: Mapping[Pii, Mapping[PiiMode, Transform]] = {
+    Pii.NONE: dict.fromkeys(PiiMode, Transform.NONE),
+    Pii.QUASI_IDENTIFIER: {PiiMode.FULL: Transform.NONE, PiiMode.MASKED: Transform.NONE},
+    Pii.PSEUDONYM: {
+        PiiMode.FULL: Transform.NONE,
+        PiiMode.MASKED: Transform.NONE,
+        PiiMode.HASHED: Transform.HMAC,
+    },
+    Pii.DIRECT: {PiiMode.FULL: Transform.NONE, PiiMode.MASKED: Transform.MASK_NAME},
+    Pii.RESTRICTED: {PiiMode.FULL: Transform.NONE, PiiMode.MASKED: Transform.NONE},
+    Pii.SECRET: {PiiMode.FULL: Transform.NONE},
 }
+# Direct identifiers whose form allows more than a first letter, or a hash that others can match.
+_BY_FORMAT: Mapping[tuple[PiiMode, FormatKind], Transform] = {
+    (PiiMode.MASKED, FormatKind.EMAIL): Transform.MASK_EMAIL,
+    (PiiMode.MASKED, FormatKind.E164): Transform.MASK_PHONE,
+    (PiiMode.HASHED, FormatKind.EMAIL): Transform.SHA256_EMAIL,
+    (PiiMode.HASHED, FormatKind.E164): Transform.SHA256_PHONE,
+}
+POSTAL_CODE = "postal_code"  # masked to its first three characters, wherever it stands
 
 
 def denied(columns: Iterable[Column], policy: Policy) -> dict[str, str]:
     """Columns that the mode would show but the caller may not see, with the scope they need."""
-    needed = _NEEDED[policy.mode]
+    needed = _REFUSED_WITHOUT[policy.mode]
     return {
         column.name: needed[column.pii]
         for column in columns
@@ -97,56 +113,16 @@ def denied(columns: Iterable[Column], policy: Policy) -> dict[str, str]:
 
 
 def transform(column: Column, policy: Policy) -> Transform:
-    """What happens to one column under a decision; an unknown class is withheld."""
-    if column.name in denied((column,), policy):
+    """What happens to one column under a decision."""
+    needed = _WITHHELD_WITHOUT.get(column.pii, frozenset())
+    if not needed <= set(policy.grants) or denied((column,), policy):
         return Transform.WITHHELD
-    match column.pii:
-        case Pii.NONE:
-            return Transform.NONE
-        case Pii.QUASI_IDENTIFIER:
-            return _quasi(column.name, policy.mode)
-        case Pii.PSEUDONYM:
-            return _pseudonym(policy.mode)
-        case Pii.DIRECT:
-            return _direct(column.format, policy.mode)
-        case Pii.RESTRICTED:
-            return _restricted(policy)
-        case _:
-            return _secret(policy)
-
-
-def _quasi(name: str, mode: PiiMode) -> Transform:
-    if mode is PiiMode.FULL:
-        return Transform.NONE
-    if mode is PiiMode.MASKED:
-        return Transform.POSTAL_PREFIX if name == "postal_code" else Transform.NONE
-    return Transform.WITHHELD
-
-
-def _pseudonym(mode: PiiMode) -> Transform:
-    by_mode = {PiiMode.HASHED: Transform.HMAC, PiiMode.NONE: Transform.WITHHELD}
-    return by_mode.get(mode, Transform.NONE)
-
-
-def _direct(column_format: Format, mode: PiiMode) -> Transform:
-    if mode is PiiMode.FULL:
-        return Transform.NONE
-    if mode is PiiMode.MASKED:
-        return _MASKS.get(column_format.kind, Transform.MASK_NAME)
-    if mode is PiiMode.HASHED:
-        return _HASHES.get(column_format.kind, Transform.WITHHELD)
-    return Transform.WITHHELD
-
-
-def _restricted(policy: Policy) -> Transform:
-    seen = policy.mode in (PiiMode.FULL, PiiMode.MASKED) and "scores:read" in policy.grants
-    return Transform.NONE if seen else Transform.WITHHELD
-
-
-def _secret(policy: Policy) -> Transform:
-    grants = {"pii:full", "answers:sensitive"}
-    seen = policy.mode is PiiMode.FULL and grants <= set(policy.grants)
-    return Transform.NONE if seen else Transform.WITHHELD
+    if column.name == POSTAL_CODE and policy.mode is PiiMode.MASKED:
+        return Transform.POSTAL_PREFIX
+    usual = _SHOWN.get(column.pii, {}).get(policy.mode, Transform.WITHHELD)
+    if column.pii is Pii.DIRECT:
+        return _BY_FORMAT.get((policy.mode, column.format.kind), usual)
+    return usual
 
 
 def withheld(columns: Iterable[Column], policy: Policy) -> tuple[str, ...]:

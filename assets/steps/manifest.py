@@ -113,7 +113,7 @@ def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:
         "manifestKey": key,
         "manifestSha256": hashlib.sha256(body).hexdigest(),
         "rows": manifest.rows,
-        "bytes": manifest.bytes,
+        "bytes": manifest.size,
         "emptyReason": empty_reason(manifest.accounting),
         "accounting": {
             "read": manifest.accounting.read,

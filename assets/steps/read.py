@@ -18,7 +18,7 @@ from assets.steps.rows import Ledger
 from assets.steps.upcast import upcast_entry
 
 # Dates that Python cannot hold arrive as DatetimeMS, so that their column can reject them.
-_OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+_OPTIONS: CodecOptions[Any] = CodecOptions(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
 # DOMAIN.md 2.4: merged accounts are followed at most five hops, then taken for missing.
@@ -62,24 +62,25 @@ class EntryReader:
                 yield from self._gathered(segment)
                 continue
             for batch in self.scan(segment):
-                for key, row, _ in self._keyed(batch):
+                for key, row, _ in self.keyed(batch):
                     yield key, row
 
     def _gathered(self, segment: Segment) -> Iterator[tuple[Key, EntryRow]]:
         """Read a whole segment and sort it; only raw documents are kept meanwhile."""
         kept: list[tuple[Key, bytes]] = []
         for batch in self.scan(segment):
-            kept.extend((key, raw) for key, _, raw in self._keyed(batch))
+            kept.extend((key, raw) for key, _, raw in self.keyed(batch))
             if len(kept) > MOST_GATHERED:
                 message = f"more than {MOST_GATHERED} documents have no usable order"
                 raise ExportFailed("SOURCE_UNORDERED", message)
         kept.sort(key=lambda pair: pair[0])
         again = replace(self, ledger=Ledger())  # they are counted already
         for start in range(0, len(kept), _AGAIN):
-            for key, row, _ in again._keyed([raw for _, raw in kept[start : start + _AGAIN]]):
+            for key, row, _ in again.keyed([raw for _, raw in kept[start : start + _AGAIN]]):
                 yield key, row
 
-    def _keyed(self, batch: Sequence[bytes]) -> Iterator[tuple[Key, EntryRow, bytes]]:
+    def keyed(self, batch: Sequence[bytes]) -> Iterator[tuple[Key, EntryRow, bytes]]:
+        """The rows of raw documents with their sort keys; what cannot be a row is rejected."""
         entries = list(self._entries(batch))
         users = self._accounts({entry["userId"] for entry, _ in entries if entry.get("userId")})
         for entry, raw in entries:
@@ -95,7 +96,7 @@ class EntryReader:
             self.ledger.read += 1
             try:
                 entry, notes = upcast_entry(
-                    bson.decode(raw, _OPTIONS), market_by_name=self.facts.market_id_by_name
+                    _document(raw), market_by_name=self.facts.market_id_by_name
                 )
             except (BSONError, ValueError, OverflowError):
                 self.ledger.reject("undecodable")
@@ -116,3 +117,8 @@ class EntryReader:
             known |= self.users(missing) if missing else {}
             found |= {user_id: known.get(target) for user_id, target in merged.items()}
         return {i: user for i, user in found.items() if user and not user.get("mergedInto")}
+
+
+def _document(raw: bytes) -> Mapping[str, Any]:
+    decoded: Mapping[str, Any] = bson.decode(raw, _OPTIONS)
+    return decoded

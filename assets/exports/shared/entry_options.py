@@ -5,7 +5,8 @@ from typing import Any
 
 from assets.exports.shared.entry_values import band, instant, millis, preferences, string
 from assets.model.campaign import Facts
-from assets.model.option import SLUG_PATTERN, Option, choice, flag, instant as instant_option, words
+from assets.model.option import SLUG_PATTERN, Option, choice, flag, words
+from assets.model.option import instant as instant_option
 from assets.model.source import EntryRow, Verdict
 
 # DOMAIN.md 2.8: the statuses of an entry and the two groups that filters name.
@@ -32,7 +33,9 @@ ENTRY_FILTER: tuple[Option, ...] = (
     instant_option("registered_from", "Registered at or after this instant."),
     instant_option("registered_to", "Registered before this instant."),
     words("countries", "Only these countries (ISO 3166-1 alpha-2).", pattern=r"^[A-Z]{2}$"),
-    words("locales", "Only these locales (BCP 47).", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"),
+    words(
+        "locales", "Only these locales (BCP 47).", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+    ),
     words("bands", "Only these risk bands.", values=("A", "B", "C", "D", "E")),
     Option(
         name="has_code",
@@ -65,23 +68,18 @@ def first_failing(rules: Sequence[Rule]) -> Verdict:
     return verdict
 
 
-def live(facts: Facts) -> list[Rule]:
-    """`LIVE` of DOMAIN.md 7.0; the snapshot is part of the query and not repeated here."""
-    return [
-        ("deleted", lambda row: row.entry.get("deletedAt") is None),
-        ("erased", lambda row: not _erased(row)),
-        ("not_current", lambda row: row.entry.get("isCurrent") is not False),
-    ]
-
-
 def entry_filter(facts: Facts) -> list[Rule]:
     """The rules of the `EF` options that the request sets."""
     options = facts.request.options
     makers: dict[str, Callable[[Any], Callable[[EntryRow], bool]]] = {
         "statuses": _one_of(lambda row: row.entry.get("status")),
         "status_group": lambda group: _one_of(lambda row: row.entry.get("status"))(GROUPS[group]),
-        "registered_from": lambda text: lambda row: millis(row.entry.get("createdAt")) >= instant(text),
-        "registered_to": lambda text: lambda row: millis(row.entry.get("createdAt")) < instant(text),
+        "registered_from": lambda text: (
+            lambda row: millis(row.entry.get("createdAt")) >= instant(text)
+        ),
+        "registered_to": lambda text: (
+            lambda row: millis(row.entry.get("createdAt")) < instant(text)
+        ),
         "countries": _one_of(lambda row: string(row, "contact.countryCode")),
         "locales": _one_of(lambda row: string(row, "locale").replace("_", "-")),
         "bands": _one_of(band),
@@ -111,8 +109,9 @@ def withdrawn_and_duplicates(facts: Facts) -> list[Rule]:
         ("withdrawn", lambda row: bool(options.get("include_withdrawn")) or not withdrawn(row)),
         (
             "duplicate",
-            lambda row: bool(options.get("include_duplicates"))
-            or row.entry.get("status") != "duplicate",
+            lambda row: (
+                bool(options.get("include_duplicates")) or row.entry.get("status") != "duplicate"
+            ),
         ),
     ]
 
@@ -120,6 +119,20 @@ def withdrawn_and_duplicates(facts: Facts) -> list[Rule]:
 def withdrawn(row: EntryRow) -> bool:
     """Whether the fan has withdrawn the entry."""
     return row.entry.get("status") == "withdrawn" or row.entry.get("withdrawnAt") is not None
+
+
+def _erased(row: EntryRow) -> bool:
+    entry, user = row.entry, row.user or {}
+    erased = entry.get("erasure") is not None or entry.get("status") == "erased"
+    return erased or user.get("erasure") is not None
+
+
+# `LIVE` of DOMAIN.md 7.0; the snapshot is part of the query and not repeated here.
+LIVE: tuple[Rule, ...] = (
+    ("deleted", lambda row: row.entry.get("deletedAt") is None),
+    ("erased", lambda row: not _erased(row)),
+    ("not_current", lambda row: row.entry.get("isCurrent") is not False),
+)
 
 
 def _one_of(value: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[EntryRow], bool]]:
@@ -130,15 +143,11 @@ def _one_of(value: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[En
     return make
 
 
-def _erased(row: EntryRow) -> bool:
-    entry, user = row.entry, row.user or {}
-    erased = entry.get("erasure") is not None or entry.get("status") == "erased"
-    return erased or user.get("erasure") is not None
-
-
 def _has_code(row: EntryRow) -> bool:
     codes = row.entry.get("codes") or ()
-    return any(code.get("state") in ("assigned", "sent") for code in codes if isinstance(code, dict))
+    return any(
+        code.get("state") in ("assigned", "sent") for code in codes if isinstance(code, dict)
+    )
 
 
 def _flags(row: EntryRow) -> Sequence[str]:
