@@ -64,7 +64,7 @@ def phones(chunk: Chunk, people: People) -> Column:
     return [
         {
             "e164": number,
-            "raw": number[1:],
+            "raw": typed(number),
             "countryCode": place.country,
             "lineType": LINES[line],
             "verifiedAt": None if open_ else created,
@@ -73,6 +73,11 @@ def phones(chunk: Chunk, people: People) -> Column:
         else None
         for number, place, line, open_, created in rows
     ]
+
+
+def typed(number: str) -> str:
+    """The number as a fan of North America types it; others start with a plus."""
+    return f"({number[2:5]}) {number[5:8]}-{number[8:]}" if number.startswith("+1") else number
 
 
 def contacts(chunk: Chunk, people: People) -> Column:
