@@ -18,6 +18,11 @@ from resources.wiring import environment
 from tests.fakes.clock import ManualClock
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-goldens` writes what the goldens should be, for a person to read the diff."""
+    parser.addoption("--write-goldens", action="store_true", help="write the goldens anew")
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """The variables of a running stack of its own; they also stand in the environment of the tests.

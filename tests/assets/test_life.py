@@ -1,0 +1,294 @@
+"""The moves of an export, on the fake and on the real database side by side."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from assets.exports.catalog import CATALOG
+from assets.life import Document, ExportLife, IllegalMove, LeaseLost
+from assets.model.lifecycle import LIVE, TERMINAL, TRANSITIONS, Move, Status, Timing
+from assets.model.parameters import parse
+from resources.mongo.exports import Change, ExportStore, Match
+from resources.mongo.stores import MongoStores
+from tests.assets.workbench import AFTER_THE_PACK, CAMPAIGN
+from tests.fakes.clock import ManualClock
+from tests.fakes.exports import FakeExportStore
+
+# The real database has its own clock, so leases are short enough to wait for.
+QUICK = Timing(
+    run_lease=0.3,
+    heartbeat=0.05,
+    self_fence=0.2,
+    dispatch_lease=0.3,
+    redispatch=0.1,
+    start_timeout=0.2,
+    backoff_base=0.05,
+    backoff_cap=0.1,
+)
+RESULT: Mapping[str, Any] = {"rows": 3, "manifestSha256": "0" * 64, "files": []}
+
+Wait = Callable[[float], None]
+
+
+@pytest.fixture(params=["fake", "real"])
+def life_and_wait(request: pytest.FixtureRequest) -> tuple[ExportLife, ExportStore, Wait]:
+    """The moves over a store, and how to let that store's clock go on."""
+    if request.param == "fake":
+        clock = ManualClock(AFTER_THE_PACK)
+        fake = FakeExportStore(clock)
+        return ExportLife(fake, timing=QUICK), fake, clock.advance
+    mongo: MongoStores = request.getfixturevalue("mongo")
+    return ExportLife(mongo.exports, timing=QUICK), mongo.exports, time.sleep
+
+
+def create(life: ExportLife, **given: Any) -> Document:
+    """A waiting export."""
+    request = parse(CATALOG["waitlist"], {"campaign_id": CAMPAIGN}, scopes=("pii:masked",))
+    return life.create(request, origin="api", subject="tester", **given)
+
+
+def started(life: ExportLife) -> Document:
+    """An export that a worker holds."""
+    document = life.dispatch(create(life)["_id"])
+    assert document is not None
+    running = life.start(document["_id"], document["attempt"], owner="worker", run_id="run-1")
+    assert running is not None
+    return running
+
+
+def test_an_export_goes_from_the_queue_to_its_result(life_and_wait: Any) -> None:
+    """The straight way: queued, dispatched, running, delivering, succeeded."""
+    life, _, _ = life_and_wait
+    seen = [create(life)]
+    export_id = seen[0]["_id"]
+    seen.append(life.dispatch(export_id))
+    seen.append(life.start(export_id, 1, owner="worker", run_id="run-1"))
+    token = seen[-1]["lease"]["token"]
+    seen.append(life.beat(export_id, token, {"rowsRead": 3}))
+    seen.append(life.deliver(export_id, token))
+    seen.append(life.succeed(export_id, token, result=RESULT, retention=60.0))
+
+    states = [document["status"] for document in seen]
+    assert states == ["queued", "dispatched", "running", "running", "delivering", "succeeded"]
+    assert [d["revision"] for d in seen] == [1, 2, 3, 4, 5, 6]
+    assert seen[-1]["lease"] is None
+    assert seen[-1]["expiresAt"] > seen[-1]["finishedAt"]
+
+
+def test_each_attempt_has_a_token_of_its_own(life_and_wait: Any) -> None:
+    """The dispatch's token must not open the worker's lease, nor one attempt's the next."""
+    life, _, _ = life_and_wait
+    dispatched = life.dispatch(create(life)["_id"])
+    running = life.start(dispatched["_id"], 1, owner="worker", run_id="run-1")
+
+    assert running["lease"]["token"] != dispatched["lease"]["token"]
+    with pytest.raises(LeaseLost):
+        life.beat(running["_id"], dispatched["lease"]["token"], {})
+
+
+def test_one_of_many_claims_wins(life_and_wait: Any) -> None:
+    """Two daemons look at the same queue; an export may be dispatched once."""
+    life, _, _ = life_and_wait
+    export_id = create(life)["_id"]
+    barrier = threading.Barrier(8)
+
+    def claim(_: int) -> Document | None:
+        barrier.wait()
+        return life.dispatch(export_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        claims = [claimed for claimed in pool.map(claim, range(8)) if claimed is not None]
+
+    assert [claimed["attempt"] for claimed in claims] == [1]
+
+
+@pytest.mark.parametrize("move", list(Move))
+@pytest.mark.parametrize("status", list(Status))
+def test_a_move_happens_only_from_the_states_of_the_table(status: Status, move: Move) -> None:
+    """Every pair: what the table does not allow must change nothing."""
+    store = FakeExportStore(ManualClock(AFTER_THE_PACK))
+    life = ExportLife(store)
+    export_id = create(life)["_id"]
+    anything = Match(statuses=tuple(map(str, Status)))
+    store.change(export_id, anything, Change(set={"status": str(status)}))
+    before = store.find(export_id)
+
+    life._move(move, export_id, change=Change())
+
+    after = store.find(export_id)
+    assert before is not None and after is not None  # noqa: PT018 - for the type checker
+    allowed = status in TRANSITIONS[move].sources
+    target = TRANSITIONS[move].target or status
+    assert after["status"] == (target if allowed else status)
+    assert (after["revision"] > before["revision"]) is allowed
+
+
+def test_the_table_leaves_no_live_state_without_a_way_out() -> None:
+    """A state from which nothing leads on would hold an export for ever."""
+    for status in LIVE:
+        ways = [m for m, t in TRANSITIONS.items() if status in t.sources and t.target]
+        assert ways, status
+    for status in TERMINAL:
+        ways = {m for m, t in TRANSITIONS.items() if status in t.sources}
+        assert ways <= {Move.RETRY, Move.EXPIRE}
+
+
+def test_a_lease_that_ran_out_is_taken_and_the_old_holder_is_refused(life_and_wait: Any) -> None:
+    """A worker that died costs one back-off; should it wake, its token opens nothing."""
+    life, _, wait = life_and_wait
+    document = started(life)
+    assert life.abandoned(after=None, limit=10) == []
+    wait(QUICK.run_lease + 0.05)
+
+    dead = life.abandoned(after=None, limit=10)
+    rescued = life.rescue(dead[0], 0.0)
+
+    assert (rescued["status"], rescued["rescues"], rescued["failures"]) == ("queued", 1, 0)
+    with pytest.raises(LeaseLost):
+        life.succeed(document["_id"], document["lease"]["token"], result=RESULT, retention=1.0)
+
+
+def test_a_worker_that_renews_in_time_is_not_taken(life_and_wait: Any) -> None:
+    """The reaper looked before the beat and acts after it: the lease is alive, hands off."""
+    life, _, wait = life_and_wait
+    document = started(life)
+    wait(QUICK.run_lease + 0.05)
+    dead = life.abandoned(after=None, limit=10)
+    life.beat(document["_id"], document["lease"]["token"], {})
+
+    assert life.rescue(dead[0], 0.0) is None
+
+
+def test_two_reapers_take_an_export_once(life_and_wait: Any) -> None:
+    """Both saw it dead; counting it twice would quarantine a sound export."""
+    life, _, wait = life_and_wait
+    started(life)
+    wait(QUICK.run_lease + 0.05)
+    dead = life.abandoned(after=None, limit=10)
+
+    taken = [life.rescue(dead[0], 0.0), life.rescue(dead[0], 0.0)]
+
+    assert [one is not None for one in taken] == [True, False]
+
+
+def test_three_crashes_quarantine_an_export(life_and_wait: Any) -> None:
+    """A poison pill would otherwise kill one worker after the other for ever."""
+    life, _, wait = life_and_wait
+    export_id = create(life)["_id"]
+    seen = []
+    for _ in range(3):
+        wait(QUICK.backoff_cap + 0.05)
+        claimed = life.dispatch(export_id)
+        life.start(export_id, claimed["attempt"], owner="worker", run_id="run")
+        wait(QUICK.run_lease + 0.05)
+        seen.append(life.rescue(life.abandoned(after=None, limit=10)[0], 0.0))
+
+    assert [one["status"] for one in seen] == ["queued", "queued", "failed"]
+    assert seen[-1]["error"]["code"] == "POISON"
+
+
+def test_an_export_without_any_lease_is_found_too(life_and_wait: Any) -> None:
+    """A run that made its own export may die before it ever held a lease."""
+    life, _, wait = life_and_wait
+    document = create(life, status=Status.DISPATCHED)
+    wait(QUICK.start_timeout + 0.05)
+
+    assert life.abandoned(after=None, limit=10) == []
+    lost = life.unleased(after=None, limit=10)
+    rescued = life.rescue(lost[0], 0.0)
+
+    assert (rescued["_id"], rescued["status"]) == (document["_id"], "queued")
+
+
+def test_a_dispatched_export_whose_run_does_not_start_is_asked_for_again(
+    life_and_wait: Any,
+) -> None:
+    """The daemon may die between claim and launch; the same run key heals it in seconds."""
+    life, _, wait = life_and_wait
+    document = life.dispatch(create(life)["_id"])
+    assert life.unstarted(10) == []
+    wait(QUICK.redispatch + 0.05)
+
+    assert [one["_id"] for one in life.unstarted(10)] == [document["_id"]]
+
+
+def test_a_failed_attempt_waits_before_the_next(life_and_wait: Any) -> None:
+    """Back-off is kept by the database's clock, not by a sleeping process."""
+    life, _, wait = life_and_wait
+    document = started(life)
+    error = {"code": "S3_THROTTLED", "message": "m", "retryable": True}
+    life.fail(document, document["lease"]["token"], error=error, jitter=1.0)
+
+    assert life.undispatched(10) == []
+    wait(QUICK.backoff_base + 0.05)
+    assert [one["_id"] for one in life.undispatched(10)] == [document["_id"]]
+
+
+def test_cancelling_is_repeatable_and_ends_by_the_worker_or_the_reaper(
+    life_and_wait: Any,
+) -> None:
+    """Impatient people press twice; a worker that died cannot confirm, the reaper does."""
+    life, _, wait = life_and_wait
+    document = started(life)
+    first = life.cancel(document["_id"], by="a person")
+    second = life.cancel(document["_id"], by="a person")
+    wait(QUICK.run_lease + 0.05)
+
+    ended = life.rescue(life.abandoned(after=None, limit=10)[0], 0.0)
+
+    assert [first["status"], second["status"], ended["status"]] == [
+        "cancelling",
+        "cancelling",
+        "cancelled",
+    ]
+
+
+def test_what_has_succeeded_cannot_be_cancelled_or_retried(life_and_wait: Any) -> None:
+    """A published result must not be taken away by a late click."""
+    life, _, _ = life_and_wait
+    document = started(life)
+    life.succeed(document["_id"], document["lease"]["token"], result=RESULT, retention=60.0)
+
+    with pytest.raises(IllegalMove, match="succeeded"):
+        life.cancel(document["_id"], by="a person")
+    with pytest.raises(IllegalMove, match="succeeded"):
+        life.retry(document["_id"], by="a person")
+
+
+def test_a_retry_keeps_the_id_and_uses_a_new_attempt(life_and_wait: Any) -> None:
+    """Dagster never starts a run key again, so a retry must have another number."""
+    life, _, _ = life_and_wait
+    document = started(life)
+    error = {"code": "S3_DENIED", "message": "m", "retryable": False}
+    failed = life.fail(document, document["lease"]["token"], error=error, jitter=0.0)
+
+    again = life.dispatch(life.retry(failed["_id"], by="a person")["_id"])
+
+    assert failed["status"] == "failed"
+    assert (again["_id"], again["attempt"]) == (document["_id"], 2)
+
+
+def test_an_unknown_export_is_none_and_not_an_error(life_and_wait: Any) -> None:
+    """The bridge turns None into its 404."""
+    life, _, _ = life_and_wait
+
+    assert life.cancel("exp_" + "0" * 24, by="a person") is None
+    assert life.retry("exp_" + "0" * 24, by="a person") is None
+
+
+def test_the_audit_trail_only_grows(life_and_wait: Any) -> None:
+    """Who asked, what was tried again and who downloaded stays readable for ever."""
+    life, store, _ = life_and_wait
+    document = started(life)
+    life.record(document["_id"], action="download", actor="tester", detail={"file": 1})
+    error = {"code": "S3_THROTTLED", "message": "m", "retryable": True}
+    life.fail(document, document["lease"]["token"], error=error, jitter=0.0)
+
+    trail = store.find(document["_id"])["audit"]
+
+    assert [entry["action"] for entry in trail] == ["created", "download", "attempt_failed"]
+    assert all(entry["at"] for entry in trail)
