@@ -7,6 +7,7 @@ the process (field 22 of `/proc/<pid>/stat`, proc(5)) names one process for the 
 import os
 import select
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,13 +114,11 @@ def owns_port(pid: int, port: int) -> bool:
 
 
 def _open_files(pid: int) -> set[str]:
+    """What the descriptors of a process point to; nothing for a process of somebody else."""
     found = set()
-    try:
-        for link in (_PROC / str(pid) / "fd").iterdir():
-            try:
+    # One that is closed between the listing and the reading is as good as not there.
+    with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        for link in list((_PROC / str(pid) / "fd").iterdir()):
+            with suppress(FileNotFoundError):
                 found.add(str(link.readlink()))
-            except FileNotFoundError:
-                continue  # closed between the listing and the reading
-    except (FileNotFoundError, ProcessLookupError):
-        return found
     return found

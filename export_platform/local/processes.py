@@ -218,7 +218,7 @@ class Supervisor:
             _end(running, 0.0)
             if not died or attempt == _ATTEMPTS:
                 break
-            self._launch(service, remembered, port=free_port())
+            self._launch(service, remembered, port=_port_like(running.port))
         raise NotStartedError(
             f"{service.name} did not become healthy within {service.start_seconds:g} s;"
             f" the end of {self._log(service.name)}:\n{_tail(self._log(service.name))}"

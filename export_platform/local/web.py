@@ -1,15 +1,18 @@
 """How the stack's own servers listen: a WSGI application on 127.0.0.1, ended by SIGTERM."""
 
-import contextlib
+import re
 import signal
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import waitress  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.task import WSGITask  # type: ignore[import-untyped]
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 HEALTH_PATH = "/-/health"  # "-" is too short to be a bucket, so no object can ever stand here
+_METADATA = re.compile(rb"\r\nX-Amz-Meta-[^:]*:")  # waitress capitalises every header
 # The largest body of one request: S3's own limit for a single PUT or part.
 _BODY_LIMIT = 5 * 1024**3
 
@@ -27,18 +30,30 @@ def serve(application: Application, *, port: int, threads: int) -> None:
     """
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    with contextlib.suppress(SystemExit):
-        waitress.serve(
-            _with_health(application),
-            host="127.0.0.1",
-            port=port,
-            threads=threads,
-            ident="",
-            connection_limit=500,  # the default of 100 is one busy download test away
-            max_request_body_size=_BODY_LIMIT,
-            asyncore_use_poll=True,  # select() ends at descriptor 1024
-            _quiet=True,
-        )
+    server = create_server(
+        _with_health(application),
+        host="127.0.0.1",
+        port=port,
+        threads=threads,
+        ident="",
+        connection_limit=500,  # the default of 100 is one busy download test away
+        max_request_body_size=_BODY_LIMIT,
+        asyncore_use_poll=True,  # select() ends at descriptor 1024
+    )
+    server.channel_class = _Channel
+    server.run()  # returns when the handler of the signal raises SystemExit
+
+
+class _Task(WSGITask):
+    """Sends names of metadata in lower case, as S3 does: clients take the key from the header."""
+
+    def build_response_header(self) -> bytes:
+        header: bytes = super().build_response_header()
+        return _METADATA.sub(lambda found: found[0].lower(), header)
+
+
+class _Channel(HTTPChannel):
+    task_class = _Task
 
 
 def _with_health(application: Application) -> Application:

@@ -1,0 +1,1 @@
+"""Tests of the Athena endpoint: Athena's rules, errors, types and text."""
