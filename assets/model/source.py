@@ -20,14 +20,12 @@ class Segment:
     Attributes:
         filter: Which documents.
         sort: Ascending fields, the last one `_id`.
-        hint: Name of the index, where the server would not find it.
         gather: True for the few documents whose stored order says nothing (numbers stored as
             text): all are read first and sorted here, up to a bound.
     """
 
     filter: Filter
     sort: tuple[str, ...]
-    hint: str | None = None
     gather: bool = False
 
 

@@ -51,9 +51,7 @@ def by_registration(facts: Facts) -> list[list[Segment]]:
     ]
     legacy = {"createdAt": _UNREADABLE, "created": {"$type": "number", "$lte": millis(until)}}
     by_created = ("createdAt", "_id")
-    strands = [
-        [Segment(filter={**campaign, **kind}, sort=by_created, hint="ix_scan")] for kind in typed
-    ]
+    strands = [[Segment(filter={**campaign, **kind}, sort=by_created)] for kind in typed]
     strands.append([Segment(filter={**campaign, **legacy}, sort=("created", "_id"))])
     strands.append([Segment(filter={**campaign, "$or": _left_over()}, sort=("_id",))])
     return strands
