@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api_bridge.app import app_from
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if server.started else 3
 
 
-def server_config(app: FastAPI, *, host: str, port: int) -> uvicorn.Config:
+def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
     """How the bridge is served: bounded, silent about itself, trusting no header of a proxy."""
     return uvicorn.Config(
         app,

@@ -48,7 +48,10 @@ class ConcurrencyMiddleware:
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handle one request; the lifespan, which lasts as long as the process, is none."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         if self._inside >= self._most:
             raise ProblemError(Code.OVERLOADED, "Try again in a second.")
         self._inside += 1

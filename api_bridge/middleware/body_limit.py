@@ -60,7 +60,7 @@ class BodyLimitMiddleware:
             ) from None
 
     async def _collect(self, receive: Receive) -> bytes | None:
-        body, more = b"", True
+        body, more = bytearray(), True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -69,7 +69,7 @@ class BodyLimitMiddleware:
             more = message.get("more_body", False)
             if len(body) > self._most:
                 await self._refuse(receive, more=more)
-        return body
+        return bytes(body)
 
     async def _refuse(self, receive: Receive, *, more: bool = True) -> None:
         dropped = 0

@@ -7,6 +7,7 @@ leaves the process or reaches the log.
 import json
 import logging
 import traceback
+from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -61,7 +62,7 @@ def _log(error: Exception, scope: Scope) -> None:
     line = {
         "failure": type(error).__name__,
         "code": error.code if isinstance(error, DoorError) else None,
-        "at": [f"{frame.name}:{frame.lineno}" for frame in frames[-3:]],
+        "at": [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames[-3:]],
         "request_id": request_id(scope),
     }
     LOGGER.error("%s", json.dumps(line))

@@ -11,7 +11,7 @@ from typing import Any
 
 from assets.model.column import Column
 from assets.model.export_type import Catalog, ExportType, Scope
-from assets.model.lifecycle import TERMINAL, TRANSITIONS, Move, Status
+from assets.model.lifecycle import LIVE, TERMINAL, TRANSITIONS, Move, Status
 from assets.model.output import Compression, Dialect, Kind
 from assets.model.parameters import schema
 from assets.model.policy import Policy, withheld
@@ -255,17 +255,13 @@ def _links(document: Document) -> dict[str, str]:
     """Only what would work now."""
     base = f"/v1/exports/{document['_id']}"
     links, status = {"self": base}, Status(document["status"])
-    if _allowed(status, Move.CANCEL_QUEUED, Move.CANCEL):
+    if status in LIVE and status is not Status.CANCELLING:
         links["cancel"] = f"{base}/cancel"
-    if _allowed(status, Move.RETRY):
+    if status in TRANSITIONS[Move.RETRY].sources:
         links["retry"] = f"{base}/retry"
     if status is Status.SUCCEEDED:
         links["manifest"] = f"{base}/manifest"
     return links
-
-
-def _allowed(status: Status, *moves: Move) -> bool:
-    return any(status in TRANSITIONS[move].sources for move in moves)
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -143,14 +143,14 @@ def _origin(request: Request, caller: Caller) -> dict[str, str | None]:
 
 
 def _manifest(bridge: Bridge, key: str, sha256: str) -> bytes:
-    body = b""
+    body = bytearray()
     for piece in bridge.objects.read(key):
         body += piece
         if len(body) > MAX_MANIFEST_BYTES:
             raise DamagedManifest
     if hashlib.sha256(body).hexdigest() != sha256:
         raise DamagedManifest
-    return body
+    return bytes(body)
 
 
 class DamagedManifest(Exception):

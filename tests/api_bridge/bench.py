@@ -5,7 +5,8 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ from tests.fakes.mongo import FakeMongoStores
 from tests.fakes.object_store import FakeObjectStore
 
 CAMPAIGNS = ("aurora-lights", "northern-sky", "foreign-fest")
-GOOD_BODY = {"type": "guests", "params": {"campaign_id": "aurora-lights"}}
+GOOD_PARAMS: Mapping[str, Any] = {"campaign_id": "aurora-lights"}
+GOOD_BODY: Mapping[str, Any] = {"type": "guests", "params": GOOD_PARAMS}
 MANIFEST = b'{"manifestVersion":1}\n'
 
 
@@ -93,7 +95,7 @@ class Bench:
 
     def create(self, **params: Any) -> str:
         """Ask for an export of guests and return its id."""
-        body = {"type": "guests", "params": GOOD_BODY["params"] | params}
+        body = {"type": "guests", "params": {**GOOD_PARAMS, **params}}
         answer = self.call("POST", "/v1/exports", body)
         assert answer.status == 202, answer.raw
         return str(answer.body["id"])
@@ -202,3 +204,10 @@ def serving(config: uvicorn.Config) -> Iterator[int]:
         server.should_exit = True
         thread.join(10)
         listener.close()
+
+
+def wait_for(done: Callable[[], object]) -> None:
+    """Wait at most 5 s for what happens beside the test."""
+    until = time.monotonic() + 5
+    while not done() and time.monotonic() < until:
+        time.sleep(0.01)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api_bridge.protocol.strict_json import MAX_NODES, MalformedJson, parse_json
-from tests.api_bridge.bench import GOOD_BODY, Answer, Bench
+from tests.api_bridge.bench import GOOD_BODY, GOOD_PARAMS, Answer, Bench
 
 # In every bad value: must come back in no answer.
 CANARY = "c4nary@person.example"
@@ -15,7 +15,7 @@ CANARY = "c4nary@person.example"
 
 def body_with(**params: object) -> bytes:
     """A good body with these parameters set."""
-    return json.dumps({"type": "guests", "params": GOOD_BODY["params"] | params}).encode()
+    return json.dumps({"type": "guests", "params": {**GOOD_PARAMS, **params}}).encode()
 
 
 def raw_with(value: str, name: str = "reason") -> bytes:
@@ -190,7 +190,8 @@ def test_no_operator_reaches_the_database(bench: Bench) -> None:
     token = bench.token()
     for operator in OPERATORS:
         for name in FIELDS:
-            for value in ({operator: ""}, [{operator: 1}], {"a": {operator: []}}):
+            values: tuple[object, ...] = ({operator: ""}, [{operator: 1}], {"a": {operator: []}})
+            for value in values:
                 answer = bench.call("POST", "/v1/exports", body_with(**{name: value}), token=token)
                 assert answer.status == 400, (operator, name, value)
                 assert operator.encode() not in answer.raw

@@ -1,6 +1,6 @@
 """A small catalogue: one column of every PII class, and one kind that is not of a campaign."""
 
-from assets.model.column import ENUM, ID, INTEGER, Column, Pii, text
+from assets.model.column import EMAIL, ENUM, ID, INTEGER, Column, Pii, text
 from assets.model.export_type import Catalog, Destination, ExportType, Scope
 from assets.model.option import choice, flag, instant, whole, words
 from assets.model.source import AthenaSource, Statement
@@ -16,7 +16,7 @@ COLUMNS = (
     Column(name="tier", format=ENUM, pii=Pii.NONE, source="t.tier", value=lambda _: None),
     _column("city", Pii.QUASI_IDENTIFIER),
     _column("account_id", Pii.PSEUDONYM),
-    _column("email", Pii.DIRECT),
+    Column(name="email", format=EMAIL, pii=Pii.DIRECT, source="t.email", value=lambda _: None),
     _column("risk", Pii.RESTRICTED),
     _column("answer", Pii.SECRET),
 )

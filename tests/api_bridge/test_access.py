@@ -1,0 +1,211 @@
+"""Who may do what on which export: one table of scopes, one of tenancy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import pytest
+
+from tests.api_bridge.bench import GOOD_PARAMS, Answer, Bench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route that a token is needed for.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, with the place of the export's id.
+        scopes: Any of these opens it.
+        allowed: The status of a caller who may.
+        state: Brings the export into a state in which the route works.
+    """
+
+    method: str
+    path: str
+    scopes: frozenset[str]
+    allowed: int
+    state: Callable[[Bench, str], object] = lambda *_: None
+
+
+def _finish(bench: Bench, export_id: str) -> object:
+    return bench.finish(export_id)
+
+
+def _fail(bench: Bench, export_id: str) -> object:
+    return bench.fail(export_id)
+
+
+READ = frozenset({"exports:read", "exports:admin"})
+CREATE = frozenset({"exports:create:guests", "exports:create:*", "exports:admin"})
+ROUTES = {
+    "create": Route(method="POST", path="/v1/exports", scopes=CREATE, allowed=202),
+    "list": Route(method="GET", path="/v1/exports", scopes=READ, allowed=200),
+    "get": Route(method="GET", path="/v1/exports/{id}", scopes=READ, allowed=200),
+    "cancel": Route(
+        method="POST",
+        path="/v1/exports/{id}/cancel",
+        scopes=frozenset({"exports:cancel", "exports:admin"}),
+        allowed=202,
+    ),
+    "retry": Route(
+        method="POST", path="/v1/exports/{id}/retry", scopes=CREATE, allowed=202, state=_fail
+    ),
+    "file": Route(
+        method="GET",
+        path="/v1/exports/{id}/files/1",
+        scopes=frozenset({"exports:download", "exports:admin"}),
+        allowed=303,
+        state=_finish,
+    ),
+    "manifest": Route(
+        method="GET", path="/v1/exports/{id}/manifest", scopes=READ, allowed=200, state=_finish
+    ),
+    "types": Route(method="GET", path="/v1/export-types", scopes=READ, allowed=200),
+    "type": Route(method="GET", path="/v1/export-types/guests", scopes=READ, allowed=200),
+}
+SCOPES = (
+    "",
+    "exports:read",
+    "exports:create:guests",
+    "exports:create:other",
+    "exports:create:*",
+    "exports:create",
+    "exports:create:gues",
+    "exports:download",
+    "exports:cancel",
+    "exports:admin",
+    "exports:*",
+    "EXPORTS:READ",
+    "exports",
+    "pii:full",
+)
+WITH_ID = [name for name, route in ROUTES.items() if "{id}" in route.path]
+
+
+def prepared(bench: Bench, route: Route) -> str:
+    """An export of hidden data in the state that the route needs."""
+    export_id = bench.create(pii="none")
+    route.state(bench, export_id)
+    return export_id
+
+
+def ask(bench: Bench, route: Route, export_id: str, **claims: object) -> Answer:
+    """Call the route."""
+    body = {"type": "guests", "params": {**GOOD_PARAMS, "pii": "none"}}
+    return bench.call(
+        route.method,
+        route.path.format(id=export_id),
+        body if route.path == "/v1/exports" and route.method == "POST" else None,
+        token=bench.token(**claims),
+    )
+
+
+@pytest.mark.parametrize(("name", "scope"), list(product(ROUTES, SCOPES)))
+def test_a_route_opens_for_its_scopes_and_for_no_other(bench: Bench, name: str, scope: str) -> None:
+    """Default deny: every cell of routes times scopes is asked, from one table (S4)."""
+    route = ROUTES[name]
+    export_id = prepared(bench, route)
+    before = bench.documents()
+
+    answer = ask(bench, route, export_id, scope=scope)
+
+    if scope in route.scopes:
+        assert answer.status == route.allowed
+    else:
+        assert answer.status == 403
+        assert set(answer.body["required_scopes"]) <= route.scopes
+        assert "insufficient_scope" in answer.headers["WWW-Authenticate"]
+        assert bench.documents() == before
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_every_route_needs_a_token(bench: Bench, name: str) -> None:
+    """The table above says nothing about callers without any token."""
+    answer = bench.call(ROUTES[name].method, ROUTES[name].path.format(id="x"), token=None)
+
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("name", WITH_ID)
+def test_a_foreign_and_an_unknown_export_get_the_same_404(bench: Bench, name: str) -> None:
+    """The one leak that matters most: whose exports exist (BOLA, S5)."""
+    route = ROUTES[name]
+    foreign = prepared(bench, route)
+    before = bench.documents()
+    strange = (
+        "exp_000000000000000000000000",
+        foreign.upper(),
+        f"{foreign}%20",
+        f"%20{foreign}",
+        f"{foreign}%00",
+        f"{foreign}%0A",
+        foreign.removeprefix("exp_"),
+        f'["{foreign}"]'.replace('"', "%22"),
+        "%7B%22$ne%22:1%7D",
+        "..%2F..%2Fhealthz",
+    )
+
+    answers = [ask(bench, route, one, campaigns=["northern-sky"]) for one in (foreign, *strange)]
+    answers += [ask(bench, route, one) for one in strange]
+
+    bodies = [answer.body | {"request_id": None} for answer in answers]
+    assert {answer.status for answer in answers} == {404}
+    assert all(body == bodies[0] for body in bodies)
+    assert bench.documents() == before
+    # The control: its own tenant gets it.
+    assert ask(bench, route, foreign).status == route.allowed
+
+
+@pytest.mark.parametrize("campaigns", [[], ["northern-sky"], ["aurora-light"], ["aurora-lights-2"]])
+def test_a_list_shows_the_callers_campaigns_only(bench: Bench, campaigns: list[str]) -> None:
+    """A listing is where a forgotten filter shows everything at once."""
+    bench.create()
+    query = "?campaign=aurora-lights"
+
+    for path in ("/v1/exports", f"/v1/exports{query}"):
+        assert bench.call("GET", path, token=bench.token(campaigns=campaigns)).body["exports"] == []
+        assert len(bench.call("GET", path).body["exports"]) == 1
+        assert len(bench.call("GET", path, token=bench.token(campaigns=["*"])).body["exports"]) == 1
+
+
+def test_admin_rights_do_not_cross_the_campaigns(bench: Bench) -> None:
+    """`exports:admin` is about verbs; the tenant comes from `campaigns` alone."""
+    export_id = bench.create()
+    token = bench.token(scope="exports:admin", campaigns=["northern-sky"])
+
+    assert bench.call("GET", f"/v1/exports/{export_id}", token=token).status == 404
+
+
+def test_admin_rights_do_not_show_personal_data(bench: Bench) -> None:
+    """Somebody who runs the platform need not read its people."""
+    body = {"type": "guests", "params": {**GOOD_PARAMS, "pii": "masked"}}
+
+    answer = bench.call("POST", "/v1/exports", body, token=bench.token(scope="exports:admin"))
+
+    assert (answer.status, answer.body["required_scopes"]) == (403, ["pii:masked"])
+
+
+def test_an_export_of_all_campaigns_is_seen_by_tokens_for_all(bench: Bench) -> None:
+    """It belongs to no single tenant, so none of them may read it."""
+    body = {"type": "door-count", "params": {"day": "2026-03-01"}}
+    everywhere = bench.token(campaigns=["*"])
+    export_id = bench.call("POST", "/v1/exports", body, token=everywhere).body["id"]
+
+    assert bench.call("GET", f"/v1/exports/{export_id}").status == 404
+    assert bench.call("GET", "/v1/exports").body["exports"] == []
+    seen = bench.call("GET", f"/v1/exports/{export_id}", token=everywhere)
+    assert seen.body["params"]["day"] == "2026-03-01"
+
+
+def test_a_document_that_cannot_be_decoded_is_nobodys(bench: Bench) -> None:
+    """It says no campaign, so it cannot be shown; and it must not break the list (M11)."""
+    export_id = bench.create()
+    bench.plant(export_id, phase="bad")
+    stored = bench.stores.exports.kept
+    for _, raw in list(stored.seen()):
+        stored.keep(raw.replace(b"bad\0", b"\xff\xfe\xfd\0"))
+
+    assert bench.call("GET", f"/v1/exports/{export_id}").status == 404
+    answer = bench.call("GET", "/v1/exports", token=bench.token(campaigns=["*"]))
+    assert (answer.status, answer.body["exports"]) == (200, [])

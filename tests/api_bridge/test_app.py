@@ -1,0 +1,259 @@
+"""The application as a whole: what every answer has, what logs hold, what is loaded."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from api_bridge.app import Doors, create_app
+from api_bridge.middleware.security_headers import HEADERS
+from api_bridge.protocol.problems import REGISTRY, Code
+from api_bridge.settings import Settings
+from assets.exports.catalog import CATALOG
+from resources.errors import Refused, Unavailable
+from tests.api_bridge.bench import GOOD_BODY, Bench, running_bench, wait_for
+from tests.api_bridge.toys import TOYS
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/v1/exports", 200),
+        ("GET", "/v1/export-types", 200),
+        ("POST", "/v1/exports", 415),
+        ("GET", "/v1/exports/exp_000000000000000000000000", 404),
+        ("GET", "/nowhere", 404),
+        ("GET", "/", 404),
+        ("GET", "/v1/exports/", 404),
+        ("GET", "//v1/exports", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/redoc", 404),
+        ("DELETE", "/v1/exports", 405),
+        ("TRACE", "/v1/exports", 405),
+        ("OPTIONS", "/v1/exports", 405),
+        ("PUT", "/healthz", 405),
+    ],
+)
+def test_every_answer_has_the_security_headers(
+    bench: Bench, method: str, path: str, status: int
+) -> None:
+    """Errors too: they are what an attacker gets to see (S19)."""
+    answer = bench.call(method, path)
+
+    assert answer.status == status
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert answer.headers["Cache-Control"]
+    assert answer.headers["X-Request-Id"]
+    assert "Server" not in answer.headers
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+    if status >= 400:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.body["request_id"] == answer.headers["X-Request-Id"]
+        assert answer.body["code"] in REGISTRY
+
+
+def test_a_known_method_elsewhere_is_named(bench: Bench) -> None:
+    """RFC 9110 15.5.6 wants Allow on a 405."""
+    assert "GET" in bench.call("DELETE", "/healthz").headers["Allow"]
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_problem_is_registered_with_a_status_and_a_title(code: Code) -> None:
+    """A code without its row would be a 500 at the worst moment."""
+    kind = REGISTRY[code]
+
+    assert 400 <= kind.status < 600
+    assert kind.title
+    # Whoever may try again is told when; 503 always may.
+    assert (kind.status == 503) <= (kind.retry_after is not None)
+
+
+def test_a_harmless_request_id_is_kept_and_another_is_replaced(bench: Bench) -> None:
+    """It goes into logs: line ends and endless text must not."""
+
+    def sent_back(sent: str) -> str:
+        answer = bench.call("GET", "/healthz", headers=[("X-Request-Id", sent)])
+        return str(answer.headers["X-Request-Id"])
+
+    assert sent_back("trace-1.A_b") == "trace-1.A_b"
+    for hostile in ("a b", "x" * 65, "{}", "<script>", "a;b", ""):
+        assert sent_back(hostile) != hostile
+
+
+HOSTS = (
+    "evil.test", "127.0.0.1.evil.test", "evil.test:80", "127.0.0.1@evil.test", "127.0.0.1/x",
+    "127.0.0.1?x", "127.0.0.1#x", "127.0.0.1 evil.test", "127.0.0.1,evil.test", "127.0.0.1:",
+    "127.0.0.1:80:80", "127.0.0.1:x", "127.0.0.1:123456", "127.0.0.2", "127.1", "2130706433",
+    "0x7f000001", "0177.0.0.1", "0.0.0.1", "localhost.", "localhost.evil.test", "xlocalhost",
+    "[::2]", "[::1", "::1", "[::1]evil", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "localhost%00",
+    "", " ", "*", ".", "localhost/../", "http://localhost", "\\localhost", "localhost\\@evil.test",
+    "loc\xe4lhost", "a" * 300, "127.0.0.1;evil.test",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_that_is_not_ours_is_refused(bench: Bench, host: str) -> None:
+    """A poisoned Host ends in links, caches and reset mails (S20); 40 spellings."""
+    answer = bench.call("GET", "/v1/exports", host=host or " ")
+
+    assert answer.status == 400
+    assert b"evil" not in answer.raw
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "LOCALHOST:8080", "[::1]:1", "localhost"])
+def test_our_own_hosts_are_let_in(bench: Bench, host: str) -> None:
+    """The control of the test above."""
+    assert bench.call("GET", "/healthz", host=host).status == 200
+
+
+def test_a_foreign_forwarded_host_changes_nothing(bench: Bench) -> None:
+    """Links are paths, so there is nothing to poison."""
+    headers = [("X-Forwarded-Host", "evil.test"), ("Forwarded", "host=evil.test")]
+
+    answer = bench.call("POST", "/v1/exports", GOOD_BODY, headers=headers)
+
+    assert answer.headers["Location"].startswith("/v1/exports/exp_")
+    assert b"evil" not in answer.raw
+
+
+DOOR_FAILURES = [
+    ("GET", "/v1/exports", "page"),
+    ("GET", "/v1/exports/exp_000000000000000000000000", "find"),
+    ("POST", "/v1/exports/exp_000000000000000000000000/cancel", "find"),
+    ("POST", "/v1/exports", "insert"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "call"), DOOR_FAILURES)
+def test_a_database_that_does_not_answer_is_a_503(
+    bench: Bench, method: str, path: str, call: str
+) -> None:
+    """Never a 202 without the database's word, and never a 500 for an outage (API.md 4)."""
+    failure = Unavailable("MONGO_UNREACHABLE", "do it")
+    bench.stores.exports.asked.fail_next(failure, name=call)
+
+    answer = bench.call(method, path, GOOD_BODY if path == "/v1/exports" else None)
+
+    assert (answer.status, answer.body["code"]) == (503, "queue-unavailable")
+    assert answer.body["retryable"] is True
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_an_unforeseen_failure_tells_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Exceptions hold values; neither the answer nor the log may show them (S16, S17)."""
+    for error in (ValueError("c4nary"), Refused("MONGO_REFUSED", "c4nary"), RecursionError()):
+        bench.stores.exports.asked.fail_next(error, name="page")
+        with caplog.at_level(logging.DEBUG):
+            answer = bench.call("GET", "/v1/exports")
+        assert (answer.status, answer.body["code"]) == (500, "internal-error")
+        assert b"c4nary" not in answer.raw
+
+    assert "c4nary" not in caplog.text
+    assert "Traceback" not in caplog.text
+    assert "ValueError" in caplog.text
+
+
+def test_a_log_line_holds_the_allowed_fields_only(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No token, path, query, body or address: what is not listed cannot leak (S17)."""
+    export_id = bench.finish(bench.create(reason="c4nary reason"))
+    token = bench.token()
+    requests = [
+        ("GET", f"/v1/exports/{export_id}?c4nary=1"),
+        ("GET", f"/v1/exports/{export_id}/files/1"),
+        ("GET", "/c4nary"),
+        ("C4NARY", "/v1/exports"),
+    ]
+    with caplog.at_level(logging.DEBUG):
+        for method, path in requests:
+            headers = [("User-Agent", "c4nary"), ("Cookie", "c4nary")]
+            bench.call(method, path, token=token, headers=headers)
+        wait_for(lambda: len(access_lines(caplog)) >= len(requests))
+
+    lines = access_lines(caplog)
+    assert all(set(line) == {"method", "route", "status", "request_id", "ms"} for line in lines)
+    assert [line["route"] for line in lines[:3]] == [
+        "/v1/exports/{export_id}",
+        "/v1/exports/{export_id}/files/{number}",
+        None,
+    ]
+    assert lines[3]["method"] == "other"
+    for secret in ("c4nary", "C4NARY", token, token.split(".")[2], export_id, "objects.invalid"):
+        assert secret not in caplog.text
+
+
+def access_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, object]]:
+    """The access log."""
+    records = [r for r in caplog.records if r.name == "api_bridge.access"]
+    return [json.loads(record.getMessage()) for record in records]
+
+
+def test_the_description_lists_the_routes_and_nothing_else(bench: Bench) -> None:
+    """An undocumented route is one that nobody guards (S28)."""
+    described = bench.call("GET", "/openapi.json", token=None).body
+    operations = {
+        (method.upper(), path) for path, methods in described["paths"].items() for method in methods
+    }
+
+    assert operations == {
+        ("POST", "/v1/exports"),
+        ("GET", "/v1/exports"),
+        ("GET", "/v1/exports/{export_id}"),
+        ("POST", "/v1/exports/{export_id}/cancel"),
+        ("POST", "/v1/exports/{export_id}/retry"),
+        ("GET", "/v1/exports/{export_id}/files/{number}"),
+        ("GET", "/v1/exports/{export_id}/manifest"),
+        ("GET", "/v1/export-types"),
+        ("GET", "/v1/export-types/{type_id}"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+    }
+    create = described["paths"]["/v1/exports"]["post"]
+    assert create["security"] == [{"bearer": []}]
+    kinds = create["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    assert kinds[0]["properties"]["type"]["enum"] == ["guests", "guests.2"]
+    assert "HTTPValidationError" not in json.dumps(described)
+
+
+def test_the_real_catalogue_can_be_asked_for(tmp_path: Path) -> None:
+    """Each kind of export that we list is described and accepted as it stands."""
+    with running_bench(tmp_path, CATALOG) as bench:
+        listed = bench.call("GET", "/v1/export-types").body["export_types"]
+        answers = [
+            bench.call(
+                "POST",
+                "/v1/exports",
+                {"type": one["id"], "params": {"campaign_id": "aurora-lights"}},
+                token=bench.token(scope="exports:create:* pii:masked"),
+            )
+            for one in listed
+        ]
+
+    assert [one["name"] for one in listed] == list(CATALOG)
+    assert {answer.status for answer in answers} == {202}
+
+
+def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(
+    bench: Bench,
+) -> None:
+    """The order of the middleware is a safety property: nothing unknown reaches a route."""
+    settings = Settings(issuer="i", audience="a", jwks="none")
+    doors = Doors(stores=bench.stores, objects=bench.objects, clock=bench.clock)
+    order = [entry.cls for entry in create_app(settings, doors, TOYS).user_middleware]
+
+    assert [str(getattr(cls, "__name__", cls)) for cls in order] == [
+        "RequestIdMiddleware",
+        "SecurityHeadersMiddleware",
+        "AccessLogMiddleware",
+        "FailuresMiddleware",
+        "AllowedHostsMiddleware",
+        "ConcurrencyMiddleware",
+        "BodyLimitMiddleware",
+    ]
