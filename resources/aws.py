@@ -116,12 +116,17 @@ def may_have_happened(error: Exception) -> bool:
     "taken", or "no such upload") may be the echo of our own first try, whose answer was lost; and
     an answer that never came, or a 5xx, says nothing.
     """
-    answer: Any = getattr(error, "response", {}).get("ResponseMetadata")
-    if not answer:
+    answer = answer_of(error)
+    if answer is None:
         return True
-    return bool(
-        answer.get("RetryAttempts", 0) > 0 or answer.get("HTTPStatusCode", 0) >= SERVER_ERROR
-    )
+    repeated = answer.get("RetryAttempts", 0) > 0
+    return bool(repeated or answer.get("HTTPStatusCode", 0) >= SERVER_ERROR)
+
+
+def answer_of(error: Exception) -> Any:
+    """Return what the server said beside its refusal; None when it did not answer at all."""
+    # A time-out also has a `response`, which is always None.
+    return (getattr(error, "response", None) or {}).get("ResponseMetadata")
 
 
 def classify(error: Exception, service: str, attempted: str) -> DoorError:

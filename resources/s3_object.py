@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from resources.aws import aws_errors, botocore_errors, classify, may_have_happened
+from resources.aws import answer_of, aws_errors, botocore_errors, classify, may_have_happened
 from resources.errors import Unavailable
 
 READ_BYTES = 1024 * 1024
@@ -237,8 +237,7 @@ def _pieces(body: Any) -> Iterator[bytes]:
 
 
 def _status(error: Exception) -> int:
-    answer: Any = getattr(error, "response", {})
-    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return int((answer_of(error) or {}).get("HTTPStatusCode", 0))
 
 
 def _tag(answer: Any) -> str:
