@@ -55,6 +55,15 @@ class _Task(WSGITask):
 class _Channel(HTTPChannel):
     task_class = _Task
 
+    def send_continue(self) -> None:
+        """Sends "100 Continue" where a body follows.
+
+        After it, waitress waits for the body, and for ever when that is empty: botocore announces
+        every PUT so, and a JSONL file without rows has no bytes.
+        """
+        if self.request.content_length or self.request.chunked:
+            super().send_continue()
+
 
 def _with_health(application: Application) -> Application:
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
