@@ -18,13 +18,16 @@ from assets.model.column import (
     text,
 )
 from assets.model.export_type import Destination, ExportType, Scope
-from assets.model.option import SLUG_PATTERN, Option, words
+from assets.model.failure import ExportFailed
+from assets.model.option import SLUG_PATTERN, Option, choice, words
 from assets.model.source import AthenaSource, Statement, Verdict
 
 _RESULTS = ("ok", "exhausted", "expired", "wrong_account")
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 # The tables' first partition (DOMAIN.md 3, projection range): no event is older.
 _FIRST_DAY = "2016-01-01"
+_SQL = "code_redemptions"
+_EVENTS = f"{_SQL}/events.sql"
 
 
 def _column(name: str, format_: Format, source: str, *, pii: Pii = Pii.NONE) -> Column:
@@ -59,6 +62,38 @@ _COLUMNS: tuple[Column, ...] = (
 )
 
 
+_MARKET_COLUMNS: tuple[Column, ...] = (
+    _column("market_key", ID, "codes_assigned.market_key"),
+    _column("codes_assigned", INTEGER, "count(codes_assigned)"),
+    _column("codes_redeemed", INTEGER, "count(code_redemptions, ok)"),
+    _column("redemption_attempts", INTEGER, "count(code_redemptions)"),
+    _column("orders", INTEGER, "count(ticket_orders)"),
+    _column("tickets", INTEGER, "sum(ticket_orders.tickets)"),
+    _column("gross_amount", decimal(2), "sum(ticket_orders.gross_amount)"),
+    _column("currency", text(3), "ticket_orders.currency"),
+    _column(
+        "wrong_account_attempts",
+        INTEGER,
+        "count(code_redemptions, wrong_account)",
+        pii=Pii.RESTRICTED,
+    ),
+    _column("resale_listed", YES_NO, "bool_or(ticket_orders.resale_listed)", pii=Pii.RESTRICTED),
+)
+
+
+def columns(facts: Facts) -> tuple[Column, ...]:
+    """The columns of the level that was asked for.
+
+    Raises:
+        ExportFailed: `result` was chosen for markets, which have no one result.
+    """
+    if facts.request.options["level"] == "code":
+        return _COLUMNS
+    if facts.request.options.get("result"):
+        raise ExportFailed("OPTIONS_CONFLICT", "result goes with level=code, not level=market")
+    return _MARKET_COLUMNS
+
+
 def _literals(facts: Facts) -> dict[str, str]:
     options, snapshot = facts.request.options, facts.snapshot
     return {
@@ -70,11 +105,14 @@ def _literals(facts: Facts) -> dict[str, str]:
 
 
 def _query(facts: Facts) -> Statement:
-    return statement("code_redemptions.sql", _literals(facts))
+    select = f"{_SQL}/by_{facts.request.options['level']}.sql"
+    return statement(_EVENTS, select, literals=_literals(facts))
 
 
 def _population(facts: Facts) -> Statement:
-    return statement("code_redemptions_count.sql", _literals(facts))
+    if facts.request.options["level"] == "code":
+        return statement(f"{_SQL}/count_codes.sql", literals=_literals(facts))
+    return statement(_EVENTS, f"{_SQL}/count_markets.sql", literals=_literals(facts))
 
 
 def _verdict(facts: Facts) -> Verdict:
@@ -111,10 +149,16 @@ CODE_REDEMPTIONS = ExportType(
     options=(
         words("markets", "Only codes assigned for these markets.", pattern=SLUG_PATTERN),
         words("result", "Only codes with one of these best results.", values=_RESULTS),
+        choice(
+            "level",
+            "One row a code, or one row a market and currency.",
+            values=("code", "market"),
+            default="code",
+        ),
         _day("from", "Events from this day on (UTC, included)."),
         _day("to", "Events up to this day (UTC, included)."),
     ),
-    columns=lambda _: _COLUMNS,
+    columns=columns,
     static_columns=_COLUMNS,
     sort=("market_key", "code_id"),
     rows=AthenaSource(query=_query, population=_population, verdict=_verdict),

@@ -21,23 +21,24 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
 
 
 def statement(
-    template: str, literals: Mapping[str, str], parameters: tuple[str, ...] = ()
+    *templates: str, literals: Mapping[str, str], parameters: tuple[str, ...] = ()
 ) -> Statement:
-    """Fill a template of `assets/exports/sql`.
+    """Fill templates of `assets/exports/sql`.
 
     Args:
-        template: Name of the file.
-        literals: Values for the names in the template, each of a form that is known here.
+        templates: Paths of the files below that folder; their texts follow each other.
+        literals: Values for the names in the templates, each of a form that is known here.
         parameters: Values that Athena binds to the `?` marks, in order.
 
     Raises:
-        ValueError: A literal is not of its form, or the template names another.
+        ValueError: A literal is not of its form, or a template names another.
     """
     for name, value in literals.items():
         if name not in _FORMS or not _FORMS[name].fullmatch(value):
             raise ValueError(f"the literal {name} is not of its form")
-    text = (files("assets.exports") / "sql" / template).read_text(encoding="utf-8")
+    folder = files("assets.exports") / "sql"
+    text = "".join((folder / path).read_text(encoding="utf-8") for path in templates)
     try:
         return Statement(sql=Template(text).substitute(literals), parameters=parameters)
     except KeyError as error:
-        raise ValueError(f"the template {template} names an unknown literal") from error
+        raise ValueError(f"{' and '.join(templates)} names an unknown literal") from error
