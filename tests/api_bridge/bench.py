@@ -51,15 +51,16 @@ class Answer:
 
 
 @dataclass(slots=True, kw_only=True)
-class Bench:
-    """A running bridge and everything a test may set or look at."""
+class Client:
+    """Speaks to a running bridge.
+
+    Attributes:
+        port: Where it listens.
+        issuer: Makes the tokens that it trusts.
+    """
 
     port: int
-    clock: ManualClock
-    stores: FakeMongoStores
-    objects: FakeObjectStore
     issuer: Issuer
-    life: ExportLife
 
     def token(self, **changes: Any) -> str:
         """A token that may do everything in two of the three campaigns, changed."""
@@ -92,6 +93,16 @@ class Bench:
             return Answer(status=response.status, headers=response.headers, raw=response.read())
         finally:
             connection.close()
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench(Client):
+    """A running bridge over fakes, and everything a test may set or look at."""
+
+    clock: ManualClock
+    stores: FakeMongoStores
+    objects: FakeObjectStore
+    life: ExportLife
 
     def create(self, **params: Any) -> str:
         """Ask for an export of guests and return its id."""

@@ -1,0 +1,182 @@
+"""The bridge over the real driver, server and object store: what the fakes only promise."""
+
+import hashlib
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from api_bridge.__main__ import server_config
+from api_bridge.app import app_from
+from assets.life import ExportLife
+from resources.clock import SystemClock
+from resources.mongo.connection import MongoConnection
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+from resources.wiring.environment import MONGODB_DATABASE, MONGODB_URI, object_store
+from tests.api_bridge.bench import GOOD_PARAMS, Answer, Client, serving
+from tests.api_bridge.forwarder import Forwarder
+from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
+
+BODY = {"type": "waitlist", "params": {**GOOD_PARAMS, "pii": "none"}}
+
+
+@pytest.fixture
+def bucket(stack: Mapping[str, str]) -> Iterator[ObjectStore]:
+    """The bucket of the exports."""
+    store = object_store(stack)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def line(stack: Mapping[str, str]) -> Iterator[Forwarder]:
+    """The line between the bridge and the database."""
+    database = urlsplit(stack[MONGODB_URI])
+    forwarder = Forwarder((str(database.hostname), int(database.port or 0)))
+    yield forwarder
+    forwarder.close()
+
+
+@pytest.fixture
+def client(
+    stack: Mapping[str, str],
+    line: Forwarder,
+    database: MongoConnection,
+    mongo: MongoStores,
+    tmp_path: Path,
+) -> Iterator[Client]:
+    """A bridge put together from the environment, over an empty database with one campaign."""
+    uri = urlsplit(stack[MONGODB_URI])._replace(netloc=f"127.0.0.1:{line.port}").geturl()
+    campaigns = database.collection("campaigns")
+    mongo.ping()  # asked for its indexes
+    campaigns.insert_one({"key": GOOD_PARAMS["campaign_id"], "deletedAt": None})
+    issuer = Issuer(clock=SystemClock())
+    (tmp_path / "jwks.json").write_bytes(issuer.jwks())
+    environment = {
+        **stack,
+        MONGODB_URI: uri,
+        MONGODB_DATABASE: campaigns.database.name,
+        "BRIDGE_ISSUER": ISSUER,
+        "BRIDGE_AUDIENCE": AUDIENCE,
+        "BRIDGE_JWKS": str(tmp_path / "jwks.json"),
+    }
+    with serving(server_config(app_from(environment), host="127.0.0.1", port=0)) as port:
+        yield Client(port=port, issuer=issuer)
+
+
+def ask(client: Client, key: str) -> Answer:
+    """Ask for an export of the waitlist."""
+    return client.call("POST", "/v1/exports", BODY, headers=[("Idempotency-Key", key)])
+
+
+def test_an_export_goes_from_request_to_downloaded_file(
+    client: Client, mongo: MongoStores, bucket: ObjectStore
+) -> None:
+    """The link that is signed must work, name the file, and give the very bytes."""
+    export_id = ask(client, "one").body["id"]
+    content = b"position,entry_id\r\n1,a\r\n"
+    finish(mongo, bucket, export_id, content)
+
+    assert client.call("GET", "/v1/exports").body["exports"][0]["id"] == export_id
+    assert client.call("GET", f"/v1/exports/{export_id}").body["status"] == "succeeded"
+    assert client.call("GET", f"/v1/exports/{export_id}/manifest").raw == b"{}"
+    answer = client.call("GET", f"/v1/exports/{export_id}/files/1")
+
+    assert answer.status == 303
+    with urllib.request.urlopen(answer.headers["Location"], timeout=10) as download:  # noqa: S310
+        assert download.read() == content
+        assert 'filename="waitlist.csv"' in download.headers["Content-Disposition"]
+    document = mongo.exports.find(export_id)
+    assert document is not None
+    assert [entry["action"] for entry in document["audit"]].count("download") == 1
+
+
+def test_many_identical_requests_make_one_document(client: Client, mongo: MongoStores) -> None:
+    """The unique index decides, under real concurrency (RELIABILITY.md 4.3, burst)."""
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: ask(client, "burst"), range(100)))
+
+    assert {answer.status for answer in answers} == {202}
+    assert len({answer.body["id"] for answer in answers}) == 1
+    assert len(mongo.exports.page({}, limit=10)) == 1
+
+
+def test_an_export_is_cancelled_and_queued_again(client: Client) -> None:
+    """The moves as update pipelines, on the server that runs them."""
+    path = f"/v1/exports/{ask(client, 'moves').body['id']}"
+
+    moves = [client.call("POST", f"{path}/{verb}") for verb in ("cancel", "retry")]
+
+    assert [move.body["status"] for move in moves] == ["cancelled", "queued"]
+    assert client.call("GET", "/v1/exports?status=queued&mine=true").body["exports"]
+    assert client.call("GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize("direction", ["requests", "replies"])
+def test_a_silent_database_is_a_503_in_time_and_loses_nothing(
+    client: Client, line: Forwarder, mongo: MongoStores, direction: str
+) -> None:
+    """The connection stands and nothing comes back; with `replies` the insert has happened.
+
+    A refused connection shows neither, and the second case is where an export could be doubled.
+    """
+    assert ask(client, "before").status == 202
+    with line.silent(getattr(line, direction)):
+        begun = time.monotonic()
+        answer = ask(client, "during")
+        took = time.monotonic() - begun
+
+    assert (answer.status, answer.body["code"]) == (503, "queue-unavailable")
+    assert took < 3.0
+    # Stored or not, the same key leads to one export: there is no third state.
+    again = [_patiently(client, "during") for _ in range(2)]
+    assert {one.status for one in again} == {202}
+    assert len({one.body["id"] for one in again}) == 1
+    assert len(mongo.exports.page({}, limit=10)) == 2
+
+
+def _patiently(client: Client, key: str) -> Answer:
+    """Ask as a client does: a 503 is asked again."""
+    for _ in range(20):
+        answer = ask(client, key)
+        if answer.status != 503:
+            break
+        time.sleep(0.2)
+    return answer
+
+
+def finish(mongo: MongoStores, bucket: ObjectStore, export_id: str, content: bytes) -> None:
+    """Do a worker's work by hand."""
+    life = ExportLife(mongo.exports)
+    dispatched = life.dispatch(export_id)
+    assert dispatched is not None
+    running = life.start(export_id, dispatched["attempt"], owner="w", run_id="run-1")
+    assert running is not None
+    token = running["lease"]["token"]
+    key = f"exports/waitlist/export={export_id}"
+    stored = bucket.put(f"{key}/part-00001.csv", content, media_type="text/csv")
+    bucket.put(f"{key}/_manifest.json", b"{}", media_type="application/json")
+    file = {
+        "number": 1,
+        "key": stored.key,
+        "rows": 1,
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "mediaType": "text/csv",
+        "filename": "waitlist.csv",
+    }
+    result = {
+        "manifestKey": f"{key}/_manifest.json",
+        "manifestSha256": hashlib.sha256(b"{}").hexdigest(),
+        "rows": 1,
+        "bytes": len(content),
+        "emptyReason": None,
+        "files": [file],
+    }
+    life.deliver(export_id, token)
+    life.succeed(export_id, token, result=result, retention=3_600)
