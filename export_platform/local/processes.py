@@ -7,6 +7,7 @@ restarts, a health check with a deadline, logs, a clean stop. What the services 
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -41,6 +42,10 @@ class Service:
         command: The command line for a port.
         healthy: Asks a running service on a port; must answer within a second and never raise.
         environment: Variables on top of those of the caller.
+        follows: More variables, asked for at each start: what others listen on. A service whose
+            answer has changed since it was started is started again.
+        after: Services that must be healthy before this one is started.
+        listens: Whether it owns its port; False for one that only calls others.
         data: Folder that `reset` removes, made before the start.
         start_seconds: How long the service may take to become healthy.
         stop_seconds: How long the service may take to end after SIGTERM before it is killed.
@@ -51,6 +56,9 @@ class Service:
     healthy: Callable[[int], bool]
     data: Path
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    follows: Callable[[], Mapping[str, str]] = field(default=dict, repr=False)
+    after: tuple[str, ...] = ()
+    listens: bool = True
     start_seconds: float = 30.0
     stop_seconds: float = 10.0
 
@@ -64,12 +72,14 @@ class Running:
         port: Port on 127.0.0.1.
         started: Start time of the process in clock ticks since boot: guards against a reused pid.
         command: The command line it was started with.
+        followed: Digest of the variables it follows, as they were.
     """
 
     pid: int
     port: int
     started: int
     command: tuple[str, ...]
+    followed: str = ""
 
     @property
     def process(self) -> kernel.Identity:
@@ -165,15 +175,20 @@ class Supervisor:
         return {name: running.port for name, running in self._read().items()}
 
     def _up_once(self, remembered: dict[str, Running]) -> None:
-        # All are launched before the first is waited for: they start side by side.
+        # All are launched before the first is waited for, unless they say so: side by side.
         for service in self._services.values():
+            for name in service.after:
+                self._until_healthy(self._services[name], remembered)
             self._keep_or_launch(service, remembered)
         for service in self._services.values():
             self._until_healthy(service, remembered)
 
     def _is_current(self, name: str, running: Running) -> bool:
         service = self._services.get(name)
-        return service is None or tuple(service.command(running.port)) == running.command
+        if service is None:
+            return True
+        same_command = tuple(service.command(running.port)) == running.command
+        return same_command and _digest(service.follows()) == running.followed
 
     def _status(self, service: Service, running: Running | None) -> Status:
         alive = running is not None and kernel.is_alive(running.process)
@@ -203,9 +218,14 @@ class Supervisor:
         log = self._log(service.name)
         log.parent.mkdir(parents=True, exist_ok=True)
         command = tuple(service.command(port))
-        process = _spawn(service, command, log)
+        followed = service.follows()
+        process = _spawn(service, command, {**service.environment, **followed}, log)
         remembered[service.name] = Running(
-            pid=process.pid, port=port, started=process.started, command=command
+            pid=process.pid,
+            port=port,
+            started=process.started,
+            command=command,
+            followed=_digest(followed),
         )
         self._write(remembered)
 
@@ -273,13 +293,22 @@ def _port_like(wanted: int) -> int:
     return wanted
 
 
-def _spawn(service: Service, command: tuple[str, ...], log: Path) -> kernel.Identity:
+def _digest(variables: Mapping[str, str]) -> str:
+    """Tells two sets of variables apart without keeping them: some are secret."""
+    if not variables:
+        return ""
+    return hashlib.sha256(json.dumps(dict(variables), sort_keys=True).encode()).hexdigest()
+
+
+def _spawn(
+    service: Service, command: tuple[str, ...], variables: Mapping[str, str], log: Path
+) -> kernel.Identity:
     """Starts the process in a session of its own, out of the reach of Ctrl-C in a terminal."""
     output = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     pid = os.posix_spawn(
         command[0],
         command,
-        {**os.environ, **service.environment},
+        {**os.environ, **variables},
         setsid=True,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -308,7 +337,7 @@ def _wait_until_healthy(service: Service, running: Running) -> bool:
 def _is_healthy(service: Service, running: Running) -> bool:
     return (
         kernel.is_alive(running.process)
-        and kernel.owns_port(running.pid, running.port)
+        and (not service.listens or kernel.owns_port(running.pid, running.port))
         and service.healthy(running.port)
     )
 
