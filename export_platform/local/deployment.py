@@ -228,7 +228,7 @@ def _bridge(followed: _Followed) -> _Placed:
     )
 
 
-def _service(  # noqa: PLR0917 - a row of the table above
+def _service(
     name: str,
     command: Callable[[int], list[str]],
     healthy: Callable[[int], bool],

@@ -7,6 +7,7 @@ the process (field 22 of `/proc/<pid>/stat`, proc(5)) names one process for the 
 import os
 import select
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,10 +108,18 @@ def owns_port(pid: int, port: int) -> bool:
     """Whether the process itself listens on 127.0.0.1:port, and not a stranger that was faster."""
     listening = {
         f"socket:[{fields[9]}]"
-        for fields in map(str.split, (_PROC / "net" / "tcp").read_text("ascii").splitlines()[1:])
+        for fields in _sockets()
         if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port
     }
     return bool(listening & _open_files(pid)) if listening else False
+
+
+def _sockets() -> Iterator[list[str]]:
+    """The TCP sockets of the machine; gRPC binds 127.0.0.1 by a socket that stands in `tcp6`."""
+    for table in ("tcp", "tcp6"):
+        with suppress(FileNotFoundError):  # a kernel without IPv6
+            for line in (_PROC / "net" / table).read_text("ascii").splitlines()[1:]:
+                yield line.split()
 
 
 def _open_files(pid: int) -> set[str]:
