@@ -73,7 +73,9 @@ def list_exports(request: Request, bridge: BridgeParam, caller: CallerParam) -> 
     listing = parse_listing(request.query_params.multi_items(), bridge.catalog)
     found = _page(bridge, caller, listing)
     shown, more = found[: listing.page_size], len(found) > listing.page_size
-    token = listing.token_after(shown[-1]) if more else None
+    # One that cannot be decoded has no place to go on from; the last that has one is close enough.
+    last = next((document for document in reversed(shown) if "createdAt" in document), None)
+    token = listing.token_after(last) if more and last else None
     now = bridge.clock.now()
     body = {
         "exports": [

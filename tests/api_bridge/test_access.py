@@ -200,12 +200,19 @@ def test_an_export_of_all_campaigns_is_seen_by_tokens_for_all(bench: Bench) -> N
 
 def test_a_document_that_cannot_be_decoded_is_nobodys(bench: Bench) -> None:
     """It says no campaign, so it cannot be shown; and it must not break the list (M11)."""
-    export_id = bench.create()
-    bench.plant(export_id, phase="bad")
+    ids = []
+    for _ in range(3):
+        ids.append(bench.create())
+        bench.clock.advance(1)
+    bench.plant(ids[1], phase="bad")
     stored = bench.stores.exports.kept
     for _, raw in list(stored.seen()):
         stored.keep(raw.replace(b"bad\0", b"\xff\xfe\xfd\0"))
 
-    assert bench.call("GET", f"/v1/exports/{export_id}").status == 404
-    answer = bench.call("GET", "/v1/exports", token=bench.token(campaigns=["*"]))
-    assert (answer.status, answer.body["exports"]) == (200, [])
+    assert bench.call("GET", f"/v1/exports/{ids[1]}").status == 404
+    token = bench.token(campaigns=["*"])
+    first = bench.call("GET", "/v1/exports?page_size=2", token=token)
+    assert [one["id"] for one in first.body["exports"]] == [ids[2]]
+    path = f"/v1/exports?page_size=2&page_token={first.body['next_page_token']}"
+    second = bench.call("GET", path, token=token)
+    assert [one["id"] for one in second.body["exports"]] == [ids[0]]

@@ -197,7 +197,7 @@ def test_a_document_that_is_no_key_set_is_unavailable(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://issuer.test/jwks", "http://10.0.0.1/jwks", "ftp://issuer.test/jwks", "file:///etc",
+    ["http://issuer.test/jwks", "http://10.0.0.1/jwks", "ftp://issuer.test/jwks", "gopher://issuer.test",
      "http://127.0.0.1.issuer.test/jwks", "http://localhost.issuer.test/", "http:///jwks"],
 )  # fmt: skip
 def test_a_key_set_comes_over_https_or_from_loopback(url: str) -> None:
