@@ -19,11 +19,10 @@ from assets.model.column import (
 )
 from assets.model.export_type import Destination, ExportType, Scope
 from assets.model.failure import ExportFailed
-from assets.model.option import SLUG_PATTERN, Option, choice, words
+from assets.model.option import SLUG_PATTERN, choice, day, words
 from assets.model.source import AthenaSource, Statement, Verdict
 
 _RESULTS = ("ok", "exhausted", "expired", "wrong_account")
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 # The tables' first partition (DOMAIN.md 3, projection range): no event is older.
 _FIRST_DAY = "2016-01-01"
 _SQL = "code_redemptions"
@@ -129,10 +128,6 @@ def _verdict(facts: Facts) -> Verdict:
     return verdict
 
 
-def _day(name: str, description: str) -> Option:
-    return Option(name=name, schema={"type": "string", "pattern": _DATE}, description=description)
-
-
 CODE_REDEMPTIONS = ExportType(
     name="code-redemptions",
     version=1,
@@ -155,8 +150,8 @@ CODE_REDEMPTIONS = ExportType(
             values=("code", "market"),
             default="code",
         ),
-        _day("from", "Events from this day on (UTC, included)."),
-        _day("to", "Events up to this day (UTC, included)."),
+        day("from", "Events from this day on (UTC, included)."),
+        day("to", "Events up to this day (UTC, included)."),
     ),
     columns=columns,
     static_columns=_COLUMNS,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 SLUG_PATTERN = r"^[a-z0-9-]{3,80}$"
 WORD_PATTERN = r"^[a-z0-9_]{1,60}$"
+DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,4 +76,10 @@ def words(
 def instant(name: str, description: str) -> Option:
     """An instant in UTC, RFC 3339 with seconds and `Z`."""
     schema = {"type": "string", "pattern": INSTANT_PATTERN, "format": "date-time"}
+    return Option(name=name, schema=schema, description=description)
+
+
+def day(name: str, description: str) -> Option:
+    """A calendar day, `YYYY-MM-DD`."""
+    schema = {"type": "string", "pattern": DAY_PATTERN, "format": "date"}
     return Option(name=name, schema=schema, description=description)

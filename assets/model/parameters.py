@@ -4,29 +4,26 @@ The HTTP bridge and a materialisation from the Dagster UI go through the same fu
 error names the place and the remedy and never repeats what was sent: it may be personal.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from assets.model.column import Column, Pii
 from assets.model.export_type import ExportType, Scope
-from assets.model.option import SLUG_PATTERN, Option, choice, whole
+from assets.model.option import SLUG_PATTERN, Option, choice, day, whole
 from assets.model.output import Compression, Dialect, Kind, OutputFormat
 from assets.model.policy import PII_SCOPES, PiiMode, Policy, denied
 from assets.model.request import ExportRequest
 
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _SCOPE_OPTIONS: Mapping[Scope, Option] = {
     Scope.CAMPAIGN: Option(
         name="campaign_id",
         schema={"type": "string", "pattern": SLUG_PATTERN},
         description="The campaign's key: 3 to 80 lower-case letters, digits and hyphens.",
     ),
-    Scope.DAY: Option(
-        name="day",
-        schema={"type": "string", "pattern": _DAY},
-        description="The day in UTC, as YYYY-MM-DD.",
-    ),
+    Scope.DAY: day("day", "The day in UTC, as YYYY-MM-DD."),
     Scope.PRIVACY_CASE: Option(
         name="case_id",
         schema={"type": "string", "pattern": SLUG_PATTERN},
@@ -130,29 +127,57 @@ def parse(
         partition=partition,
         campaign=partition if export_type.scope is Scope.CAMPAIGN else None,
         options={o.name: _canonical(params.get(o.name, o.default)) for o in export_type.options},
-        columns=tuple(params.get("columns", ())),
+        columns=tuple(sorted(params.get("columns", ()))),
         output=OutputFormat(
             kind=Kind(given["format"]),
             dialect=Dialect(given["dialect"]),
             compression=Compression(given["compression"]),
-            rows_per_file=given["rows_per_file"] or 1_000_000,
+            rows_per_file=_canonical(given["rows_per_file"]) or 1_000_000,
         ),
         policy=policy,
         reason=given["reason"],
-        max_rejects=given["max_rejects"],
+        max_rejects=_canonical(given["max_rejects"]),
     )
 
 
 def _check(export_type: ExportType, params: object, pointer: str) -> None:
-    # Imported here: a run worker reads canonical requests only and starts faster without it.
-    from jsonschema import Draft202012Validator  # noqa: PLC0415
-
     problems = [
         Problem(pointer=pointer + _pointer(error.absolute_path), detail=_remedy(error))
-        for error in Draft202012Validator(schema(export_type)).iter_errors(params)
+        for error in _validator(schema(export_type)).iter_errors(params)
     ]
     if problems:
         raise InvalidRequest(sorted(problems, key=lambda problem: problem.pointer))
+
+
+def _validator(rules: Mapping[str, Any]) -> Any:
+    """A validator of JSON Schema 2020-12 that reads patterns and dates as strictly as we do."""
+    # Imported here: a run worker reads canonical requests only and starts faster without it.
+    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415
+    from jsonschema.validators import extend  # noqa: PLC0415
+
+    formats = FormatChecker(formats=())
+    formats.checks("date", raises=ValueError)(_reads(date.fromisoformat))
+    formats.checks("date-time", raises=ValueError)(_reads(datetime.fromisoformat))
+    extended: Any = extend  # its stubs leave it untyped
+    strict = extended(Draft202012Validator, {"pattern": _whole_pattern})
+    return strict(rules, format_checker=formats)
+
+
+def _reads(parsed: Callable[[str], object]) -> Callable[[object], bool]:
+    """A format check: other types than text are the business of `type`."""
+    return lambda value: not isinstance(value, str) or parsed(value) is not None
+
+
+def _whole_pattern(_: Any, pattern: str, value: object, __: object) -> Iterator[Any]:
+    """Like `pattern`, but a `$` is the end of the text and never a line feed before it.
+
+    Every pattern here is anchored, but Python's `$` also fits before a last line feed, and a
+    campaign's key becomes part of an S3 key.
+    """
+    from jsonschema import ValidationError  # noqa: PLC0415
+
+    if isinstance(value, str) and not re.fullmatch(pattern, value):
+        yield ValidationError("does not fit the pattern")
 
 
 def _pointer(path: Iterable[object]) -> str:
@@ -190,5 +215,10 @@ def _allow(columns: tuple[Column, ...], policy: Policy, reason: str | None, poin
 
 
 def _canonical(value: Any) -> Any:
-    """Sets are sorted, so that two spellings of one request share one fingerprint."""
-    return sorted(value) if isinstance(value, list) else value
+    """One spelling of each value, so that equal requests share one fingerprint.
+
+    Sets are sorted, and a whole number is an `int`: to JSON Schema 5.0 is an integer as well.
+    """
+    if isinstance(value, list):
+        return sorted(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -23,7 +23,8 @@ class ExportRequest:
         partition: The Dagster partition key: the campaign's key, a day or a case id.
         campaign: The campaign's key, or None for an export that is not of a campaign.
         options: Every option of the type with its default filled in; JSON values only.
-        columns: The chosen columns in the catalogue's order; empty for all.
+        columns: The chosen columns, sorted by name; empty for all. Files show them in the
+            catalogue's order.
         output: The form of the files.
         policy: The decision on personal data.
         reason: Why, in the caller's words; needed for `full` (DOMAIN.md 2.7).
