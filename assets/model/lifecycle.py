@@ -101,9 +101,9 @@ class Timing:
 
     def __post_init__(self) -> None:
         """Refuse clocks that would let two workers overlap."""
-        if not self.heartbeat < self.self_fence <= self.run_lease - self.heartbeat:
+        if not 0 < self.heartbeat < self.self_fence <= self.run_lease - self.heartbeat:
             raise ValueError(
-                "Timing needs heartbeat < self_fence <= run_lease - heartbeat; "
+                "Timing needs 0 < heartbeat < self_fence <= run_lease - heartbeat; "
                 f"got {self.heartbeat}, {self.self_fence}, {self.run_lease}"
             )
 

@@ -37,6 +37,8 @@ class Accounting:
 
     def imbalance(self) -> str | None:
         """What does not add up, or None when every row is accounted for."""
+        if min([self.written, *self.filtered.values(), *self.rejected.values()]) < 0:
+            return "a count of rows is negative"
         accounted = self.written + sum(self.filtered.values()) + self.rejects
         if self.read != accounted:
             return f"{self.read} rows were read but {accounted} are accounted for"
@@ -139,13 +141,13 @@ class Manifest:
         return canonical_json({"manifestVersion": MANIFEST_VERSION, **asdict(self)}) + b"\n"
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Manifest":
+    def from_document(cls, document: object) -> "Manifest":
         """Read a parsed manifest.
 
         Raises:
             ValueError: It is not a manifest of a known version.
         """
-        known = dict(document)
+        known: dict[str, Any] = dict(document) if isinstance(document, Mapping) else {}
         if known.pop("manifestVersion", None) != MANIFEST_VERSION:
             raise ValueError(f"not a manifest of version {MANIFEST_VERSION}")
         try:
