@@ -1,0 +1,1 @@
+"""When things happen: the decisions, and the sensors around them."""
