@@ -79,8 +79,10 @@ def client(service: str, *, region: str, endpoint_url: str | None, connections: 
         # An empty mapping, unlike None, keeps botocore from trusting HTTP_PROXY of the environment.
         proxies={},
     )
-    session = boto3.session.Session(region_name=region)
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    # Credentials are looked up here, which may mean a call to the machine's own metadata service.
+    with aws_errors(service.upper(), f"open a client of {service}"):
+        session = boto3.session.Session(region_name=region)
+        return session.client(service, endpoint_url=endpoint_url, config=config)
 
 
 @contextmanager

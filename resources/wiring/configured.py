@@ -23,7 +23,7 @@ from resources.wiring import environment
 class MongoResource(dg.ConfigurableResource[MongoStores]):
     """The stores of the database."""
 
-    uri: str = Field(description="Connection string of MongoDB; give it as an EnvVar.")
+    uri: str = Field(description="Connection string of MongoDB, an EnvVar.", repr=False)
 
     def create_resource(
         self,

@@ -1,0 +1,1 @@
+"""Tests of how doors are built."""

@@ -1,0 +1,67 @@
+"""The Dagster shells: an asset gets the plain door, and it is closed afterwards."""
+
+from collections.abc import Mapping
+
+import dagster as dg
+import pytest
+
+from resources.athena import AthenaDoor
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+from resources.wiring.configured import MongoResource, configured_doors
+
+
+def _materialise(body: object, doors: Mapping[str, object]) -> bool:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [body],  # type: ignore[list-item]
+            resources=dict(doors),
+            instance=instance,
+            raise_on_error=False,
+        )
+    return result.success
+
+
+@pytest.mark.usefixtures("stack")
+def test_an_asset_gets_plain_doors_that_are_closed_after_the_run() -> None:
+    """A code server that kept the connections of every run would run out of them."""
+    received: list[MongoStores] = []
+
+    @dg.asset
+    def probe(
+        mongo: dg.ResourceParam[MongoStores],
+        athena: dg.ResourceParam[AthenaDoor],
+        object_store: dg.ResourceParam[ObjectStore],
+    ) -> None:
+        mongo.ping()
+        assert object_store.head("none") is None
+        assert list(athena.select("SELECT 1", [], token="probe").batches()) == [[(1,)]]
+        received.append(mongo)
+        assert mongo._connection._client is not None
+
+    assert _materialise(probe, configured_doors())
+    assert type(received[0]) is MongoStores
+    assert received[0]._connection._client is None
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_run_that_fails_closes_its_doors_too() -> None:
+    """Failures are when connections leak."""
+    received: list[MongoStores] = []
+
+    @dg.asset
+    def probe(mongo: dg.ResourceParam[MongoStores]) -> None:
+        mongo.ping()
+        received.append(mongo)
+        raise RuntimeError
+
+    assert not _materialise(probe, configured_doors())
+    assert received[0]._connection._client is None
+
+
+def test_a_shell_does_not_show_its_secrets() -> None:
+    """Resources are printed by Dagster and listed in its UI by the names of their variables."""
+    shell = MongoResource(uri="mongodb://user:canary@x")
+
+    assert "canary" not in repr(shell)
+    assert "MONGODB_URI" not in repr(shell)

@@ -1,0 +1,54 @@
+"""Doors from variables: which must be there, what the others mean."""
+
+import pytest
+
+from resources.wiring import environment
+
+FULL = {
+    "MONGODB_URI": "mongodb://user:canary@127.0.0.1:1",
+    "AWS_REGION": "us-east-1",
+    "EXPORTS_BUCKET": "exports",
+    "ATHENA_STAGING": "s3://b/staging/",
+}
+
+
+def test_doors_are_built_without_opening_anything() -> None:
+    """The code location loads on a machine that reaches nothing."""
+    stores = environment.mongo_stores(FULL)
+    stores.close()
+    environment.object_store(FULL).close()
+    environment.athena(FULL).close()
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("name", sorted(FULL))
+def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
+    """An operator must not guess; an empty one is a missing one."""
+    variables = {key: kept for key, kept in FULL.items() if key != name}
+    if value is not None:
+        variables[name] = value
+
+    def build_all() -> None:
+        for build in (environment.mongo_stores, environment.object_store, environment.athena):
+            build(variables)
+
+    with pytest.raises(ValueError, match=name):
+        build_all()
+
+
+def test_one_address_serves_both_services_unless_each_has_its_own() -> None:
+    """The same rule as in AWS's own tools."""
+    both = {**FULL, "AWS_ENDPOINT_URL": "http://both"}
+    own = {**both, "AWS_ENDPOINT_URL_S3": "http://s3", "AWS_ENDPOINT_URL_ATHENA": "http://athena"}
+
+    assert environment.athena(both)._endpoints == {"athena": "http://both", "s3": "http://both"}
+    assert environment.athena(own)._endpoints == {"athena": "http://athena", "s3": "http://s3"}
+    assert environment.object_store(own)._endpoint_url == "http://s3"
+    assert environment.object_store(FULL)._endpoint_url is None
+
+
+def test_a_door_does_not_show_its_secrets() -> None:
+    """Doors end up in logs and in error texts."""
+    stores = environment.mongo_stores(FULL)
+
+    assert "canary" not in repr(stores) + repr(stores.exports) + repr(vars(stores))
