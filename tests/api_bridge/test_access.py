@@ -216,3 +216,16 @@ def test_a_document_that_cannot_be_decoded_is_nobodys(bench: Bench) -> None:
     path = f"/v1/exports?page_size=2&page_token={first.body['next_page_token']}"
     second = bench.call("GET", path, token=token)
     assert [one["id"] for one in second.body["exports"]] == [ids[0]]
+
+
+def test_a_foreign_export_takes_no_place_on_a_page(bench: Bench) -> None:
+    """Gaps and tokens would tell how busy the others are, and a client would stop too early."""
+    mine = bench.create()
+    for _ in range(3):
+        bench.create(campaign_id="northern-sky")
+
+    token = bench.token(campaigns=["aurora-lights"])
+    answer = bench.call("GET", "/v1/exports?page_size=1", token=token)
+
+    assert [one["id"] for one in answer.body["exports"]] == [mine]
+    assert answer.body["next_page_token"] is None

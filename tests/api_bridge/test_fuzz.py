@@ -14,7 +14,7 @@ from tests.api_bridge.toys import TOYS
 
 # The examples share one bridge on purpose: what one leaves behind must not break another.
 OFTEN = settings(
-    max_examples=250,
+    max_examples=150,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
