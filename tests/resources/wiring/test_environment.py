@@ -4,8 +4,9 @@ import pytest
 
 from resources.wiring import environment
 
+PASSWORD = "canary"
 FULL = {
-    "MONGODB_URI": "mongodb://user:canary@127.0.0.1:1",
+    "MONGODB_URI": f"mongodb://user:{PASSWORD}@127.0.0.1:1",
     "AWS_REGION": "us-east-1",
     "EXPORTS_BUCKET": "exports",
     "ATHENA_STAGING": "s3://b/staging/",
@@ -51,4 +52,4 @@ def test_a_door_does_not_show_its_secrets() -> None:
     """Doors end up in logs and in error texts."""
     stores = environment.mongo_stores(FULL)
 
-    assert "canary" not in repr(stores) + repr(stores.exports) + repr(vars(stores))
+    assert PASSWORD not in repr(stores) + repr(stores.exports) + repr(vars(stores))
