@@ -1,0 +1,28 @@
+"""The command line: a table of contents; what each command does stands in `commands/`."""
+
+import typer
+
+from export_platform.commands import demo, exports, platform, seed, stack, token, verify
+from export_platform.commands.terminal import OneLineErrors
+
+main = typer.Typer(
+    name="export-platform",
+    help="Exports of fan-registration campaigns: verified files, on real processes.",
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+main.command()(demo.demo)
+main.command()(platform.up)
+main.command()(platform.down)
+main.command(name="ps")(platform.processes)
+main.command()(seed.seed)
+main.command()(token.token)
+main.command()(exports.types)
+main.command()(exports.request)
+main.command()(exports.status)
+main.command()(exports.download)
+main.command()(verify.verify)
+main.add_typer(stack.app, name="stack")

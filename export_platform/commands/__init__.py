@@ -1,0 +1,1 @@
+"""The commands of `export-platform`, one module a group; `cli.py` lists them."""

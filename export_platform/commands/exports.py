@@ -1,0 +1,145 @@
+"""`types`, `request`, `status` and `download`: exports over HTTP."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from export_platform.commands.terminal import CommandError, home, screen
+
+if TYPE_CHECKING:
+    from export_platform.commands.client import Export
+
+_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def types() -> None:
+    """List the kinds of export and their options."""
+    from rich.table import Table  # noqa: PLC0415 - 0.05 s
+
+    from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
+
+    table = Table("type", "what", "options (-o name=value)", box=None, pad_edge=False)
+    with bridge() as client:
+        for each in client.types():
+            options = ", ".join(sorted(each["params_schema"]["properties"]))
+            table.add_row(each["id"], each["summary"], options)
+    screen().print(table)
+
+
+def request(
+    type_name: Annotated[str, typer.Argument(metavar="TYPE", help="Kind of export: see `types`.")],
+    campaign: Annotated[str, typer.Argument(help="The campaign's key.")],
+    *,
+    option: Annotated[
+        list[str] | None, typer.Option("-o", "--option", help="name=value; repeatable.")
+    ] = None,
+    dialect: Annotated[str | None, typer.Option(help="How CSV is written.")] = None,
+    pii: Annotated[str | None, typer.Option(help="How much personal data.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; needed with --pii full.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
+) -> None:
+    """Ask for an export and print its id."""
+    from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
+
+    said = {"dialect": dialect, "pii": pii, "reason": reason}
+    with bridge(more_scopes=[f"pii:{pii}"] if pii in {"full", "masked"} else []) as client:
+        schema = client.type(type_name)["params_schema"]
+        params = {
+            **_options(option or (), schema["properties"]),
+            **{name: value for name, value in said.items() if value is not None},
+            **_subject(schema, campaign),
+        }
+        export = client.create(type_name, params)
+        typer.echo(export.id)
+        if wait:
+            _finish(_watched(client, export))
+
+
+def status(
+    export_id: Annotated[str, typer.Argument(metavar="ID", help="As `request` printed it.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Stay until it has ended.")] = False,
+) -> None:
+    """Show an export; with --watch, a progress bar until it has ended."""
+    from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
+    from export_platform.commands.watching import described  # noqa: PLC0415
+
+    with bridge() as client:
+        export = client.export(export_id)
+        if watch:
+            export = _watched(client, export)
+    screen().print(described(export))
+    if watch or export.error:
+        _finish(export)
+
+
+def download(
+    export_id: Annotated[str, typer.Argument(metavar="ID", help="As `request` printed it.")],
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to write into.", show_default=".local/downloads/ID")
+    ] = None,
+) -> None:
+    """Fetch the files and the manifest of an export, checking each digest on the way."""
+    from assets.model.policy import PII_SCOPES  # noqa: PLC0415
+    from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
+    from export_platform.commands.fetching import fetch  # noqa: PLC0415
+
+    # What the file shows was decided when it was asked for; to fetch it one must be allowed to.
+    with bridge(more_scopes=PII_SCOPES) as client:
+        export = client.export(export_id)
+        directory = to or home() / "downloads" / export.id
+        manifest = fetch(client, export, directory)
+    console = screen()
+    for entry in manifest.files:
+        console.print(f"{directory / entry.name}  {entry.rows:,} rows  {entry.bytes:,} bytes")
+    console.print(f"check it with: export-platform verify {directory}")
+
+
+def _watched(client: Any, export: "Export") -> "Export":
+    from export_platform.commands.watching import watch  # noqa: PLC0415
+    from resources.clock import SystemClock  # noqa: PLC0415
+
+    return watch(client, [export], SystemClock())[0]
+
+
+def _finish(export: "Export") -> None:
+    """End as the export ended."""
+    if export.done and export.status != "succeeded":
+        raise CommandError(f"the export has {export.status}: {export.error or 'see its audit'}")
+
+
+def _subject(schema: Mapping[str, Any], key: str) -> dict[str, str]:
+    """What the export is about, under the name that this type requires."""
+    return {schema["required"][0]: key}
+
+
+def _options(given: Sequence[str], properties: Mapping[str, Any]) -> dict[str, Any]:
+    params = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise CommandError("an option is written as name=value, such as -o top_n=10")
+        if name not in properties:
+            raise CommandError(f"no such option; there are: {', '.join(sorted(properties))}")
+        params[name] = _value(name, value, properties[name])
+    return params
+
+
+def _value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
+    """Text from a command line as the schema wants it; whether it is allowed says the bridge."""
+    match schema.get("type"):
+        case "array":
+            return [part for part in text.split(",") if part]
+        case "integer" | "number":
+            try:
+                return json.loads(text)
+            except ValueError:
+                raise CommandError(f"{name} is a number") from None
+        case "boolean":
+            if text.lower() not in (*_YES, *_NO):
+                raise CommandError(f"{name} is true or false")
+            return text.lower() in _YES
+        case _:
+            return text

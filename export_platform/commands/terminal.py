@@ -1,0 +1,108 @@
+"""What every command shares: where data stands, how to speak, and how an error reads.
+
+An error is one line that says what to do, on stderr, with exit code 1. Heavy modules are imported
+by the command that needs them, so that `--help` answers at once.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from export_platform.local.deployment import Deployment
+
+HOME_VARIABLE = "EXPORT_PLATFORM_HOME"
+TRACEBACK_VARIABLE = "EXPORT_PLATFORM_TRACEBACK"
+TIMING_VARIABLE = "EXPORT_TIMING_FACTOR"
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked; the text is one line that says what to do."""
+
+
+class OneLineErrors(TyperGroup):
+    """A group whose commands end with one line instead of a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if os.environ.get(TRACEBACK_VARIABLE):
+                raise
+            line = _line(error)
+            if line is None:
+                raise
+            complain(line)
+            raise typer.Exit(1) from None
+
+
+def home() -> Path:
+    """Where the embedded platform keeps its data (`.local` of the checkout).
+
+    `EXPORT_PLATFORM_HOME` tells it.
+    """
+    told = os.environ.get(HOME_VARIABLE)
+    return Path(told).absolute() if told else Path(__file__).resolve().parents[2] / ".local"
+
+
+def deployment(directory: Path | None = None) -> "Deployment":
+    """The embedded platform of this checkout, or of a folder."""
+    from export_platform.local.deployment import Deployment  # noqa: PLC0415 - starts with bson
+    from resources.clock import SystemClock  # noqa: PLC0415
+
+    timing = os.environ.get(TIMING_VARIABLE)
+    variables = {TIMING_VARIABLE: timing} if timing else {}
+    return Deployment(directory or home(), SystemClock(), variables=variables)
+
+
+def screen() -> "Console":
+    """Where results go."""
+    from rich.console import Console  # noqa: PLC0415 - 0.05 s
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def notes() -> "Console":
+    """Where progress goes: stderr, so that a result can be piped."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def complain(line: str) -> None:
+    """Say what is wrong, on stderr."""
+    typer.secho(f"error: {line}", err=True, fg=typer.colors.RED)
+
+
+def _line(error: Exception) -> str | None:
+    """One line for an error; None for what Typer itself turns into words."""
+    if isinstance(error, CommandError):
+        return str(error)
+    if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
+        return None
+    if type(error).__module__.startswith("typer."):  # its own usage errors
+        return None
+    return _known(error) or (
+        f"{type(error).__name__}; run it again with {TRACEBACK_VARIABLE}=1 and report what it shows"
+    )
+
+
+def _known(error: Exception) -> str | None:
+    from export_platform.local.processes import NotStartedError  # noqa: PLC0415
+    from resources.errors import DoorError  # noqa: PLC0415
+
+    if isinstance(error, NotStartedError):
+        what, _, log = str(error).partition("; the end of ")
+        where = log.partition(":\n")[0]
+        return f"{what}; read {where}" if where else f"{what}; run `export-platform up` first"
+    if isinstance(error, DoorError):
+        return f"{error}; see `export-platform stack status`"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return None
