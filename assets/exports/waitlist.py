@@ -2,8 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
+
+from bson.decimal128 import Decimal128
 
 from assets.exports.shared.entry_columns import (
     ACCOUNT_ID,
@@ -24,7 +27,7 @@ from assets.exports.shared.entry_options import (
     first_failing,
     withdrawn,
 )
-from assets.exports.shared.entry_strands import before_snapshot
+from assets.exports.shared.entry_strands import A_LIST, NOT_A_LIST, before_snapshot
 from assets.exports.shared.entry_values import (
     Preference,
     at,
@@ -205,11 +208,7 @@ def _strands(facts: Facts) -> list[list[Segment]]:
     """One strand by market and position, one of the few that have no readable position."""
     placed = [
         Segment(
-            filter={
-                **before_snapshot(facts),
-                "waitlist.marketId": chosen.id,
-                "waitlist.position": {"$type": "number"},
-            },
+            filter={**before_snapshot(facts), **_placed([chosen.id])},
             sort=("waitlist.position", "_id"),
         )
         for chosen in facts.chosen_markets
@@ -218,12 +217,28 @@ def _strands(facts: Facts) -> list[list[Segment]]:
     return [placed, [Segment(filter=unplaced, sort=("_id",), gather=True)]]
 
 
+def _placed(market_ids: Sequence[object]) -> dict[str, object]:
+    """Entries with one market of these and a position that a range can hold.
+
+    A list could belong to two segments, and no range holds not-a-number.
+    """
+    return {
+        "waitlist": NOT_A_LIST,
+        "waitlist.marketId": {"$in": market_ids, **NOT_A_LIST},
+        "waitlist.position": {"$type": "number", "$gte": -math.inf, **NOT_A_LIST},
+    }
+
+
 def _unplaced(facts: Facts) -> list[Filter]:
     """Waiting entries that no range of positions holds."""
     no_number: Filter = {"$not": {"$type": "number"}}
     waiting: list[Filter] = [
         {"waitlist.position": no_number, "waitlist.marketId": {"$exists": True}},
         {"waitlist.position": no_number, "status": {"$in": _WAITING}},
+        {"waitlist.position": math.nan},
+        {"waitlist.position": A_LIST},
+        {"waitlist.marketId": A_LIST},
+        {"waitlist": A_LIST},
     ]
     if not facts.request.options.get("markets"):
         known = [known.id for known in facts.markets]
@@ -233,11 +248,7 @@ def _unplaced(facts: Facts) -> list[Filter]:
 
 
 def _population(facts: Facts) -> Filter:
-    chosen = [chosen.id for chosen in facts.chosen_markets]
-    placed: Filter = {
-        "waitlist.position": {"$type": "number"},
-        "waitlist.marketId": {"$in": chosen},
-    }
+    placed = _placed([chosen.id for chosen in facts.chosen_markets])
     return {**before_snapshot(facts), "$or": [placed, *_unplaced(facts)]}
 
 
@@ -260,7 +271,12 @@ def _registered(row: EntryRow) -> int:
 
 
 def _number(value: object) -> float:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else math.inf
+    """A number as MongoDB orders it; whatever is none comes last."""
+    if isinstance(value, Decimal128):
+        value = value.to_decimal()
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return math.inf
+    return math.inf if math.isnan(value) else float(value)
 
 
 def _verdict(facts: Facts) -> Verdict:
@@ -346,4 +362,5 @@ WAITLIST = ExportType(
         notes=notes,
     ),
     retention_days=30,
+    other_columns=("effective_rank",),
 )

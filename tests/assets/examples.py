@@ -78,7 +78,7 @@ def facts(
     name: str = "entries",
     *,
     of: Campaign | None = None,
-    markets: Sequence[Market] = MARKETS,
+    its_markets: Sequence[Market] = MARKETS,
     promoters: Sequence[Promoter] = (),
     bands: Mapping[object, str] | None = None,
     asked: ExportRequest | None = None,
@@ -89,7 +89,7 @@ def facts(
         request=asked or request(name, **params),
         campaign=of or campaign(),
         snapshot=SNAPSHOT,
-        markets=tuple(markets),
+        markets=tuple(its_markets),
         promoters=tuple(promoters),
         bands=bands or {},
     )

@@ -4,8 +4,10 @@ An operator that is not here is an error, not a mismatch: a fake that guesses hi
 should show. Comparisons do not cross types ("type bracketing"), as in MongoDB.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from bson import Decimal128, ObjectId
@@ -38,9 +40,17 @@ def order(value: object) -> tuple[int, Any]:
         return rank, int(value)
     if isinstance(value, datetime):
         return rank, int(value.timestamp() * 1000)
+    if is_nan(value):  # equal to itself and below every number
+        return rank, -math.inf
     if isinstance(value, Decimal128):
         return rank, value.to_decimal()
     return rank, 0 if value is None or value is MISSING else value
+
+
+def is_nan(value: object) -> bool:
+    """Say whether a value is the number that is none."""
+    number = value.to_decimal() if isinstance(value, Decimal128) else value
+    return isinstance(number, float | Decimal) and math.isnan(number)
 
 
 def bracket(value: object) -> tuple[int, str]:
@@ -114,11 +124,17 @@ def _with_items(values: Sequence[Any], operator: str) -> list[Any]:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    return bracket(value)[0] == bracket(wanted)[0] and order(value) == order(wanted)
+    return (
+        is_nan(value) == is_nan(wanted)
+        and bracket(value)[0] == bracket(wanted)[0]
+        and order(value) == order(wanted)
+    )
 
 
 def _compared(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def compare(value: Any, wanted: Any) -> bool:
+        if is_nan(value) or is_nan(wanted):  # as in MongoDB: $lte and $gte hold between two
+            return is_nan(value) and is_nan(wanted) and test(0, 0)
         return bracket(value)[0] == bracket(wanted)[0] and test(order(value), order(wanted))
 
     return compare

@@ -16,8 +16,13 @@ from assets.model.source import Filter, Segment
 
 # The first millisecond that RFC 3339 and Python cannot say: 10000-01-01T00:00:00Z.
 BEYOND = 253_402_300_800_000
-_READABLE = ["date", "string", "number"]
-_UNREADABLE = {"$not": {"$type": _READABLE}}
+# An ISO instant begins with a digit, and in every order of text the colon follows the digits:
+# "yesterday" is no instant after the snapshot but a text that its column must reject.
+NO_DIGIT = ":"
+# A condition on a list holds when it holds for any item, so a list could belong to two segments.
+A_LIST: Filter = {"$type": "array"}
+NOT_A_LIST: Filter = {"$not": A_LIST}
+_UNREADABLE: Filter = {"$not": {"$type": ["date", "string", "number", "array"]}}
 
 
 def of_campaign(facts: Facts) -> dict[str, object]:
@@ -32,11 +37,12 @@ def before_snapshot(facts: Facts) -> dict[str, object]:
     of counts as there: the independent count would then differ from what the strands read.
     """
     instant = facts.snapshot
+    late = {"$gt": millis(instant), "$lt": BEYOND, **NOT_A_LIST}
     later: list[Filter] = [
-        {"createdAt": {"$gt": instant, "$lt": DatetimeMS(BEYOND)}},
-        {"createdAt": {"$gt": iso(instant)}},
-        {"createdAt": {"$gt": millis(instant), "$lt": BEYOND}},
-        {"createdAt": _UNREADABLE, "created": {"$gt": millis(instant), "$lt": BEYOND}},
+        {"createdAt": {"$gt": instant, "$lt": DatetimeMS(BEYOND), **NOT_A_LIST}},
+        {"createdAt": {"$gt": iso(instant), "$lt": NO_DIGIT, **NOT_A_LIST}},
+        {"createdAt": late},
+        {"createdAt": _UNREADABLE, "created": late},
     ]
     return {**of_campaign(facts), "$nor": later}
 
@@ -44,12 +50,13 @@ def before_snapshot(facts: Facts) -> dict[str, object]:
 def by_registration(facts: Facts) -> list[list[Segment]]:
     """Strands that together hold all entries at the snapshot, each in order of registration."""
     campaign, until = of_campaign(facts), facts.snapshot
+    early = {"$type": "number", "$lte": millis(until), **NOT_A_LIST}
     typed: list[Filter] = [
-        {"createdAt": {"$type": "date", "$lte": until}},
-        {"createdAt": {"$type": "string", "$lte": iso(until)}},
-        {"createdAt": {"$type": "number", "$lte": millis(until)}},
+        {"createdAt": {"$type": "date", "$lte": until, **NOT_A_LIST}},
+        {"createdAt": {"$type": "string", "$lte": iso(until), **NOT_A_LIST}},
+        {"createdAt": early},
     ]
-    legacy = {"createdAt": _UNREADABLE, "created": {"$type": "number", "$lte": millis(until)}}
+    legacy = {"createdAt": _UNREADABLE, "created": early}
     by_created = ("createdAt", "_id")
     strands = [[Segment(filter={**campaign, **kind}, sort=by_created)] for kind in typed]
     strands.append([Segment(filter={**campaign, **legacy}, sort=("created", "_id"))])
@@ -62,10 +69,13 @@ def _left_over() -> list[Filter]:
     return [
         {"createdAt": {"$gte": DatetimeMS(BEYOND)}},
         {"createdAt": {"$gte": BEYOND}},
+        {"createdAt": {"$gte": NO_DIGIT}},
         {"createdAt": math.nan},
+        {"createdAt": A_LIST},
         {"createdAt": _UNREADABLE, "created": {"$not": {"$type": "number"}}},
         {"createdAt": _UNREADABLE, "created": {"$gte": BEYOND}},
         {"createdAt": _UNREADABLE, "created": math.nan},
+        {"createdAt": _UNREADABLE, "created": A_LIST},
     ]
 
 
