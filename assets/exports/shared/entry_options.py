@@ -3,8 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from assets.exports.shared.entry_values import band, instant, millis, preferences, string
+from assets.exports.shared.entry_values import (
+    band,
+    instant,
+    mappings,
+    millis,
+    preferences,
+    string,
+)
 from assets.model.campaign import Facts
+from assets.model.column import Unfit
 from assets.model.option import SLUG_PATTERN, Option, choice, flag, words
 from assets.model.option import instant as instant_option
 from assets.model.source import EntryRow, Verdict
@@ -137,18 +145,20 @@ LIVE: tuple[Rule, ...] = (
 
 def _one_of(value: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[EntryRow], bool]]:
     def make(wanted: Sequence[object]) -> Callable[[EntryRow], bool]:
-        allowed = frozenset(wanted)
+        allowed = tuple(wanted)  # of at most 200; equality also judges what cannot be hashed
         return lambda row: value(row) in allowed
 
     return make
 
 
 def _has_code(row: EntryRow) -> bool:
-    codes = row.entry.get("codes") or ()
-    return any(
-        code.get("state") in ("assigned", "sent") for code in codes if isinstance(code, dict)
-    )
+    codes = mappings(row.entry.get("codes"))
+    return any(code.get("state") in ("assigned", "sent") for code in codes)
 
 
 def _flags(row: EntryRow) -> Sequence[str]:
-    return (row.user or {}).get("flags") or ()
+    """The flags of the account; flags that cannot be read must not let a blocked fan through."""
+    flags = (row.user or {}).get("flags") or []
+    if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
+        raise Unfit("flags:wrong_type")
+    return flags

@@ -4,6 +4,7 @@ An entry is in v3 shape here (`assets/steps/upcast.py`). A value of a type that 
 understood raises `Unfit`, which makes its row a counted reject; absent is None.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,21 +100,36 @@ def _preferences(row: EntryRow) -> list[Preference]:
     order = sorted(range(len(stored)), key=lambda index: (ranks[index], index))
     return [
         Preference(
-            market_id=stored[index].get("marketId"),
+            market_id=_id(stored[index].get("marketId")),
             rank=rank,
-            event_ids=tuple(stored[index].get("eventIds") or ()),
+            event_ids=_texts(stored[index].get("eventIds")),
             quantity=stored[index].get("ticketQuantity"),
         )
         for rank, index in enumerate(order, start=1)
     ]
 
 
+def _id(value: object) -> object:
+    if isinstance(value, list | Mapping):
+        raise Unfit("wrong_type")
+    return value
+
+
 def _rank(rank: object) -> float:
     if rank is None:
-        return float("inf")
-    if isinstance(rank, bool) or not isinstance(rank, int | float):
+        return math.inf
+    if isinstance(rank, bool) or not isinstance(rank, int | float) or math.isnan(rank):
         raise Unfit("wrong_type")
     return rank
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """A list of texts; null is empty."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Unfit("wrong_type")
+    return tuple(value)
 
 
 def preferred(row: EntryRow, place: int) -> Preference | None:
@@ -123,8 +139,12 @@ def preferred(row: EntryRow, place: int) -> Preference | None:
 
 
 def market(row: EntryRow, market_id: object) -> Market | None:
-    """The market with this id; None when there is no id or no such market."""
-    return None if market_id is None else row.facts.market_by_id.get(market_id)
+    """The market with this id; None when there is no id or no such market.
+
+    Raises:
+        Unfit: A list or a document stands where an id is due.
+    """
+    return None if market_id is None else row.facts.market_by_id.get(_id(market_id))
 
 
 def market_label(path: str) -> Getter:
