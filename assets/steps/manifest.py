@@ -48,8 +48,15 @@ def verify(manifest: Manifest, opened: Opener) -> list[Finding]:
         manifest: The claims.
         opened: Opens the stored bytes of a file.
     """
-    findings = [*_rows(manifest), *_request(manifest)]
-    output = ExportRequest.from_document(manifest.request).output
+    findings = list(_rows(manifest))
+    try:
+        request = ExportRequest.from_document(manifest.request)
+    except (KeyError, TypeError, ValueError):
+        return [*findings, Finding(subject="request", problem="it is no request")]
+    if request.fingerprint() != manifest.fingerprint:
+        problem = "the fingerprint is of another request"
+        findings.append(Finding(subject="request", problem=problem))
+    output = request.output
     header = [column.name for column in manifest.columns]
     for entry in manifest.files:
         findings.extend(_file(entry, opened, output, header))
@@ -65,12 +72,6 @@ def _rows(manifest: Manifest) -> Iterator[Finding]:
         yield Finding(subject="accounting", problem=problem)
     if [entry.number for entry in manifest.files] != list(range(1, len(manifest.files) + 1)):
         yield Finding(subject="files", problem="a file is missing from the list")
-
-
-def _request(manifest: Manifest) -> Iterator[Finding]:
-    request = ExportRequest.from_document(manifest.request)
-    if request.fingerprint() != manifest.fingerprint:
-        yield Finding(subject="request", problem="the fingerprint is of another request")
 
 
 def _file(

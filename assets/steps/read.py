@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import bson
 from bson import ObjectId
@@ -42,6 +42,7 @@ class EntryReader:
         scan: Reads a segment in batches of raw documents.
         users: Finds users by id.
         ledger: Counts what was read and what could not be.
+        most_gathered: How many documents without a usable order are sorted in memory.
     """
 
     source: EntrySource
@@ -49,6 +50,7 @@ class EntryReader:
     scan: Callable[[Segment], Iterator[list[bytes]]]
     users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
     ledger: Ledger
+    most_gathered: int = MOST_GATHERED
 
     def rows(self) -> Iterator[EntryRow]:
         """All rows in the export's total order, in memory bounded by a batch a strand."""
@@ -70,8 +72,8 @@ class EntryReader:
         kept: list[tuple[Key, bytes]] = []
         for batch in self.scan(segment):
             kept.extend((key, raw) for key, _, raw in self.keyed(batch))
-            if len(kept) > MOST_GATHERED:
-                message = f"more than {MOST_GATHERED} documents have no usable order"
+            if len(kept) > self.most_gathered:
+                message = f"more than {self.most_gathered} documents have no usable order"
                 raise ExportFailed("SOURCE_UNORDERED", message)
         kept.sort(key=lambda pair: pair[0])
         again = replace(self, ledger=Ledger())  # they are counted already
@@ -85,6 +87,10 @@ class EntryReader:
         users = self._accounts({entry["userId"] for entry, _ in entries if entry.get("userId")})
         for entry, raw in entries:
             row = EntryRow(entry, users.get(entry.get("userId")), self.facts)
+            if row.user is not None and row.user.get("undecodable"):
+                # It may say that the fan was erased, so the row must not be shown.
+                self.ledger.reject("user:undecodable")
+                continue
             try:
                 yield self.source.order(row), row, raw
             except Unfit as unfit:
@@ -112,11 +118,16 @@ class EntryReader:
         known = dict(self.users(wanted)) if wanted else {}
         found = {user_id: known.get(user_id) for user_id in wanted}
         for _ in range(MERGE_HOPS):
-            merged = {i: u["mergedInto"] for i, u in found.items() if u and u.get("mergedInto")}
+            merged = {i: u["mergedInto"] for i, u in found.items() if _is_merged(u)}
             missing = set(merged.values()) - known.keys()
             known |= self.users(missing) if missing else {}
             found |= {user_id: known.get(target) for user_id, target in merged.items()}
         return {i: user for i, user in found.items() if user and not user.get("mergedInto")}
+
+
+def _is_merged(user: Document | None) -> TypeGuard[Document]:
+    """Whether another account stands for this one; what is no id leads nowhere."""
+    return user is not None and isinstance(user.get("mergedInto"), ObjectId)
 
 
 def _document(raw: bytes) -> Mapping[str, Any]:

@@ -136,11 +136,12 @@ def convert(
             if reason is not None:
                 ledger.filtered[reason] += 1
                 continue
+            odd = notes(row)  # may reject the row, so before any column that counts rows
             cells = converter.cells(row)
-            ledger.note(notes(row))
         except Unfit as unfit:
             ledger.reject(unfit.reason)
             continue
+        ledger.note(odd)
         ledger.written += 1
         yield cells
 
