@@ -158,4 +158,5 @@ CODE_REDEMPTIONS = ExportType(
     sort=("market_key", "code_id"),
     rows=AthenaSource(query=_query, population=_population, verdict=_verdict),
     retention_days=90,
+    other_columns=("codes_assigned", "codes_redeemed"),
 )

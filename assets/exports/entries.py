@@ -1,7 +1,9 @@
 """`entries`: everything known about the registrations of a campaign (DOMAIN.md 7.1)."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain, count
 from typing import Any
 
 from assets.exports.shared.entry_columns import (
@@ -152,12 +154,14 @@ def columns(facts: Facts) -> tuple[Column, ...]:
     options = facts.request.options
     onehot = options["pivot"] == "onehot"
     pivot = [_market_column(m) for m in facts.markets] if onehot else _rank_columns(facts)
-    consents = [_consent(f"opt_in_{key}", f"{key}", granted(key)) for key in _consent_keys(facts)]
+    consents = [
+        _consent(f"opt_in_{slug(key)}", key, granted(key)) for key in facts.campaign.consent_keys
+    ]
     promoters = [
         _consent(f"opt_in_promoter_{slug(p.key)}", f"promoter {p.key}", granted_to(p.id))
         for p in facts.promoters
     ]
-    return (
+    shown = (
         *_BEFORE_PREFERENCES,
         *pivot,
         *consents,
@@ -165,15 +169,22 @@ def columns(facts: Facts) -> tuple[Column, ...]:
         *_AFTER_CONSENTS,
         *_question_columns(facts),
     )
+    return tuple(_distinct(shown))
+
+
+def _distinct(columns: Iterable[Column]) -> Iterator[Column]:
+    """Headers made of staff text may collide; the later one is numbered (DOMAIN.md 6.6)."""
+    taken: set[str] = set()
+    for column in columns:
+        names = (f"{column.name}_{number}" for number in count(2))
+        name = next(n for n in chain([column.name], names) if n not in taken)
+        taken.add(name)
+        yield column if name == column.name else replace(column, name=name)
 
 
 def slug(name: str) -> str:
     """A header made of staff text: `[a-z0-9_]{1,40}` (DOMAIN.md 6.4 rule 5, 6.6)."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "x"
-
-
-def _consent_keys(facts: Facts) -> Sequence[str]:
-    return [key for key in facts.campaign.consent_keys if slug(key) == key]
 
 
 def _consent(name: str, who: str, value: Getter) -> Column:
@@ -247,14 +258,12 @@ def _market_column(shown: Market) -> Column:
 
 
 def _question_columns(facts: Facts) -> Iterator[Column]:
-    """`q_<key>` in the order of the form; headers that collide are numbered from `_2` on."""
-    options, taken = facts.request.options, dict[str, int]()
+    """`q_<key>` in the order of the form."""
+    options = facts.request.options
     for question in sorted(facts.campaign.questions, key=lambda q: (q.order, q.key)):
         if not question.exportable or (question.retired and not options["include_retired"]):
             continue
-        base = slug(question.key)
-        taken[base] = taken.get(base, 0) + 1
-        name = f"q_{base}" if taken[base] == 1 else f"q_{base}_{taken[base]}"
+        name = f"q_{slug(question.key)}"
         if question.type == "multi" and options["multi_as"] == "columns":
             yield from _option_columns(name, question)
         else:
@@ -338,4 +347,8 @@ ENTRIES = ExportType(
         notes=notes,
     ),
     retention_days=30,
+    other_columns=(
+        r"pref_[0-9]+_(market|market_key|events|quantity)",
+        r"(mkt|opt_in|q)_[a-z0-9_]{1,80}",
+    ),
 )

@@ -44,6 +44,7 @@ class ExportType:
         options: The options of the type itself; the common ones are added to every type.
         columns: The columns, fixed from the facts before the first row (DOMAIN.md 6.6).
         static_columns: The columns that do not depend on a campaign, for listings.
+        other_columns: Patterns of the names of columns that depend on a campaign or an option.
         sort: Names of the columns that the total order follows, for readers of the file.
         rows: Where the rows come from.
         retention_days: How long the files live (DOMAIN.md 9, by PII class).
@@ -62,6 +63,7 @@ class ExportType:
     sort: tuple[str, ...]
     rows: RowSource
     retention_days: int
+    other_columns: tuple[str, ...] = ()
 
     @property
     def versioned(self) -> str:

@@ -78,18 +78,7 @@ class Forbidden(Exception):
 def schema(export_type: ExportType) -> dict[str, Any]:
     """The JSON Schema (2020-12) of `params` for one kind of export."""
     scope = _SCOPE_OPTIONS[export_type.scope]
-    columns = Option(
-        name="columns",
-        schema={
-            "type": "array",
-            "items": {"type": "string", "pattern": r"^[A-Za-z0-9_]{1,80}$"},
-            "minItems": 1,
-            "maxItems": 400,
-            "uniqueItems": True,
-        },
-        description="Only these columns, in the order of the catalogue.",
-    )
-    options = (scope, *export_type.options, columns, *_FORM)
+    options = (scope, *export_type.options, _columns(export_type), *_FORM)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": export_type.versioned,
@@ -99,6 +88,22 @@ def schema(export_type: ExportType) -> dict[str, Any]:
         "required": [scope.name],
         "additionalProperties": False,
     }
+
+
+def _columns(export_type: ExportType) -> Option:
+    """The choice of columns: those that every campaign has, and the form of the others' names."""
+    names = [*(column.name for column in export_type.static_columns), *export_type.other_columns]
+    return Option(
+        name="columns",
+        schema={
+            "type": "array",
+            "items": {"type": "string", "pattern": f"^({'|'.join(names)})$"},
+            "minItems": 1,
+            "maxItems": 400,
+            "uniqueItems": True,
+        },
+        description="Only these columns, in the order of the catalogue.",
+    )
 
 
 def parse(
@@ -119,7 +124,9 @@ def parse(
     _check(export_type, params, pointer)
     given = {option.name: params.get(option.name, option.default) for option in _FORM}
     policy = Policy(mode=PiiMode(given["pii"]), grants=tuple(sorted(set(scopes) & set(PII_SCOPES))))
-    _allow(export_type.static_columns, policy, given["reason"], pointer)
+    chosen = params.get("columns") or [column.name for column in export_type.static_columns]
+    shown = [column for column in export_type.static_columns if column.name in chosen]
+    _allow(shown, policy, given["reason"], pointer)
     partition = params[_SCOPE_OPTIONS[export_type.scope].name]
     return ExportRequest(
         type=export_type.name,
@@ -204,7 +211,7 @@ def _remedy(error: Any) -> str:
             return f"must satisfy {keyword} {wanted}"
 
 
-def _allow(columns: tuple[Column, ...], policy: Policy, reason: str | None, pointer: str) -> None:
+def _allow(columns: Sequence[Column], policy: Policy, reason: str | None, pointer: str) -> None:
     refused = denied(columns, policy)
     if refused:
         raise Forbidden(refused)

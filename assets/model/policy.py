@@ -108,7 +108,9 @@ def denied(columns: Iterable[Column], policy: Policy) -> dict[str, str]:
     return {
         column.name: needed[column.pii]
         for column in columns
-        if column.pii in needed and needed[column.pii] not in policy.grants
+        if column.pii in needed
+        and needed[column.pii] not in policy.grants
+        and _shown(column, policy.mode) is not Transform.WITHHELD
     }
 
 
@@ -117,11 +119,16 @@ def transform(column: Column, policy: Policy) -> Transform:
     needed = _WITHHELD_WITHOUT.get(column.pii, frozenset())
     if not needed <= set(policy.grants) or denied((column,), policy):
         return Transform.WITHHELD
-    if column.name == POSTAL_CODE and policy.mode is PiiMode.MASKED:
+    return _shown(column, policy.mode)
+
+
+def _shown(column: Column, mode: PiiMode) -> Transform:
+    """What a mode does to a column, whoever asks."""
+    if column.name == POSTAL_CODE and mode is PiiMode.MASKED:
         return Transform.POSTAL_PREFIX
-    usual = _SHOWN.get(column.pii, {}).get(policy.mode, Transform.WITHHELD)
+    usual = _SHOWN.get(column.pii, {}).get(mode, Transform.WITHHELD)
     if column.pii is Pii.DIRECT:
-        return _BY_FORMAT.get((policy.mode, column.format.kind), usual)
+        return _BY_FORMAT.get((mode, column.format.kind), usual)
     return usual
 
 
