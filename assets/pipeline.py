@@ -33,6 +33,8 @@ from resources.object_store import ObjectStore
 # row that arrives late must not slip in behind the reader (RELIABILITY.md 5, snapshot).
 SAFETY_LAG = timedelta(seconds=30)
 CHUNK = 1_000  # rows of text held at a time
+# Documents decoded at a time in each strand: 20 kB of Python objects each, so 10 MB a strand.
+BATCH = 500
 # Documents that one cursor reads. Servers end a cursor that idles for 10 minutes; at 10,000 rows
 # a second a page takes 10 s. Smaller ones cost the stand-in a sort of everything each.
 PAGE = 100_000
@@ -182,7 +184,7 @@ class _Flow:
 
     def _scan(self, segment: Segment) -> Iterator[list[bytes]]:
         scan = Scan(filter=segment.filter, sort=segment.sort)
-        for batch in self._doors.mongo.entries.scan(scan, page_size=PAGE):
+        for batch in self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH):
             self._read_so_far()
             yield batch
 

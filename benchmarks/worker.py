@@ -1,0 +1,65 @@
+"""Run one export as a run worker would, in a process of its own, and print what it cost.
+
+    python -m benchmarks.worker TYPE CAMPAIGN
+
+The environment names the stack. The last line is JSON: rows, bytes, seconds, peak_mb.
+"""
+
+import json
+import os
+import random
+import re
+import sys
+from pathlib import Path
+
+from assets.attempt import Attempt, Build
+from assets.exports.catalog import CATALOG
+from assets.life import ExportLife
+from assets.model.lifecycle import Status
+from assets.model.parameters import parse
+from assets.pipeline import Doors
+from resources.clock import SystemClock
+from resources.wiring import environment
+
+
+def main(name: str, campaign: str) -> None:
+    """Export, and say what it took."""
+    clock = SystemClock()
+    mongo = environment.mongo_stores(os.environ)
+    doors = Doors(
+        mongo=mongo,
+        athena=environment.athena(os.environ),
+        objects=environment.object_store(os.environ),
+        secret=b"benchmark",
+    )
+    life = ExportLife(mongo.exports)
+    params = {"campaign_id": campaign, "pii": "full", "reason": "benchmark"}
+    request = parse(CATALOG[name], params, scopes=("pii:full", "pii:masked", "scores:read"))
+    document = life.create(request, origin="dagster", subject="me", status=Status.DISPATCHED)
+    worker = Attempt(
+        life,
+        doors,
+        CATALOG,
+        build=Build(version="benchmark", git_sha="unknown"),
+        clock=clock,
+        jitter=random.SystemRandom().random,
+    )
+    began = clock.monotonic()
+    done = worker.run(document["_id"], 1, run_id="benchmark")
+    seconds = clock.monotonic() - began
+    found = {"rows": done.manifest.rows, "bytes": done.manifest.size, "seconds": seconds}
+    print(json.dumps({**found, "peak_mb": peak_mb()}))
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this program.
+
+    From /proc, because `ru_maxrss` starts at what the parent held when it forked.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (kilobytes,) = re.findall(r"VmHWM:\s+([0-9]+) kB", status)
+    return int(kilobytes) / 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
