@@ -15,6 +15,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 # Fields of /proc/<pid>/stat counted after the command name, which may itself hold blanks (proc(5)).
 _STATE_FIELD = 0
+_SESSION_FIELD = 3
 _START_FIELD = 19
 _LISTEN = "0A"  # TCP_LISTEN in the `st` column of /proc/net/tcp
 
@@ -46,6 +47,25 @@ def _stat(pid: int) -> tuple[str, Identity] | None:
         return None
     fields = text.rpartition(")")[2].split()
     return fields[_STATE_FIELD], Identity(pid=pid, started=int(fields[_START_FIELD]))
+
+
+def session_of(leader: Identity) -> list[Identity]:
+    """The live processes that a session's live leader has started, and those that they started.
+
+    Empty when the leader has ended: its id may by then name a session of somebody else.
+    """
+    names = [entry.name for entry in _PROC.iterdir() if entry.name.isdecimal()]
+    found = [identity(int(name)) for name in names if _session(name) == leader.pid]
+    members = [each for each in found if each is not None and each != leader]
+    return members if is_alive(leader) else []
+
+
+def _session(name: str) -> int | None:
+    try:
+        text = (_PROC / name / "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(text.rpartition(")")[2].split()[_SESSION_FIELD])
 
 
 def is_alive(process: Identity) -> bool:

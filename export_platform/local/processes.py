@@ -143,16 +143,21 @@ class Supervisor:
             return {name: remembered[name].port for name in self._services}
 
     def down(self) -> None:
-        """Ends every service: SIGTERM to all, then SIGKILL to those that outstay their time."""
+        """Ends every service and what it started: SIGTERM to all, SIGKILL to those that stay."""
         if not self._state.exists():
             return
         with self._locked():
             remembered = self._read()
             ours = [(self._services[n], r) for n, r in remembered.items() if n in self._services]
-            for _, running in ours:
-                kernel.send(running.process, signal.SIGTERM)
+            # Found before their leaders end; a run worker is told too, so that it can give back
+            # its export instead of being cut off.
+            started = [m for _, r in ours for m in kernel.session_of(r.process)]
+            for process in [*(running.process for _, running in ours), *started]:
+                kernel.send(process, signal.SIGTERM)
             for service, running in ours:
-                _end(running, service.stop_seconds)
+                _end(running.process, service.stop_seconds)
+            for process in started:
+                _end(process, 0.0)
 
     def reset(self) -> None:
         """Stops everything and removes the data and the logs of the services, for good."""
@@ -210,7 +215,7 @@ class Supervisor:
             return
         if self._is_current(service.name, last) and _is_healthy(service, last):
             return
-        _end(last, 0.0)  # dead, mute, or pointed at an address that has moved
+        _end(last.process, 0.0)  # dead, mute, or pointed at an address that has moved
         self._launch(service, remembered, port=_port_like(last.port))
 
     def _launch(self, service: Service, remembered: dict[str, Running], *, port: int) -> None:
@@ -235,7 +240,7 @@ class Supervisor:
             if _wait_until_healthy(service, running):
                 return
             died = not kernel.is_alive(running.process)
-            _end(running, 0.0)
+            _end(running.process, 0.0)
             if not died or attempt == _ATTEMPTS:
                 break
             self._launch(service, remembered, port=_port_like(running.port))
@@ -342,8 +347,7 @@ def _is_healthy(service: Service, running: Running) -> bool:
     )
 
 
-def _end(running: Running, grace_seconds: float) -> None:
-    process = running.process
+def _end(process: kernel.Identity, grace_seconds: float) -> None:
     if grace_seconds > 0 and kernel.wait_for_end(process, grace_seconds):
         return
     kernel.send(process, signal.SIGKILL)
