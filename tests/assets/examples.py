@@ -80,7 +80,7 @@ def facts(
     of: Campaign | None = None,
     its_markets: Sequence[Market] = MARKETS,
     promoters: Sequence[Promoter] = (),
-    bands: Mapping[object, str] | None = None,
+    manual: Mapping[object, str] | None = None,
     asked: ExportRequest | None = None,
     **params: Any,
 ) -> Facts:
@@ -91,7 +91,7 @@ def facts(
         snapshot=SNAPSHOT,
         markets=tuple(its_markets),
         promoters=tuple(promoters),
-        bands=bands or {},
+        bands=manual or {},
     )
 
 
