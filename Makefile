@@ -53,10 +53,10 @@ demo: setup ## Start everything, request three exports, verify the files, stop
 	$(BIN)/export-platform demo $(ARGS)
 
 up: setup ## The same, and stay up
-	$(BIN)/export-platform up $(ARGS)
+	$(BIN)/export-platform demo --keep $(ARGS)
 
 down: setup ## Stop what `make up` left running
-	$(BIN)/export-platform stack down $(ARGS)
+	$(BIN)/export-platform down $(ARGS)
 
 test: setup ## Run the tests (ARGS="-k waitlist -x" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -58,7 +58,8 @@ def demo(
                 local.down()
     screen().print(f"files    {home() / 'downloads'}")
     if stop:
-        screen().print("`make up` does the same and stays up")
+        screen().print(f"logs     {places.logs}")
+        screen().print("all stopped; `make up` does the same and stays up")
 
 
 def _start(local: "Deployment", pack: str) -> "Places":
@@ -125,14 +126,14 @@ def _prove(
         problems.append(f"{accounting.read} rows were read, the count says {expected.read}")
     if kept != expected.kept:
         problems.append(f"{kept} rows were kept, the count says {expected.kept}")
-    counted = f"{expected.kept:,} of {expected.read:,}"
+    counted = f"{expected.kept:,}/{expected.read:,}"
     return Outcome(export=export, manifest=manifest, counted=counted, problems=tuple(problems))
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(title="exports, each verified against its manifest and counted on its own")
+    table = Table(box=None, pad_edge=False)
     table.add_column("type")
     for name in ("rows", "bytes", "counted", "seconds"):
         table.add_column(name, justify="right")
@@ -146,7 +147,9 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             f"{outcome.export.seconds or 0:.1f}",
             " ".join(entry.sha256[:12] for entry in outcome.manifest.files[:3]),
         )
-    screen().print(table)
+    console = screen()
+    console.print("each file verified against its manifest, its rows counted on their own:")
+    console.print(table)
 
 
 def _judge(outcomes: Sequence[Outcome]) -> None:

@@ -17,16 +17,13 @@ _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
 
 def types() -> None:
     """List the kinds of export and their options."""
-    from rich.table import Table  # noqa: PLC0415 - 0.05 s
-
     from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
 
-    table = Table("type", "what", "options (-o name=value)", box=None, pad_edge=False)
+    console = screen()
     with bridge() as client:
         for each in client.types():
             options = ", ".join(sorted(each["params_schema"]["properties"]))
-            table.add_row(each["id"], each["summary"], options)
-    screen().print(table)
+            console.print(f"[bold]{each['id']}[/]  {each['summary']}\n    -o {options}")
 
 
 def request(
@@ -71,6 +68,8 @@ def status(
         if watch:
             export = _watched(client, export)
     screen().print(described(export))
+    if export.manifest_sha256 is not None:
+        screen().print(f"manifest sha256 {export.manifest_sha256}")
     if watch or export.error:
         _finish(export)
 

@@ -1,6 +1,7 @@
 """`up` and `down`: the whole platform on this machine."""
 
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,12 +69,13 @@ def show_places(places: "Places") -> None:
 
 def _stay(local: "Deployment") -> None:
     """Wait for Ctrl-C or SIGTERM; what dies meanwhile is started again."""
-    stop = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-    try:
-        while signal.sigtimedwait(stop, _LOOK_EVERY_SECONDS) is None:
-            if not local.is_up():
+    from resources.clock import SystemClock  # noqa: PLC0415
+
+    clock = SystemClock()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        while True:
+            clock.sleep(_LOOK_EVERY_SECONDS)
+            if any(each.state == "stopped" for each in local.status()):
                 notes().print("a process has ended; starting it again")
                 local.up()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, stop)

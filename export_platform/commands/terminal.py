@@ -32,14 +32,14 @@ class OneLineErrors(TyperGroup):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
         except Exception as error:
             if os.environ.get(TRACEBACK_VARIABLE):
                 raise
-            line = _line(error)
-            if line is None:
-                raise
-            complain(line)
-            raise typer.Exit(1) from None
+            usage = _usage(error)
+            complain(usage or _line(error))
+            raise typer.Exit(2 if usage else 1) from None
 
 
 def home() -> Path:
@@ -80,14 +80,18 @@ def complain(line: str) -> None:
     typer.secho(f"error: {line}", err=True, fg=typer.colors.RED)
 
 
-def _line(error: Exception) -> str | None:
-    """One line for an error; None for what Typer itself turns into words."""
+def _usage(error: Exception) -> str | None:
+    """What is wrong with a command line, in Typer's words; None for any other error."""
+    context = getattr(error, "ctx", None)
+    if context is None or not hasattr(error, "format_message"):
+        return None
+    said = " ".join(error.format_message().split()).rstrip(".")
+    return f"{said}; see `{context.command_path} --help`"
+
+
+def _line(error: Exception) -> str:
     if isinstance(error, CommandError):
         return str(error)
-    if isinstance(error, typer.Exit | typer.Abort | typer.BadParameter):
-        return None
-    if type(error).__module__.startswith("typer."):  # its own usage errors
-        return None
     return _known(error) or (
         f"{type(error).__name__}; run it again with {TRACEBACK_VARIABLE}=1 and report what it shows"
     )
