@@ -61,6 +61,17 @@ down: setup ## Stop what `make up` left running
 test: setup ## Run the tests (ARGS="-k waitlist -x" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
+goldens: setup ## Write the goldens anew; read the diff before you commit it
+	@$(BIN)/python -m pytest -q tests/assets/exports/test_goldens.py --write-goldens
+	@git diff --stat tests/goldens
+
+docs: setup ## Write docs/data-dictionary.md from the catalogue
+	@$(BIN)/python -c "from assets.exports.catalog import CATALOG; from export_platform.dictionary import \
+	    data_dictionary; print(data_dictionary(CATALOG), end='')" > docs/data-dictionary.md
+
+bench: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
+	@$(BIN)/python -m benchmarks.memory $(ARGS)
+
 lint: setup ## Ruff: rules, then format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

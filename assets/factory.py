@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.attempt import Attempt, Build, Cancelled, Done, NotOurs
+from assets.attempt import Attempt, Build, Cancelled, Done, NotOurs, reduced
 from assets.checks import check_results, check_specs
 from assets.failures import as_failure
 from assets.life import ExportLife, LeaseLost
@@ -22,9 +22,11 @@ from assets.model.manifest import Manifest
 from assets.model.parameters import Forbidden, InvalidRequest, parse
 from assets.partitions import PARTITIONS
 from assets.pipeline import Doors
-from assets.steps.manifest import content_digest, verify
+from assets.sources import column_dependencies
+from assets.steps.manifest import Finding, content_digest, verify
 from resources.athena import AthenaDoor
 from resources.clock import Clock
+from resources.errors import DoorError
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 
@@ -107,9 +109,9 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
             export_type, {**config.params, **_scope(export_type, context)}, life, platform
         )
         done = _run(context, worker, export_id, number)
-        findings = verify(done.manifest, lambda entry: object_store.read(entry.key))
+        findings = _findings(done, object_store)
         return dg.MaterializeResult(
-            metadata=_metadata(done),
+            metadata={**_metadata(done), "dagster/column_lineage": _lineage(export_type, done)},
             check_results=list(check_results(export_type, done.manifest, findings)),
             data_version=dg.DataVersion(content_digest(done.manifest)),
         )
@@ -135,6 +137,17 @@ def _run(context: dg.AssetExecutionContext, worker: Attempt, export_id: str, num
     except LeaseLost:
         said = ExportFailed("LEASE_LOST", "another worker has the export; nothing was published")
         raise as_failure(said, export_id=export_id) from None
+    except Exception as error:  # noqa: BLE001 - Dagster keeps what it is given for ever
+        raise as_failure(reduced(error), export_id=export_id) from None
+
+
+def _findings(done: Done, object_store: ObjectStore) -> list[Finding]:
+    """What does not hold of a published export, read back once more."""
+    try:
+        return verify(done.manifest, lambda entry: object_store.read(entry.key))
+    except DoorError as error:
+        # It is published and was confirmed before that, so the check fails and not the run.
+        return [Finding(subject="files", problem=f"{error.code}: could not {error.attempted}")]
 
 
 def _queued(run: dg.DagsterRun) -> tuple[str, int] | None:
@@ -159,7 +172,12 @@ def _made_here(
     except Forbidden as forbidden:
         said = f"needs the scopes {', '.join(sorted(set(forbidden.columns.values())))}"
         raise as_failure(ExportFailed("INSUFFICIENT_SCOPE", said), export_id="") from None
-    created = life.create(request, origin="dagster", subject="dagster", status=Status.DISPATCHED)
+    try:
+        created = life.create(
+            request, origin="dagster", subject="dagster", status=Status.DISPATCHED
+        )
+    except DoorError as error:
+        raise as_failure(reduced(error), export_id="") from None
     return created["_id"], created["attempt"]
 
 
@@ -232,6 +250,16 @@ def _written_schema(manifest: Manifest) -> dg.TableSchema:
             )
             for column in manifest.columns
         ]
+    )
+
+
+def _lineage(export_type: ExportType, done: Done) -> dg.TableColumnLineage:
+    """From which fields each column of the files comes, by the declarations."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column.name: column_dependencies(column.source, export_type.upstream)
+            for column in done.manifest.columns
+        }
     )
 
 

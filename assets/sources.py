@@ -1,10 +1,23 @@
 """External assets: the collections and tables that exports read, for lineage only."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 import dagster as dg
 
 from assets.model.export_type import ExportType
+
+# The prefixes of a column's source (DOMAIN.md 7.0) and the collections they stand for.
+_COLLECTIONS = {
+    "e": "entries",
+    "c": "campaigns",
+    "m": "markets",
+    "u": "users",
+    "p": "promoters",
+    "s": "scoring",
+}
+_FIELD = re.compile(r"\b([ecmups])\.([A-Za-z_]\w*(?:\.\w+)*)")
+_TABLE_COLUMN = re.compile(r"\b(\w+)\.(\w+)")
 
 _STORES = {
     "mongo": ("mongodb", "Collection of the fan-registration database."),
@@ -26,3 +39,24 @@ def _source(path: tuple[str, ...]) -> dg.AssetSpec:
         kinds={kind},
         description=description,
     )
+
+
+def column_dependencies(source: str, tables: Sequence[tuple[str, ...]]) -> list[dg.TableColumnDep]:
+    """The fields that a column's source names, for Dagster's column lineage.
+
+    Args:
+        source: `e.contact.email`, `X: e.messages[waitlist].state is sent`, `A.sum(orders.tickets)`.
+        tables: Asset keys of the tables that the export reads.
+    """
+    if source.startswith("A."):
+        paths = {path[-1]: path for path in tables}
+        found = _TABLE_COLUMN.findall(source.removeprefix("A."))
+        return [_dependency(paths[table], name) for table, name in found if table in paths]
+    return [
+        _dependency(("mongo", _COLLECTIONS[prefix]), name)
+        for prefix, name in _FIELD.findall(source)
+    ]
+
+
+def _dependency(path: tuple[str, ...], column: str) -> dg.TableColumnDep:
+    return dg.TableColumnDep(asset_key=dg.AssetKey(list(path)), column_name=column)
