@@ -137,15 +137,20 @@ class ExportLife:
         return [*overdue, *self._store.candidates(held, limit=limit)]
 
     def recall(self, document: Document) -> Document | None:
-        """Take back a dispatched export whose run ended before it began."""
-        change = _also(
-            _requeued(0.0, error=None), increment={"rescues": 1}, audit={"action": "recalled"}
-        )
+        """Take back a dispatched export whose run ended before it began.
+
+        Three runs that end so are a poison pill, as three dead workers are.
+        """
+        rescues = int(document.get("rescues") or 0) + 1
+        move, change = Move.REQUEUE, _requeued(0.0, error=None)
+        if rescues >= MAX_RESCUES:
+            error = _error("POISON", "three runs ended before they began; it is quarantined")
+            move, change = Move.FAIL, _ended(error=error | {"attempt": document["attempt"]})
         return self._move(
-            Move.REQUEUE,
+            move,
             document["_id"],
-            equal={"attempt": document["attempt"]},
-            change=change,
+            equal={"attempt": document["attempt"], "rescues": rescues - 1},
+            change=_also(change, increment={"rescues": 1}, audit={"action": "recalled"}),
             only=Status.DISPATCHED,
         )
 

@@ -1,15 +1,15 @@
 """The sensor that takes exports from dead workers and deletes expired files."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
 import dagster as dg
 
 from assets.factory import Platform
 from assets.life import Document, ExportLife
-from resources.errors import DoorError
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
+from sensors.each import on_each
 
 # Documents of one page; the pages of a tick are not bounded, because a bound would let many
 # exempt documents hide the stuck ones behind them (RELIABILITY.md 1, rule 9).
@@ -35,8 +35,14 @@ def build_housekeeping_sensor() -> dg.SensorDefinition:
         platform: dg.ResourceParam[Platform],
     ) -> dg.SkipReason:
         life = ExportLife(mongo.exports, timing=platform.timing)
-        rescued = _each(context, _dead(life), lambda d: life.rescue(d, spread()))
-        expired = _each(context, life.expired(MOST_EXPIRED), lambda d: purge(life, object_store, d))
+        rescued = on_each(
+            context, _dead(life), lambda document: life.rescue(document, spread()) is not None
+        )
+        expired = on_each(
+            context,
+            life.expired(MOST_EXPIRED),
+            lambda document: purge(life, object_store, document) is not None,
+        )
         return dg.SkipReason(f"rescued {rescued}, expired {expired}")
 
     return housekeeping
@@ -49,21 +55,6 @@ def _dead(life: ExportLife) -> Iterator[Document]:
         while documents := page(after=after, limit=PAGE):
             yield from documents
             after = documents[-1]["_id"]
-
-
-def _each(
-    context: dg.SensorEvaluationContext,
-    documents: Iterable[Document],
-    act: Callable[[Document], Document | None],
-) -> int:
-    """Act on each document; one that cannot be handled must not keep the rest waiting."""
-    done = 0
-    for document in documents:
-        try:
-            done += act(document) is not None
-        except (DoorError, KeyError, TypeError, ValueError) as error:
-            context.log.warning("export %s: %s", document.get("_id"), type(error).__name__)
-    return done
 
 
 def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Document | None:

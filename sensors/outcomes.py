@@ -7,6 +7,7 @@ from assets.life import Document, ExportLife, IllegalMove
 from assets.model.lifecycle import run_key
 from resources.mongo.stores import MongoStores
 from sensors.decisions import Outcome, outcome
+from sensors.each import on_each
 
 # Exports looked at in one tick; each costs one query of the run storage.
 MOST_PER_TICK = 100
@@ -28,8 +29,12 @@ def build_outcomes_sensor() -> dg.SensorDefinition:
         platform: dg.ResourceParam[Platform],
     ) -> dg.SkipReason:
         life = ExportLife(mongo.exports, timing=platform.timing)
-        changed = sum(_settle(context, life, d) for d in life.in_flight(MOST_PER_TICK))
-        return dg.SkipReason(f"settled {changed} export(s)")
+        settled = on_each(
+            context,
+            life.in_flight(MOST_PER_TICK),
+            lambda document: _settle(context, life, document),
+        )
+        return dg.SkipReason(f"settled {settled} export(s)")
 
     return outcomes
 

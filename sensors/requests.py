@@ -1,6 +1,6 @@
 """The sensor that turns queued exports into runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
@@ -53,10 +53,15 @@ def _work(life: ExportLife, catalog: Catalog, clock: Clock) -> list[Document]:
     """What is due now; if nothing is, wait a little for it."""
     deadline = clock.monotonic() + WAIT_SECONDS
     while True:
-        work = [*life.unstarted(MOST_PER_TICK), *_claimed(life, catalog)]
+        work = [*_known(life.unstarted(MOST_PER_TICK), catalog), *_claimed(life, catalog)]
         if work or clock.monotonic() >= deadline:
             return work
         clock.sleep(LOOK_EVERY_SECONDS)
+
+
+def _known(documents: Iterable[Document], catalog: Catalog) -> Iterator[Document]:
+    """Exports that can be run; one of a kind that is gone must not end the tick of all others."""
+    return (document for document in documents if document.get("type") in catalog)
 
 
 def _claimed(life: ExportLife, catalog: Catalog) -> Iterator[Document]:
