@@ -6,7 +6,7 @@ rows of text and the parts of an upload that are on their way.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any, Protocol
@@ -52,7 +52,7 @@ class Doors:
     mongo: MongoStores
     athena: AthenaDoor
     objects: ObjectStore
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 class Watch(Protocol):

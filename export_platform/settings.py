@@ -18,7 +18,7 @@ from assets.model.lifecycle import Timing
 Deployment = Literal["local", "nonprod", "prod"]
 
 DEPLOYMENT = "EXPORT_DEPLOYMENT"
-HASH_SECRET = "EXPORT_HASH_SECRET"
+HASH_SECRET = "EXPORT_HASH_SECRET"  # noqa: S105 - the name of a variable
 TIMING_FACTOR = "EXPORT_TIMING_FACTOR"
 GIT_SHA = "GIT_SHA"
 
@@ -76,7 +76,10 @@ def _timing(env: Mapping[str, str], deployment: str) -> Timing:
         return Timing()
     if deployment != "local":
         raise ValueError(f"{TIMING_FACTOR} is for tests; unset it in {deployment}")
-    return Timing().scaled(float(factor))
+    try:
+        return Timing().scaled(float(factor))
+    except ValueError:
+        raise ValueError(f"{TIMING_FACTOR} must be a number above 0") from None
 
 
 def _checkout() -> str:
