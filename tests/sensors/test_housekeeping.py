@@ -1,0 +1,146 @@
+"""The housekeeping sensor: no export stays with a dead worker, no file outlives its time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from resources.errors import Refused
+from tests.sensors.scene import Scene
+
+PREFIX = "exports/waitlist/v1/campaign=aurora-lights-2026/export={}/a1-0badcafe/"
+
+
+def finished(stage: Scene, **changes: Any) -> str:
+    """The id of an export that has succeeded, with its two objects."""
+    export_id = stage.running()
+    token = stage.found(export_id)["lease"]["token"]
+    prefix = PREFIX.format(export_id)
+    for name in ("part-00001.csv.gz", "_manifest.json"):
+        stage.objects.put(prefix + name, b"bytes", media_type="text/csv")
+    result = {"manifestKey": f"{prefix}_manifest.json", "rows": 1, "files": [{"number": 1}]}
+    stage.life.succeed(export_id, token, result=result, retention=3600)
+    stage.plant({**stage.found(export_id), **changes})
+    return export_id
+
+
+def test_an_export_whose_lease_ran_out_is_queued_again_as_a_rescue(stage: Scene) -> None:
+    """The worker was killed: that is no failure of the export, but it is counted."""
+    export_id = stage.running()
+    stage.clock.advance(61)
+
+    stage.tick("housekeeping")
+
+    found = stage.found(export_id)
+    assert ("queued", 1, 0) == (found["status"], found["rescues"], found["failures"])
+    assert found["lease"] is None
+
+
+def test_a_living_worker_keeps_its_export(stage: Scene) -> None:
+    """Between two heartbeats nobody may take it."""
+    export_id = stage.running()
+    stage.clock.advance(59)
+
+    stage.tick("housekeeping")
+
+    assert "running" == stage.status(export_id)
+
+
+def test_the_third_dead_worker_makes_a_poison_pill(stage: Scene) -> None:
+    """A document that kills its worker would otherwise take the whole platform with it."""
+    export_id = stage.running(rescues=2)
+    stage.clock.advance(61)
+
+    stage.tick("housekeeping")
+
+    found = stage.found(export_id)
+    assert ("failed", "POISON", 3) == (found["status"], found["error"]["code"], found["rescues"])
+
+
+def test_a_cancelling_export_without_a_worker_is_cancelled(stage: Scene) -> None:
+    """Its worker died before it could say so; the person who cancelled waits."""
+    export_id = stage.running()
+    stage.life.cancel(export_id, by="a person")
+    stage.clock.advance(61)
+
+    stage.tick("housekeeping")
+
+    assert "cancelled" == stage.status(export_id)
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(119, "dispatched"), (121, "queued")])
+def test_an_export_that_never_got_a_lease_is_rescued_after_a_while(
+    stage: Scene, seconds: float, status: str
+) -> None:
+    """A run from the Dagster page makes its document before it holds it, and may die between."""
+    export_id = stage.asked(status="dispatched", attempt=1, lease=None)
+    stage.clock.advance(seconds)
+
+    stage.tick("housekeeping")
+
+    assert status == stage.status(export_id)
+
+
+def test_three_hundred_odd_documents_do_not_hide_the_one_that_is_stuck(stage: Scene) -> None:
+    """A bound on what a tick looks at would hide the last ones for ever (RELIABILITY.md 1)."""
+    stuck = stage.running()
+    odd = stage.found(stuck)
+    for number in range(300):
+        wrong = [{"rescues": "many"}, {"rescues": {"a": 1}}, {"attempt": None, "rescues": None}]
+        stage.plant({**odd, **wrong[number % 3], "_id": f"exp_{number:024d}"})
+    stage.clock.advance(61)
+
+    stage.tick("housekeeping")
+
+    assert "queued" == stage.status(stuck)
+
+
+def test_a_waiting_export_is_nobodys_to_rescue(stage: Scene) -> None:
+    """A long queue is no crash."""
+    export_id = stage.asked()
+    stage.clock.advance(10_000)
+
+    stage.tick("housekeeping")
+
+    assert ("queued", 0) == (stage.status(export_id), stage.found(export_id)["rescues"])
+
+
+def test_an_expired_export_loses_its_objects_and_keeps_its_audit(stage: Scene) -> None:
+    """Retention deletes objects, then links; who asked for what stays (DESIGN.md 3, rule 10)."""
+    export_id, other = finished(stage), finished(stage, expiresAt=stage.clock.now() + timedelta(9))
+    stage.clock.advance(3601)
+
+    stage.tick("housekeeping")
+
+    found = stage.found(export_id)
+    assert ("expired", []) == (found["status"], found["result"]["files"])
+    assert found["audit"]
+    assert [PREFIX.format(other)] * 2 == [
+        key.rpartition("/")[0] + "/" for key in stage.objects.keys("")
+    ]
+
+
+def test_an_export_is_not_called_expired_while_its_objects_are_there(stage: Scene) -> None:
+    """Marked first and deleted never: nobody would look at the objects again."""
+    export_id = finished(stage)
+    stage.clock.advance(3601)
+    stage.objects.asked.fail_next(Refused("S3_DENIED", "remove objects"), name="remove")
+
+    stage.tick("housekeeping")
+    between = stage.status(export_id)
+    stage.tick("housekeeping")
+
+    assert ("succeeded", "expired") == (between, stage.status(export_id))
+
+
+@pytest.mark.parametrize("result", [None, {}, {"manifestKey": 5}, "text", {"manifestKey": "x"}])
+def test_a_result_that_cannot_be_read_does_not_stop_the_others(stage: Scene, result: Any) -> None:
+    """Files with personal data must end even beside a damaged document."""
+    finished(stage, result=result)
+    good = finished(stage)
+    stage.clock.advance(3601)
+
+    stage.tick("housekeeping")
+
+    assert "expired" == stage.status(good)
+    assert not list(stage.objects.keys(PREFIX.format(good)))
