@@ -11,7 +11,9 @@ from export_platform.commands.terminal import CommandError, deployment, home, no
 
 if TYPE_CHECKING:
     from assets.model.manifest import Manifest
+    from assets.steps.manifest import Finding
     from export_platform.commands.client import BridgeClient, Export
+    from export_platform.commands.counting import Expected
     from export_platform.local.deployment import Deployment, Places
 
 # A cold machine with two busy cores took 50 s; after three minutes something is wrong.
@@ -114,20 +116,29 @@ def _prove(
     directory = home() / "downloads" / export.id
     fetch(client, export, directory)
     manifest, findings = proved(directory)
-    problems = [f"{finding.subject}: {finding.problem}" for finding in findings]
     expected = Counter(places.environment, SystemClock()).expected(name, campaign)
+    return Outcome(
+        export=export,
+        manifest=manifest,
+        counted="no query" if expected is None else f"{expected.kept:,}/{expected.read:,}",
+        problems=tuple(judged(manifest, findings, expected)),
+    )
+
+
+def judged(
+    manifest: "Manifest", findings: "Sequence[Finding]", expected: "Expected | None"
+) -> list[str]:
+    """What does not hold of an export: in its files, or against a count of our own."""
+    problems = [f"{finding.subject}: {finding.problem}" for finding in findings]
     if expected is None:
-        return Outcome(
-            export=export, manifest=manifest, counted="no query", problems=tuple(problems)
-        )
+        return problems
     accounting = manifest.accounting
     kept = accounting.written + accounting.rejects
     if accounting.read != expected.read:
         problems.append(f"{accounting.read} rows were read, the count says {expected.read}")
     if kept != expected.kept:
         problems.append(f"{kept} rows were kept, the count says {expected.kept}")
-    counted = f"{expected.kept:,}/{expected.read:,}"
-    return Outcome(export=export, manifest=manifest, counted=counted, problems=tuple(problems))
+    return problems
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:

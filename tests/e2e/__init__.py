@@ -1,0 +1,1 @@
+"""The whole platform on real processes: what a person or a product tool sees."""

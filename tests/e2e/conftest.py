@@ -1,0 +1,55 @@
+"""One running platform for all tests of a session; nothing starts unless a test asks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from export_platform.commands.client import BridgeClient
+from export_platform.commands.seed import credentials
+from export_platform.local.deployment import Deployment
+from export_platform.local.seed.catalog import pack_named
+from export_platform.local.seed.loader import lake_client, load
+from resources.clock import SystemClock
+from resources.wiring import environment
+from tests.e2e.platform import TIMING, Platform
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """The embedded stack with the tiny pack, Dagster and the bridge, on free ports, in 10 s."""
+    home = Path(tmp_path_factory.mktemp("platform"))
+    deployment = Deployment(home, SystemClock(), variables=TIMING)
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            variables = deployment.stack.up()
+            for name, value in credentials(variables).items():
+                patch.setenv(name, value)
+            load(
+                pack_named("tiny"),
+                mongo_uri=variables[environment.MONGODB_URI],
+                database=variables[environment.MONGODB_DATABASE],
+                s3=lake_client(variables[environment.AWS_ENDPOINT_URL_S3]),
+                plants_directory=home / "seed",
+            )
+            yield from _running(deployment)
+        finally:
+            deployment.down()
+
+
+def _running(deployment: Deployment) -> Iterator[Platform]:
+    places = deployment.up()
+    stores = environment.mongo_stores(places.environment)
+    object_store = environment.object_store(places.environment)
+    try:
+        with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
+            yield Platform(
+                deployment=deployment,
+                places=places,
+                stores=stores,
+                object_store=object_store,
+                client=client,
+            )
+    finally:
+        stores.close()
+        object_store.close()
