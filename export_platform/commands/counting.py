@@ -72,7 +72,7 @@ class Counter:
                     {"waitlist.marketId": {"$exists": True}},
                     {"waitlist.position": {"$type": "number"}},
                     # How the forms of 2017 to 2022 called it (DOMAIN.md 2.9).
-                    {"status": {"$in": ["waitlisted", "waitlist", "standby"]}},
+                    {"status": {"$regex": "^(waitlisted|waitlist|standby)$"}},
                 ],
             }
             gone = ["rejected", "denied", "promoted", "code_sent", "redeemed", "lapsed"]
