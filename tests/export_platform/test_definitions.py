@@ -1,0 +1,277 @@
+"""The code location as a whole: what it holds, that it loads, and that it makes exports."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from assets.attempt import Build
+from assets.checks import FILES, ROWS, SCHEMA
+from assets.exports.catalog import CATALOG
+from assets.factory import Platform
+from assets.model.lifecycle import Timing
+from assets.pipeline import Doors
+from export_platform import definitions
+from export_platform.definitions import build_definitions
+from resources.clock import SystemClock
+from resources.errors import Refused, Unavailable
+from resources.wiring.configured import configured_doors
+from tests.assets.workbench import CAMPAIGN, Workbench, workbench
+from tests.export_platform.snapshot import COMMAND, FILE, code_location, described
+from tests.fakes.athena import Answer, FakeAthena
+from tests.fakes.object_store import FakeObjectStore
+
+CANARY = "c4nary@fan.example"
+TOKEN = "c4nary-token"
+KINDS = sorted(CATALOG)
+CODES = FakeAthena(
+    lambda sql, _: (
+        Answer(columns=(("codes", "bigint"),), rows=((1,),))
+        if "SELECT count(*)" in sql
+        else Answer(
+            columns=tuple(
+                (column.name.removesuffix("_utc"), "varchar")
+                for column in CATALOG["code-redemptions"].static_columns
+            ),
+            rows=((None,) * len(CATALOG["code-redemptions"].static_columns),),
+        )
+    )
+)
+
+
+def platform() -> Platform:
+    """What the tests' deployment decides."""
+    return Platform(
+        timing=Timing(),
+        build=Build(version="1.2.3", git_sha="0" * 40),
+        secret=TOKEN.encode(),
+        scopes=("pii:full", "pii:masked", "scores:read"),
+    )
+
+
+def over(bench: Workbench) -> dg.Definitions:
+    """The code location over fakes."""
+    doors: Mapping[str, object] = {
+        "mongo": bench.mongo,
+        "athena": bench.doors.athena,
+        "object_store": bench.objects,
+        "clock": SystemClock(),
+        "platform": platform(),
+    }
+    return build_definitions(catalog=CATALOG, doors=doors)
+
+
+@contextmanager
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster in memory that knows the campaign."""
+    with dg.DagsterInstance.ephemeral() as made:
+        made.add_dynamic_partitions("campaigns", [CAMPAIGN])
+        yield made
+
+
+def materialised(
+    bench: Workbench,
+    made: dg.DagsterInstance,
+    kind: str,
+    *,
+    tags: Mapping[str, str] | None = None,
+    **params: Any,
+) -> dg.ExecuteInProcessResult:
+    """One partition made as a person in the Dagster page makes it."""
+    key = dg.AssetKey(["exports", kind])
+    job = over(bench).resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        asset_selection=[key],
+        partition_key=CAMPAIGN,
+        instance=made,
+        raise_on_error=False,
+        tags=dict(tags or {}),
+        run_config={"ops": {key.to_python_identifier(): {"config": {"params": params}}}},
+    )
+
+
+def events(made: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str:
+    """Everything that Dagster keeps of a run."""
+    return "\n".join(entry.to_json() for entry in made.all_logs(result.run_id))
+
+
+def test_the_code_location_holds_what_the_snapshot_says() -> None:
+    """A key, a dependency or a check that changes by accident breaks history and lineage."""
+    assert FILE.read_text(encoding="utf-8") == described(code_location()), f"run: {COMMAND}"
+
+
+@pytest.mark.parametrize("deployment", ["local", "nonprod", "prod"])
+def test_the_code_location_loads_for_every_deployment(
+    deployment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must load without a database, a bucket or a network: Dagster loads it often."""
+    monkeypatch.setenv("EXPORT_DEPLOYMENT", deployment)
+    monkeypatch.setenv("EXPORT_HASH_SECRET", TOKEN)
+
+    loaded = definitions.defs()
+
+    assert described(code_location()) == described(loaded)
+    dg.Definitions.validate_loadable(loaded)
+    assert TOKEN not in repr(loaded) + repr(loaded.resources)
+
+
+def test_no_secret_is_in_the_repr_of_a_door_or_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is printed by accident stays in logs for years."""
+    monkeypatch.setenv("MONGODB_URI", f"mongodb://user:{TOKEN}@db.invalid")
+    bench = workbench()
+    doors = Doors(
+        mongo=bench.mongo,
+        athena=bench.doors.athena,
+        objects=bench.objects,
+        secret=TOKEN.encode(),
+    )
+
+    assert TOKEN not in repr(platform()) + repr(doors) + repr(configured_doors())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_made_in_dagster_with_its_proof(kind: str) -> None:
+    """A person in the Dagster page sees rows, bytes and digest, and three checks that passed."""
+    bench = workbench(athena=CODES)
+    with instance() as made:
+        result = materialised(bench, made, kind, pii="full", reason="a test")
+        assert result.success
+        (event,) = result.asset_materializations_for_node(f"exports__{kind.replace('-', '_')}")
+        evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+
+    shown = {name: value.value for name, value in event.metadata.items()}
+    document = bench.found(str(shown["export"]))
+    assert dict.fromkeys((ROWS, FILES, SCHEMA), True) == evaluations
+    assert ("dagster", "succeeded") == (shown["origin"], document["status"])
+    assert (document["result"]["rows"], document["result"]["bytes"]) == (
+        shown["rows"],
+        shown["bytes"],
+    )
+    assert 64 == len(str(shown["sha256"]))
+    assert CAMPAIGN == event.partition
+
+
+def test_no_value_of_a_fan_is_in_what_dagster_keeps_of_a_success() -> None:
+    """Dagster keeps its events for ever and shows them to anyone who reaches the page."""
+    bench = workbench()
+    with instance() as made:
+        result = materialised(bench, made, "entries", pii="full", reason="a test")
+        kept = events(made, result)
+
+    assert result.success
+    for value in ("Zoe.Muller", "example.com", "Müller", "+14155550132", TOKEN):
+        assert value not in kept
+
+
+@pytest.mark.parametrize(
+    ("door", "call", "error", "code"),
+    [
+        ("objects", "put", ZeroDivisionError(CANARY), "INTERNAL"),
+        ("objects", "put", Unavailable("S3_THROTTLED", "store an object"), "S3_THROTTLED"),
+        ("objects", "upload", Refused("S3_DENIED", "store an object"), "S3_DENIED"),
+        ("exports", "insert", Unavailable("MONGO_UNREACHABLE", "insert"), "MONGO_UNREACHABLE"),
+        ("exports", "change", Unavailable("MONGO_UNREACHABLE", "change"), "MONGO_UNREACHABLE"),
+        ("exports", "change", KeyError(CANARY), "INTERNAL"),
+        ("campaigns", "by_key", ValueError(CANARY), "INTERNAL"),
+    ],
+)
+def test_a_failure_shows_dagster_its_code_and_nothing_else(
+    door: str, call: str, error: Exception, code: str
+) -> None:
+    """Texts of drivers and of our own bugs may quote rows; the type of an error never does."""
+    error.__cause__ = RuntimeError(f"{CANARY} {TOKEN}")
+    bench = workbench()
+    asked = bench.objects.asked if door == "objects" else getattr(bench.mongo, door).asked
+    asked.fail_next(error, name=call)
+    with instance() as made:
+        result = materialised(bench, made, "waitlist")
+        kept = events(made, result)
+        (failure,) = result.get_step_failure_events()
+
+    assert not result.success
+    assert "c4nary" not in kept
+    assert code in kept  # so what was searched is what Dagster keeps
+    assert failure.step_failure_data.user_failure_data is not None
+    shown = failure.step_failure_data.user_failure_data
+    assert (shown.description or "").startswith(f"{code}: ")
+    assert {"code", "retryable", "export"} == set(shown.metadata)
+
+
+class Vanishing(FakeObjectStore):
+    """A store that answers twice, for the confirmation before publishing, and then no more."""
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """Fail once everything is published."""
+        if any(name.endswith("_manifest.json") for name in self.objects):
+            raise Unavailable("S3_UNREACHABLE", "read an object")
+        return super().read(key)
+
+
+def test_a_published_export_that_cannot_be_read_again_fails_its_check_and_not_its_run() -> None:
+    """The document says succeeded; a red run beside it would be started again by somebody."""
+    bench = workbench(objects=Vanishing(part_bytes=4096))
+    with instance() as made:
+        result = materialised(bench, made, "waitlist")
+        evaluations = {e.check_name: e.passed for e in result.get_asset_check_evaluations()}
+
+    assert result.success
+    assert {ROWS: True, FILES: False, SCHEMA: True} == evaluations
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({CANARY: 1}, "INVALID_PARAMETERS"),
+        ({"pii": CANARY}, "INVALID_PARAMETERS"),
+        ({"markets": {"$gt": CANARY}}, "INVALID_PARAMETERS"),
+        ({"pii": "full"}, "INVALID_PARAMETERS"),
+    ],
+)
+def test_parameters_that_do_not_fit_leave_no_document(params: dict[str, Any], code: str) -> None:
+    """A person's slip in the page is told as the API tells it, and nothing is queued for it."""
+    bench = workbench()
+    with instance() as made:
+        result = materialised(bench, made, "waitlist", **params)
+        (failure,) = result.get_step_failure_events()
+
+    said = failure.step_failure_data.user_failure_data
+    assert said is not None
+    assert (said.description or "").startswith(f"{code}: params")
+    assert "c4nary" not in (said.description or "")
+    assert [] == list(bench.mongo.exports.kept.seen())
+
+
+def test_a_run_of_the_queue_works_for_the_export_that_its_tags_name() -> None:
+    """It must not make a document of its own beside the one that somebody waits for."""
+    bench = workbench()
+    document = bench.dispatched("waitlist")
+    tags = {"export/id": document["_id"], "export/attempt": "1"}
+    with instance() as made:
+        result = materialised(bench, made, "waitlist", tags=tags)
+
+    assert result.success
+    found = bench.found(document["_id"])
+    assert ("succeeded", "api", result.run_id) == (
+        found["status"],
+        found["origin"],
+        found["dagster"]["runId"],
+    )
+    assert 1 == len(list(bench.mongo.exports.kept.seen()))
+
+
+def test_a_run_that_comes_too_late_changes_nothing() -> None:
+    """Dagster may start a run after its export was cancelled."""
+    bench = workbench()
+    document = bench.dispatched("waitlist")
+    bench.life.cancel(document["_id"], by="a person")
+    before = bench.found(document["_id"])
+    tags = {"export/id": document["_id"], "export/attempt": "1"}
+    with instance() as made:
+        result = materialised(bench, made, "waitlist", tags=tags)
+
+    assert not result.success
+    assert before == bench.found(document["_id"])
