@@ -19,8 +19,9 @@ from tests.fakes.clock import ManualClock
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--write-goldens` writes what the goldens should be, for a person to read the diff."""
+    """What a run of the tests may write, for a person to read the diff."""
     parser.addoption("--write-goldens", action="store_true", help="write the goldens anew")
+    parser.addoption("--write-screenshots", action="store_true", help="write docs/images anew")
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,16 @@ class BridgeClient:
         """Show an export."""
         return Export.from_wire(self._json("GET", f"v1/exports/{_segment(export_id)}"))
 
+    def listing(self, **filters: str) -> list[dict[str, Any]]:
+        """The newest exports that the caller may see, as the bridge sends them."""
+        listed: list[dict[str, Any]] = self._json("GET", "v1/exports", params=filters)["exports"]
+        return listed
+
+    def cancel(self, export_id: str) -> Export:
+        """Ask an export to stop; it may take until its worker's next heartbeat."""
+        path = f"v1/exports/{_segment(export_id)}/cancel"
+        return Export.from_wire(self._json("POST", path))
+
     def manifest(self, export_id: str) -> bytes:
         """The manifest as it is stored."""
         with self._answer("GET", f"v1/exports/{_segment(export_id)}/manifest") as answer:

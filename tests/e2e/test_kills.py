@@ -1,0 +1,156 @@
+"""Real processes killed with SIGKILL: the export still ends in exactly one right file."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.life import ExportLife
+from assets.model.lifecycle import Timing
+from export_platform.commands.client import Export
+from export_platform.commands.fetching import fetch
+from export_platform.commands.verify import proved
+from export_platform.local.seed.catalog import pack_named
+from export_platform.local.seed.loader import lake_client, load
+from resources.clock import SystemClock
+from resources.wiring import environment
+from tests.e2e.platform import Platform
+
+CAMPAIGN = "small-2026"
+# Large enough that an export takes seconds and its upload has more than one part.
+ENTRIES = 12_000
+CLOCK = SystemClock()
+
+
+@pytest.fixture(scope="module")
+def crowd(platform: Platform) -> str:
+    """A campaign whose export takes seconds; its key."""
+    load(
+        pack_named("small", entries=ENTRIES),
+        mongo_uri=platform.env[environment.MONGODB_URI],
+        database=platform.env[environment.MONGODB_DATABASE],
+        s3=lake_client(platform.env[environment.AWS_ENDPOINT_URL_S3]),
+    )
+    return CAMPAIGN
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
+    """What a condition gives once it holds.
+
+    Raises:
+        AssertionError: It did not hold in time.
+    """
+    deadline = CLOCK.monotonic() + seconds
+    while not (found := condition()):
+        assert CLOCK.monotonic() < deadline, "did not happen in time"
+        CLOCK.sleep(0.05)
+    return found
+
+
+def uploading(platform: Platform, export_id: str) -> bool:
+    """Whether bytes of an export are on their way."""
+    progress = (platform.stores.exports.find(export_id) or {}).get("progress") or {}
+    return int(progress.get("bytes") or 0) > 100_000
+
+
+def asked(platform: Platform, crowd: str, **params: object) -> Export:
+    """An export of everything, uncompressed so that it has many bytes."""
+    return platform.ask("entries", crowd, compression="none", **params)
+
+
+def objects_of(platform: Platform, export_id: str) -> set[str]:
+    """The keys of everything stored for an export."""
+    prefix = f"exports/entries/v1/campaign={CAMPAIGN}/export={export_id}/"
+    return set(platform.object_store.keys(prefix))
+
+
+def one_result(platform: Platform, export: Export, folder: Path) -> dict[str, Any]:
+    """The document of a succeeded export, after everything about its result was proved."""
+    document = platform.stores.exports.find(export.id)
+    assert document is not None
+    result = document["result"]
+    named = {result["manifestKey"], *(each["key"] for each in result["files"])}
+    fetch(platform.client, export, folder)
+    assert proved(folder)[1] == []
+    assert objects_of(platform, export.id) == named
+    return dict(document)
+
+
+@pytest.fixture(autouse=True)
+def whole_again(platform: Platform) -> Iterator[None]:
+    """Start again whatever a test killed."""
+    yield
+    platform.restart()
+
+
+def test_a_run_worker_killed_in_the_middle_of_an_upload_costs_one_attempt(
+    platform: Platform, crowd: str, tmp_path: Path
+) -> None:
+    """Nobody does anything after the kill: the lease runs out and the next attempt succeeds."""
+    whole = platform.ended(asked(platform, crowd))[0]
+    export = asked(platform, crowd)
+    eventually(lambda: uploading(platform, export.id))
+
+    worker = platform.worker_of(export.id)
+    assert worker is not None
+    platform.kill(worker)
+    ended = platform.ended(export)[0]
+
+    document = one_result(platform, ended, tmp_path)
+    fault_free = platform.stores.exports.find(whole.id)
+    assert (ended.status, document["attempt"], document["rescues"]) == ("succeeded", 2, 1)
+    assert [f["sha256"] for f in document["result"]["files"]] == [
+        f["sha256"] for f in (fault_free or {})["result"]["files"]
+    ]
+
+
+def test_a_daemon_killed_between_claim_and_launch_loses_nothing(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """The claim is in MongoDB, the launch is nowhere: it is asked for again with the same key."""
+    platform.kill(platform.pids()["daemon"])
+    export = platform.ask("waitlist", "aurora-lights-2026")
+    # What the sensor does first; the daemon that would have launched the run is dead.
+    claimed = ExportLife(platform.stores.exports, timing=Timing().scaled(0.1)).dispatch(export.id)
+    assert claimed is not None
+
+    platform.restart()
+    ended = platform.ended(export)[0]
+
+    document = platform.stores.exports.find(export.id)
+    fetch(platform.client, ended, tmp_path)
+    assert (ended.status, (document or {})["attempt"]) == ("succeeded", 1)
+    assert proved(tmp_path)[1] == []
+
+
+def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(
+    platform: Platform, crowd: str, tmp_path: Path
+) -> None:
+    """SIGSTOP past the lease, a second attempt, SIGCONT: one result, and it is the second's."""
+    export = asked(platform, crowd)
+    eventually(lambda: uploading(platform, export.id))
+    frozen = platform.worker_of(export.id)
+    assert frozen is not None
+    platform.kill(frozen, signal.SIGSTOP)
+
+    eventually(lambda: platform.worker_of(export.id) not in (None, frozen))
+    platform.kill(frozen, signal.SIGCONT)
+    ended = platform.ended(export)[0]
+
+    document = one_result(platform, ended, tmp_path)
+    assert (ended.status, document["attempt"]) == ("succeeded", 2)
+    assert "/a2-" in document["result"]["manifestKey"]
+
+
+def test_a_cancelled_export_ends_without_a_file(platform: Platform, crowd: str) -> None:
+    """The worker sees the wish at its next heartbeat and leaves nothing behind."""
+    export = asked(platform, crowd)
+    eventually(lambda: uploading(platform, export.id))
+
+    platform.client.cancel(export.id)
+    ended = platform.ended(export)[0]
+
+    assert ended.status == "cancelled"
+    assert objects_of(platform, export.id) == set()
