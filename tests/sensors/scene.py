@@ -102,7 +102,7 @@ class Scene:
     ) -> None:
         """A Dagster run that ended or goes on."""
         tags = {"dagster/run_key": key} if key else {}
-        chosen = {"run_id": run_id} if run_id else {}
+        chosen: dict[str, Any] = {"run_id": run_id} if run_id else {}
         self.instance.add_run(
             dg.DagsterRun(job_name="__ASSET_JOB", tags=tags, status=status, **chosen)
         )

@@ -86,7 +86,11 @@ def test_three_hundred_odd_documents_do_not_hide_the_one_that_is_stuck(stage: Sc
     stuck = stage.running()
     odd = stage.found(stuck)
     for number in range(300):
-        wrong = [{"rescues": "many"}, {"rescues": {"a": 1}}, {"attempt": None, "rescues": None}]
+        wrong: list[dict[str, Any]] = [
+            {"rescues": "many"},
+            {"rescues": {"a": 1}},
+            {"attempt": None, "rescues": None},
+        ]
         stage.plant({**odd, **wrong[number % 3], "_id": f"exp_{number:024d}"})
     stage.clock.advance(61)
 

@@ -10,7 +10,7 @@ import pytest
 from assets.exports.catalog import CATALOG
 from assets.exports.shared.statements import statement
 from assets.model.source import AthenaSource
-from tests.assets.examples import CAMPAIGN_ID, facts
+from tests.assets.examples import CAMPAIGN_ID, facts, request
 
 SQL = files("assets.exports") / "sql"
 GOOD = {
@@ -99,7 +99,8 @@ def test_the_days_are_those_asked_for_and_otherwise_all_up_to_the_snapshot() -> 
     assert isinstance(source, AthenaSource)
 
     usual = source.query(facts("code-redemptions")).sql
-    chosen = source.query(facts("code-redemptions", **{"from": "2026-03-01", "to": "2026-03-02"}))
+    days = request("code-redemptions", **{"from": "2026-03-01", "to": "2026-03-02"})
+    chosen = source.query(facts("code-redemptions", asked=days))
 
     assert "BETWEEN DATE '2016-01-01' AND DATE '2026-03-20'" in usual
     assert "BETWEEN DATE '2026-03-01' AND DATE '2026-03-02'" in chosen.sql
