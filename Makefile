@@ -65,7 +65,7 @@ goldens: setup ## Write the goldens anew; read the diff before you commit it
 	@$(BIN)/python -m pytest -q tests/assets/exports/test_goldens.py --write-goldens
 	@git diff --stat tests/goldens
 
-docs: setup ## Write docs/data-dictionary.md from the catalogue
+docs: setup ## Write docs/data-dictionary.md from the catalogue (not committed)
 	@$(BIN)/python -c "from assets.exports.catalog import CATALOG; from export_platform.dictionary import \
 	    data_dictionary; print(data_dictionary(CATALOG), end='')" > docs/data-dictionary.md
 

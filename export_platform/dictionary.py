@@ -16,7 +16,7 @@ _PII = {
 
 
 def data_dictionary(catalog: Catalog) -> str:
-    """The page `docs/data-dictionary.md`."""
+    """The page that `make docs` writes."""
     lines = [
         "# Data dictionary",
         "",

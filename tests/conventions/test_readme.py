@@ -30,7 +30,7 @@ def _targets() -> set[str]:
 
 def _program() -> Any:
     """The command line as the parser below Typer sees it; loaded only when a README names it."""
-    return get_command(importlib.import_module("export_platform.cli").app)
+    return get_command(importlib.import_module("export_platform.cli").main)
 
 
 def _wrong(command: str) -> str | None:
