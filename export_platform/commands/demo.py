@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from export_platform.commands.seed import Pack
-from export_platform.commands.terminal import CommandError, deployment, home, notes, screen
+from export_platform.commands.terminal import (
+    CommandError,
+    deployment,
+    ended_by_sigterm,
+    home,
+    notes,
+    screen,
+)
 
 if TYPE_CHECKING:
     from assets.model.manifest import Manifest
@@ -48,20 +55,16 @@ def demo(
     local = deployment()
     stop = not keep and not local.is_up()
     try:
-        places = _start(local, pack)
-        outcomes = _export(local, places, pack)
+        with ended_by_sigterm():
+            places = _start(local, pack)
+            outcomes = _export(local, places, pack)
         _show(outcomes)
         _judge(outcomes)
-        if not stop:
-            _say_where(places)
     finally:
         if stop:
             with notes().status("stopping"):
                 local.down()
-    screen().print(f"files    {home() / 'downloads'}")
-    if stop:
-        screen().print(f"logs     {places.logs}")
-        screen().print("all stopped; `make up` does the same and stays up")
+    _say_where(places, stopped=stop)
 
 
 def _start(local: "Deployment", pack: str) -> "Places":
@@ -70,10 +73,16 @@ def _start(local: "Deployment", pack: str) -> "Places":
     return start(local, pack)
 
 
-def _say_where(places: "Places") -> None:
+def _say_where(places: "Places", *, stopped: bool) -> None:
     from export_platform.commands.platform import show_places  # noqa: PLC0415
 
-    show_places(places)
+    console = screen()
+    console.print(f"files    {home() / 'downloads'}")
+    if stopped:
+        console.print(f"logs     {places.logs}")
+        console.print("all stopped; `make up` does the same and stays up")
+    else:
+        show_places(places)
 
 
 def _export(local: "Deployment", places: "Places", pack: str) -> list[Outcome]:

@@ -51,12 +51,14 @@ def _fetch_file(client: BridgeClient, export_id: str, entry: FileEntry, director
     if not _NAME.fullmatch(entry.name):
         raise CommandError("the manifest names a file that cannot be written here")
     partial = directory / f"{entry.name}.partial"
-    columns = (TextColumn("{task.description}"), DownloadColumn())
+    columns, console = (TextColumn("{task.description}"), DownloadColumn()), notes()
     try:
         with (
             client.file(export_id, entry.number) as chunks,
             partial.open("wb") as file,
-            Progress(*columns, console=notes(), transient=True) as bar,
+            Progress(
+                *columns, console=console, transient=True, disable=not console.is_terminal
+            ) as bar,
         ):
             task = bar.add_task(entry.name, total=entry.bytes)
             for chunk in _checked(chunks, entry):

@@ -1,6 +1,5 @@
 """`up` and `down`: the whole platform on this machine."""
 
-import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from export_platform.commands.seed import Pack
 from export_platform.commands.stack import show_status
-from export_platform.commands.terminal import deployment, notes, screen
+from export_platform.commands.terminal import deployment, ended_by_sigterm, notes, screen
 
 if TYPE_CHECKING:
     from export_platform.local.deployment import Deployment, Places
@@ -72,8 +71,7 @@ def _stay(local: "Deployment") -> None:
     from resources.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
+    with ended_by_sigterm(), suppress(KeyboardInterrupt):
         while True:
             clock.sleep(_LOOK_EVERY_SECONDS)
             if any(each.state == "stopped" for each in local.status()):

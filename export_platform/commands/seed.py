@@ -87,7 +87,8 @@ def _load(dataset: "Dataset", environment: "Mapping[str, str]") -> "Ledger":
     from export_platform.local.seed.loader import lake_client, load  # noqa: PLC0415
     from resources.wiring import environment as names  # noqa: PLC0415
 
-    with Progress(console=notes(), transient=True) as bar:
+    console = notes()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"seed {dataset.name}", total=None)
         return load(
             dataset,

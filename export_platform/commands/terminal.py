@@ -5,6 +5,9 @@ by the command that needs them, so that `--help` answers at once.
 """
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +76,16 @@ def notes() -> "Console":
     from rich.console import Console  # noqa: PLC0415
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Within it, SIGTERM ends a command as Ctrl-C does: what it started is stopped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def complain(line: str) -> None:

@@ -37,7 +37,9 @@ def watch(
         TimeElapsedColumn(),
     )
     until = None if seconds is None else clock.monotonic() + seconds
-    with Progress(*columns, console=notes(), transient=True) as bars:
+    console = notes()
+    hidden = not console.is_terminal  # a log would show every frame as a line
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
         tasks = {e.id: bars.add_task(e.type, total=1.0, shown=e.status) for e in exports}
         latest = {export.id: export for export in exports}
         while True:
