@@ -16,6 +16,7 @@ from assets.exports.shared.entry_columns import (
     REGISTERED_AT_UTC,
     RISK_BAND,
     SELECTED_MARKET,
+    field,
 )
 from assets.exports.shared.entry_options import (
     ENTRY_FILTER,
@@ -30,7 +31,6 @@ from assets.exports.shared.entry_options import (
 from assets.exports.shared.entry_strands import before_snapshot, by_registration
 from assets.exports.shared.entry_values import (
     answer,
-    at,
     event_dates,
     granted,
     granted_to,
@@ -74,24 +74,13 @@ _ANSWER_FORMATS: dict[str, Format] = {
 }
 
 
-def _plain(name: str, format_: Format, path: str) -> Column:
-    """A column that is not personal and stands at a path of the entry."""
-    return Column(name=name, format=format_, pii=Pii.NONE, source=f"e.{path}", value=at(path))
-
-
-def _quasi(name: str, format_: Format, path: str) -> Column:
-    return Column(
-        name=name, format=format_, pii=Pii.QUASI_IDENTIFIER, source=f"e.{path}", value=at(path)
-    )
-
-
 _BEFORE_PREFERENCES: tuple[Column, ...] = (
     ENTRY_ID,
     ACCOUNT_ID,
-    _plain("status", ENUM, "status"),
-    _plain("registered_at", LOCAL_TIME, "createdAt"),
+    field("status", ENUM, Pii.NONE, "status"),
+    field("registered_at", LOCAL_TIME, Pii.NONE, "createdAt"),
     REGISTERED_AT_UTC,
-    _plain("updated_at_utc", UTC_TIME, "updatedAt"),
+    field("updated_at_utc", UTC_TIME, Pii.NONE, "updatedAt"),
     *CONTACT,
     Column(
         name="phone_verified",
@@ -101,11 +90,11 @@ _BEFORE_PREFERENCES: tuple[Column, ...] = (
         value=present("contact.phone.verifiedAt"),
     ),
     COUNTRY_COLUMN,
-    _quasi("region", text(80), "contact.region"),
-    _quasi("city", text(80), "contact.city"),
-    _quasi("postal_code", text(12), "contact.postalCode"),
+    field("region", text(80), Pii.QUASI_IDENTIFIER, "contact.region"),
+    field("city", text(80), Pii.QUASI_IDENTIFIER, "contact.city"),
+    field("postal_code", text(12), Pii.QUASI_IDENTIFIER, "contact.postalCode"),
     LOCALE_COLUMN,
-    _quasi("time_zone", text(60), "timeZone"),
+    field("time_zone", text(60), Pii.QUASI_IDENTIFIER, "timeZone"),
     Column(
         name="pref_count",
         format=INTEGER,
@@ -115,37 +104,19 @@ _BEFORE_PREFERENCES: tuple[Column, ...] = (
     ),
 )
 _AFTER_CONSENTS: tuple[Column, ...] = (
-    _plain("selection_outcome", ENUM, "selection.outcome"),
+    field("selection_outcome", ENUM, Pii.NONE, "selection.outcome"),
     SELECTED_MARKET,
-    _plain("wave", INTEGER, "selection.wave"),
-    _plain("waitlist_position", INTEGER, "waitlist.position"),
+    field("wave", INTEGER, Pii.NONE, "selection.wave"),
+    field("waitlist_position", INTEGER, Pii.NONE, "waitlist.position"),
     BOOST_POINTS,
-    Column(
-        name="referral_code",
-        format=ID,
-        pii=Pii.PSEUDONYM,
-        source="e.referral.code",
-        value=at("referral.code"),
-    ),
-    Column(
-        name="referred_by_entry",
-        format=ID,
-        pii=Pii.PSEUDONYM,
-        source="e.referral.referredBy",
-        value=at("referral.referredBy"),
-    ),
-    _plain("utm_source", text(100), "attribution.source"),
-    _plain("utm_medium", text(100), "attribution.medium"),
-    _plain("utm_campaign", text(100), "attribution.campaign"),
+    field("referral_code", ID, Pii.PSEUDONYM, "referral.code"),
+    field("referred_by_entry", ID, Pii.PSEUDONYM, "referral.referredBy"),
+    field("utm_source", text(100), Pii.NONE, "attribution.source"),
+    field("utm_medium", text(100), Pii.NONE, "attribution.medium"),
+    field("utm_campaign", text(100), Pii.NONE, "attribution.campaign"),
     RISK_BAND,
-    Column(
-        name="duplicate_of",
-        format=ID,
-        pii=Pii.PSEUDONYM,
-        source="e.duplicateOf",
-        value=at("duplicateOf"),
-    ),
-    _plain("withdrawn_at_utc", UTC_TIME, "withdrawnAt"),
+    field("duplicate_of", ID, Pii.PSEUDONYM, "duplicateOf"),
+    field("withdrawn_at_utc", UTC_TIME, Pii.NONE, "withdrawnAt"),
 )
 
 

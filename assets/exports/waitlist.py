@@ -17,6 +17,7 @@ from assets.exports.shared.entry_columns import (
     LOCALE_COLUMN,
     REGISTERED_AT_UTC,
     RISK_BAND,
+    field,
 )
 from assets.exports.shared.entry_options import (
     ENTRY_FILTER,
@@ -171,13 +172,7 @@ _COLUMNS: tuple[Column, ...] = (
     ),
     BOOST_POINTS,
     RISK_BAND,
-    Column(
-        name="promoted_at_utc",
-        format=UTC_TIME,
-        pii=Pii.NONE,
-        source="e.waitlist.promotedAt",
-        value=at("waitlist.promotedAt"),
-    ),
+    field("promoted_at_utc", UTC_TIME, Pii.NONE, "waitlist.promotedAt"),
     Column(
         name="notified",
         format=YES_NO,

@@ -11,11 +11,25 @@ from assets.model.column import (
     LOCALE,
     UTC_TIME,
     Column,
+    Format,
     Pii,
     text,
 )
 
-ENTRY_ID = Column(name="entry_id", format=ID, pii=Pii.PSEUDONYM, source="e._id", value=at("_id"))
+
+def field(name: str, form: Format, pii: Pii, path: str) -> Column:
+    """A column that shows one field of the entry as it is.
+
+    Args:
+        name: The header.
+        form: How the value becomes text.
+        pii: Its class.
+        path: Dotted path in the entry, also its source for lineage.
+    """
+    return Column(name=name, format=form, pii=pii, source=f"e.{path}", value=at(path))
+
+
+ENTRY_ID = field("entry_id", ID, Pii.PSEUDONYM, "_id")
 ACCOUNT_ID = Column(
     name="account_id",
     format=ID,
@@ -25,63 +39,15 @@ ACCOUNT_ID = Column(
     description="The ticketing account after merges; empty for guests.",
 )
 CONTACT: tuple[Column, ...] = (
-    Column(
-        name="email",
-        format=EMAIL,
-        pii=Pii.DIRECT,
-        source="e.contact.email",
-        value=at("contact.email"),
-    ),
-    Column(
-        name="first_name",
-        format=text(80),
-        pii=Pii.DIRECT,
-        source="e.contact.firstName",
-        value=at("contact.firstName"),
-    ),
-    Column(
-        name="last_name",
-        format=text(80),
-        pii=Pii.DIRECT,
-        source="e.contact.lastName",
-        value=at("contact.lastName"),
-    ),
-    Column(
-        name="phone",
-        format=E164,
-        pii=Pii.DIRECT,
-        source="e.contact.phone.e164",
-        value=at("contact.phone.e164"),
-    ),
+    field("email", EMAIL, Pii.DIRECT, "contact.email"),
+    field("first_name", text(80), Pii.DIRECT, "contact.firstName"),
+    field("last_name", text(80), Pii.DIRECT, "contact.lastName"),
+    field("phone", E164, Pii.DIRECT, "contact.phone.e164"),
 )
-REGISTERED_AT_UTC = Column(
-    name="registered_at_utc",
-    format=UTC_TIME,
-    pii=Pii.NONE,
-    source="e.createdAt",
-    value=at("createdAt"),
-)
-COUNTRY_COLUMN = Column(
-    name="country",
-    format=COUNTRY,
-    pii=Pii.QUASI_IDENTIFIER,
-    source="e.contact.countryCode",
-    value=at("contact.countryCode"),
-)
-LOCALE_COLUMN = Column(
-    name="locale",
-    format=LOCALE,
-    pii=Pii.QUASI_IDENTIFIER,
-    source="e.locale",
-    value=at("locale"),
-)
-BOOST_POINTS = Column(
-    name="boost_points",
-    format=INTEGER,
-    pii=Pii.NONE,
-    source="e.boost.points",
-    value=at("boost.points"),
-)
+REGISTERED_AT_UTC = field("registered_at_utc", UTC_TIME, Pii.NONE, "createdAt")
+COUNTRY_COLUMN = field("country", COUNTRY, Pii.QUASI_IDENTIFIER, "contact.countryCode")
+LOCALE_COLUMN = field("locale", LOCALE, Pii.QUASI_IDENTIFIER, "locale")
+BOOST_POINTS = field("boost_points", INTEGER, Pii.NONE, "boost.points")
 RISK_BAND = Column(
     name="risk_band",
     format=ENUM,
