@@ -124,7 +124,7 @@ def _run(context: dg.AssetExecutionContext, worker: Attempt, export_id: str, num
     context.log.info("export %s, attempt %s", export_id, number)
     try:
         return worker.run(
-            export_id, number, run_id=context.run_id, stopped_by_person=_terminated(context)
+            export_id, number, run_id=context.run.run_id, stopped_by_person=_terminated(context)
         )
     except ExportFailed as failed:
         raise as_failure(failed, export_id=export_id) from None
@@ -185,7 +185,7 @@ def _terminated(context: dg.AssetExecutionContext) -> Callable[[], bool]:
     """Tells whether a person ended the run in the Dagster page, rather than a deployment."""
 
     def terminated() -> bool:
-        run = context.instance.get_run_by_id(context.run_id)
+        run = context.instance.get_run_by_id(context.run.run_id)
         stopping = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
         return run is not None and run.status in stopping
 

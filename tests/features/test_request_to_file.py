@@ -109,7 +109,7 @@ def _cancelled(story: Story) -> None:
 @when("the sensor looks at the queue")
 def _looks(story: Story) -> None:
     definitions = story.definitions()
-    sensor = definitions.get_sensor_def("requests")
+    sensor = definitions.resolve_sensor_def("requests")
     resources = definitions.resources or {}
     wanted = {key: resources[key] for key in sensor.required_resource_keys}
     with dg.build_sensor_context(

@@ -52,7 +52,7 @@ class Scene:
     def tick(self, name: str) -> dg.SensorResult | dg.SkipReason:
         """Evaluate a sensor as the daemon does, with only the resources that it asks for."""
         defs = build_definitions(catalog=CATALOG, doors=self.doors())
-        sensor = defs.get_sensor_def(name)
+        sensor = defs.resolve_sensor_def(name)
         wanted = {key: self.doors()[key] for key in sensor.required_resource_keys}
         with dg.build_sensor_context(
             instance=self.instance, definitions=defs, resources=wanted
