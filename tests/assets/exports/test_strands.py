@@ -154,7 +154,7 @@ def read(store: EntryStore, ground: Facts) -> Counter[Any]:
         for segment in strand
         for batch in store.scan(
             Scan(filter=segment.filter, sort=segment.sort),
-            page_size=7,
+            page_size=40,  # several pages, each of which the fake searches anew
             batch_size=3,
         )
         for raw in batch
