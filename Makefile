@@ -61,9 +61,10 @@ down: setup ## Stop what `make up` left running
 test: setup ## Run the tests (ARGS="-k waitlist -x" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
-goldens: setup ## Write the goldens anew; read the diff before you commit it
-	@$(BIN)/python -m pytest -q tests/assets/exports/test_goldens.py --write-goldens
-	@git diff --stat tests/goldens
+goldens: setup ## Write what each export should be; read the diff before you commit it
+	@$(BIN)/python -m pytest -q --write-goldens -k golden \
+	    tests/export_platform/test_definitions.py tests/assets/exports/test_goldens.py
+	@git status --short tests/goldens
 
 docs: setup ## Write docs/data-dictionary.md from the catalogue (not committed)
 	@$(BIN)/python -c "from assets.exports.catalog import CATALOG; from export_platform.dictionary import \

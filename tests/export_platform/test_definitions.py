@@ -19,7 +19,7 @@ from resources.clock import SystemClock
 from resources.errors import Refused, Unavailable
 from resources.wiring.configured import configured_doors
 from tests.assets.workbench import CAMPAIGN, Workbench, workbench
-from tests.export_platform.snapshot import COMMAND, FILE, code_location, described
+from tests.export_platform.snapshot import code_location, described
 from tests.fakes.athena import Answer, FakeAthena
 from tests.fakes.object_store import FakeObjectStore
 
@@ -97,9 +97,27 @@ def events(made: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str:
     return "\n".join(entry.to_json() for entry in made.all_logs(result.run_id))
 
 
-def test_the_code_location_holds_what_the_snapshot_says() -> None:
+def test_the_code_location_holds_what_the_goldens_say(request: pytest.FixtureRequest) -> None:
     """A key, a dependency or a check that changes by accident breaks history and lineage."""
-    assert FILE.read_text(encoding="utf-8") == described(code_location()), f"run: {COMMAND}"
+    holds = described(code_location())
+
+    if request.config.getoption("--write-goldens"):
+        for file, text in holds.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    assert {file: file.read_text(encoding="utf-8") for file in holds} == holds
+
+
+def test_every_source_is_an_external_asset_of_its_store() -> None:
+    """Lineage begins at a collection or a table, and nobody can materialise one by mistake."""
+    specs = {spec.key: spec for spec in code_location().resolve_all_asset_specs()}
+    sources = {key: spec for key, spec in specs.items() if key.path[0] != "exports"}
+    named = {dg.AssetKey(list(path)) for kind in CATALOG.values() for path in kind.upstream}
+    kinds = {"mongo": {"mongodb"}, "athena": {"athena"}}
+
+    assert set(sources) == named
+    assert all(spec.group_name == "sources" for spec in sources.values())
+    assert all(spec.kinds == kinds[key.path[0]] for key, spec in sources.items())
 
 
 @pytest.mark.parametrize("deployment", ["local", "nonprod", "prod"])
