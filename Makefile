@@ -2,10 +2,12 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test goldens docs bench lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
+OUTSIDE := $(shell printf '%s' "$$PATH" | tr ':' '\n' | grep -vxF '$(CURDIR)/.venv/bin' | paste -sd: -)
+PYTHON ?= $(shell PATH='$(OUTSIDE)'; command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := requirements-bootstrap.lock requirements-dev.lock

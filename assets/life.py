@@ -288,7 +288,7 @@ class ExportLife:
         change = _ended(error=None)
         change = _also(
             change,
-            set={"result": dict(result)},
+            set={"result": dict(result), **_final(result)},
             delay={"expiresAt": retention},
             audit={"action": "succeeded", "rows": result["rows"]},
         )
@@ -410,6 +410,13 @@ def _sources(move: Move) -> tuple[str, ...]:
 
 def _live_but_queued() -> tuple[str, ...]:
     return tuple(str(status) for status in LIVE if status is not Status.QUEUED)
+
+
+def _final(result: Mapping[str, Any]) -> dict[str, object]:
+    """The progress of a finished export; the last heartbeat may have come before the last row."""
+    read = result["accounting"]["read"]
+    final = {"rowsRead": read, "rowsTotal": read, "rowsWritten": result["rows"]}
+    return {f"progress.{name}": n for name, n in {**final, "bytes": result["bytes"]}.items()}
 
 
 def _error(code: str, message: str) -> dict[str, object]:

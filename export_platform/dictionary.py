@@ -1,4 +1,4 @@
-"""The data dictionary: every kind of export, its options and columns, written from the catalogue."""
+"""The data dictionary: every kind of export, its columns and options, from the catalogue."""
 
 from collections.abc import Iterator
 

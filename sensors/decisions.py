@@ -69,6 +69,9 @@ def partition_changes(
         campaigns: Key to status of every campaign.
         registered: The partition keys that Dagster has.
     """
+    if not campaigns:
+        # A database without any campaign is the wrong database, not the end of all of them.
+        return PartitionChanges(add=(), remove=())
     wanted = {key for key, status in campaigns.items() if status not in UNLISTED}
     present = set(registered)
     return PartitionChanges(

@@ -60,6 +60,7 @@ from assets.model.column import (
     text,
 )
 from assets.model.export_type import Destination, ExportType, Scope
+from assets.model.failure import ExportFailed
 from assets.model.option import choice, flag
 from assets.model.source import EntryRow, EntrySource, Verdict
 
@@ -238,7 +239,15 @@ def _question_columns(facts: Facts) -> Iterator[Column]:
         if question.type == "multi" and options["multi_as"] == "columns":
             yield from _option_columns(name, question)
         else:
-            yield _question(name, _ANSWER_FORMATS[question.type], question, answer(question.key))
+            yield _question(name, _answer_format(question), question, answer(question.key))
+
+
+def _answer_format(question: Question) -> Format:
+    form = _ANSWER_FORMATS.get(question.type)
+    if form is None:
+        message = "the campaign asks a question of a type that exports do not know"
+        raise ExportFailed("UNKNOWN_QUESTION_TYPE", message)
+    return form
 
 
 def _option_columns(name: str, question: Question) -> Iterator[Column]:

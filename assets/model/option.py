@@ -23,12 +23,14 @@ class Option:
         schema: Its JSON Schema (2020-12), without title, description and default.
         description: What it does, for the listing and the form.
         default: The value when the caller says nothing; None means "not limited".
+        scope: Needed to use it, because the rows that a filter keeps tell what it filters by.
     """
 
     name: str
     schema: Mapping[str, object]
     description: str
     default: object = field(default=None)
+    scope: str | None = None
 
     def as_schema(self) -> dict[str, object]:
         """The JSON Schema of this option, as the API shows it."""
@@ -60,6 +62,7 @@ def words(
     pattern: str = WORD_PATTERN,
     values: tuple[str, ...] = (),
     default: tuple[str, ...] | None = None,
+    scope: str | None = None,
 ) -> Option:
     """A set of short words, of a closed set or of a pattern; at most 200, each once."""
     item: dict[str, object] = {"type": "string"}
@@ -70,6 +73,7 @@ def words(
         schema=schema,
         description=description,
         default=None if default is None else list(default),
+        scope=scope,
     )
 
 

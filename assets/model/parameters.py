@@ -68,7 +68,7 @@ class InvalidRequest(Exception):
 
 
 class Forbidden(Exception):
-    """The caller's scopes do not allow the columns; `columns` maps each to the scope it needs."""
+    """The scopes do not allow a column or a filter; `columns` maps each to the scope it needs."""
 
     def __init__(self, columns: Mapping[str, str]) -> None:
         super().__init__(f"{len(columns)} column(s) denied")
@@ -119,14 +119,16 @@ def parse(
 
     Raises:
         InvalidRequest: The parameters do not fit the schema.
-        Forbidden: The mode shows columns that the scopes do not allow.
+        Forbidden: The scopes do not allow a column that the mode shows, or a filter.
     """
     _check(export_type, params, pointer)
     given = {option.name: params.get(option.name, option.default) for option in _FORM}
     policy = Policy(mode=PiiMode(given["pii"]), grants=tuple(sorted(set(scopes) & set(PII_SCOPES))))
     chosen = params.get("columns") or [column.name for column in export_type.static_columns]
     shown = [column for column in export_type.static_columns if column.name in chosen]
-    _allow(shown, policy, given["reason"], pointer)
+    used = [option for option in export_type.options if params.get(option.name) is not None]
+    _allow(shown, used, policy)
+    _explain(shown, policy, given["reason"], pointer)
     partition = params[_SCOPE_OPTIONS[export_type.scope].name]
     return ExportRequest(
         type=export_type.name,
@@ -211,10 +213,14 @@ def _remedy(error: Any) -> str:
             return f"must satisfy {keyword} {wanted}"
 
 
-def _allow(columns: Sequence[Column], policy: Policy, reason: str | None, pointer: str) -> None:
+def _allow(columns: Sequence[Column], options: Sequence[Option], policy: Policy) -> None:
     refused = denied(columns, policy)
+    refused |= {o.name: o.scope for o in options if o.scope and o.scope not in policy.grants}
     if refused:
         raise Forbidden(refused)
+
+
+def _explain(columns: Sequence[Column], policy: Policy, reason: str | None, pointer: str) -> None:
     personal = any(column.pii in (Pii.DIRECT, Pii.SECRET) for column in columns)
     if policy.mode is PiiMode.FULL and personal and not reason:
         detail = "is required with pii=full: say why the personal data is needed"

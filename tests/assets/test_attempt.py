@@ -28,9 +28,9 @@ from tests.fakes.object_store import FakeObjectStore, Kept
 class Interrupted(FakeObjectStore):
     """An object store in front of whose manifest something happens first: once, then no more."""
 
-    def __init__(self, happening: Callable[[], None]) -> None:
+    def __init__(self, happening: Callable[[], object]) -> None:
         super().__init__(part_bytes=4096)
-        self._happening: Callable[[], None] | None = happening
+        self._happening: Callable[[], object] | None = happening
 
     def put(self, key: str, body: bytes, *, media_type: str) -> Any:
         """Let the thing happen, then store."""

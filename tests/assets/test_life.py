@@ -29,7 +29,13 @@ QUICK = Timing(
     backoff_base=0.05,
     backoff_cap=0.1,
 )
-RESULT: Mapping[str, Any] = {"rows": 3, "manifestSha256": "0" * 64, "files": []}
+RESULT: Mapping[str, Any] = {
+    "rows": 3,
+    "bytes": 99,
+    "manifestSha256": "0" * 64,
+    "files": [],
+    "accounting": {"read": 4},
+}
 
 Wait = Callable[[float], None]
 
@@ -77,6 +83,7 @@ def test_an_export_goes_from_the_queue_to_its_result(life_and_wait: Any) -> None
     assert [d["revision"] for d in seen] == [1, 2, 3, 4, 5, 6]
     assert seen[-1]["lease"] is None
     assert seen[-1]["expiresAt"] > seen[-1]["finishedAt"]
+    assert seen[-1]["progress"] == {"rowsRead": 4, "rowsTotal": 4, "rowsWritten": 3, "bytes": 99}
 
 
 def test_each_attempt_has_a_token_of_its_own(life_and_wait: Any) -> None:
@@ -133,8 +140,8 @@ def test_the_table_leaves_no_live_state_without_a_way_out() -> None:
         ways = [m for m, t in TRANSITIONS.items() if status in t.sources and t.target]
         assert ways, status
     for status in TERMINAL:
-        ways = {m for m, t in TRANSITIONS.items() if status in t.sources}
-        assert ways <= {Move.RETRY, Move.EXPIRE}
+        again = {m for m, t in TRANSITIONS.items() if status in t.sources}
+        assert again <= {Move.RETRY, Move.EXPIRE}
 
 
 def test_a_lease_that_ran_out_is_taken_and_the_old_holder_is_refused(life_and_wait: Any) -> None:

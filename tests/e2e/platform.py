@@ -5,6 +5,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from typer.testing import CliRunner
 
@@ -109,6 +110,12 @@ class Platform:
     def restart(self) -> None:
         """Start again what was killed; ports and data stay."""
         self.deployment.up()
+
+    def result(self, export_id: str) -> dict[str, Any]:
+        """The result of a succeeded export, as its document has it."""
+        result = (self.stores.exports.find(export_id) or {}).get("result")
+        assert result is not None
+        return result
 
     def ask(self, name: str, campaign: str, **params: object) -> Export:
         """Ask the bridge for an export."""

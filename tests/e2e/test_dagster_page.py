@@ -109,11 +109,11 @@ def test_the_asset_page_shows_rows_bytes_and_digest(
 ) -> None:
     """The proof of a file is one click away from the asset."""
     export = platform.ended(platform.ask("waitlist", CAMPAIGNS[0]))[0]
-    document = platform.stores.exports.find(export.id)
-    assert document is not None
 
     page.goto(f"{platform.dagster_url}/assets/exports/waitlist?view=events")
-    page.get_by_text(str(document["result"]["manifestSha256"])).first.wait_for(timeout=60_000)
+    page.get_by_text(str(platform.result(export.id)["manifestSha256"])).first.wait_for(
+        timeout=60_000
+    )
 
     for name in ("rows", "bytes", "sha256", "rows_read", "rows_filtered"):
         page.get_by_text(name, exact=True).first.wait_for(timeout=30_000)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from assets.model.lifecycle import Status
@@ -55,6 +55,7 @@ def test_partitions_become_the_campaigns_that_may_be_exported(
 ) -> None:
     """After the changes a second look finds nothing to do."""
     wanted = {key for key, status in campaigns.items() if status not in {"draft", "archived"}}
+    assume(campaigns)
 
     changes = partition_changes(campaigns, registered)
 
@@ -79,3 +80,10 @@ def test_what_an_ended_run_means_is_as_the_table_says(status: Status, run: str |
         expected = Outcome.RESCUE
 
     assert expected is outcome(str(status), run)
+
+
+def test_a_database_without_campaigns_removes_no_partition() -> None:
+    """The wrong database must not cost the history of every campaign."""
+    changes = partition_changes({}, ["aurora-lights-2026"])
+
+    assert (changes.add, changes.remove) == ((), ())

@@ -18,7 +18,13 @@ def finished(stage: Scene, **changes: Any) -> str:
     prefix = PREFIX.format(export_id)
     for name in ("part-00001.csv.gz", "_manifest.json"):
         stage.objects.put(prefix + name, b"bytes", media_type="text/csv")
-    result = {"manifestKey": f"{prefix}_manifest.json", "rows": 1, "files": [{"number": 1}]}
+    result = {
+        "manifestKey": f"{prefix}_manifest.json",
+        "rows": 1,
+        "bytes": 5,
+        "files": [{"number": 1}],
+        "accounting": {"read": 1},
+    }
     stage.life.succeed(export_id, token, result=result, retention=3600)
     stage.plant({**stage.found(export_id), **changes})
     return export_id

@@ -40,11 +40,19 @@ ENTRY_FILTER: tuple[Option, ...] = (
     choice("status_group", "Only a group of statuses.", values=tuple(GROUPS), default=None),
     instant_option("registered_from", "Registered at or after this instant."),
     instant_option("registered_to", "Registered before this instant."),
-    words("countries", "Only these countries (ISO 3166-1 alpha-2).", pattern=r"^[A-Z]{2}$"),
     words(
-        "locales", "Only these locales (BCP 47).", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+        "countries",
+        "Only these countries (ISO 3166-1 alpha-2).",
+        pattern=r"^[A-Z]{2}$",
+        scope="pii:masked",
     ),
-    words("bands", "Only these risk bands.", values=("A", "B", "C", "D", "E")),
+    words(
+        "locales",
+        "Only these locales (BCP 47).",
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        scope="pii:masked",
+    ),
+    words("bands", "Only these risk bands.", values=("A", "B", "C", "D", "E"), scope="scores:read"),
     Option(
         name="has_code",
         schema={"type": "boolean"},

@@ -308,3 +308,24 @@ def test_a_refusal_never_repeats_what_was_sent(kind: str, params: dict[str, Any]
         said = str(refused) + "".join(p.pointer + p.detail for p in refused.problems)
         assert not [secret for secret in _bearing(params) if "c4nary" in secret and secret in said]
         assert "c4nary" not in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "scope"),
+    [
+        ("bands", ["D"], "scores:read"),
+        ("countries", ["US"], "pii:masked"),
+        ("locales", ["en-US"], "pii:masked"),
+    ],
+)
+def test_a_filter_needs_the_scope_of_what_it_filters_by(
+    option: str, value: list[str], scope: str
+) -> None:
+    """Whoever may not see a score must not learn it from which rows a filter keeps."""
+    params = {"campaign_id": KEY, "pii": "none", "columns": ["position"], option: value}
+
+    with pytest.raises(Forbidden) as refused:
+        parse(CATALOG["waitlist"], params, scopes=())
+
+    assert refused.value.columns == {option: scope}
+    assert parse(CATALOG["waitlist"], params, scopes=(scope,)).options[option] == value
