@@ -130,11 +130,10 @@ class ExportLife:
         failed = _ended(error={**_error(code, message), "attempt": 0, "runId": None})
         return self._move(Move.FAIL, export_id, change=failed, only=Status.QUEUED)
 
-    def in_flight(self, limit: int) -> Sequence[Document]:
-        """Exports that a Dagster run works for or should begin to work for soon."""
-        overdue = self.unstarted(limit)
-        held = Match(statuses=_sources(Move.SUCCEED))
-        return [*overdue, *self._store.candidates(held, limit=limit)]
+    def in_flight(self, *, after: str | None, limit: int) -> Sequence[Document]:
+        """A page, by id, of exports that a Dagster run works for or should begin to work for."""
+        working = Match(statuses=_sources(Move.REQUEUE))
+        return self._store.candidates(working, after=after, limit=limit)
 
     def recall(self, document: Document) -> Document | None:
         """Take back a dispatched export whose run ended before it began.

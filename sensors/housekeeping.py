@@ -1,7 +1,6 @@
 """The sensor that takes exports from dead workers and deletes expired files."""
 
 import random
-from collections.abc import Iterator
 
 import dagster as dg
 
@@ -9,11 +8,8 @@ from assets.factory import Platform
 from assets.life import Document, ExportLife
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
-from sensors.each import on_each
+from sensors.each import on_each, paged
 
-# Documents of one page; the pages of a tick are not bounded, because a bound would let many
-# exempt documents hide the stuck ones behind them (RELIABILITY.md 1, rule 9).
-PAGE = 200
 # Expired exports of one tick: each deletes a handful of objects.
 MOST_EXPIRED = 100
 
@@ -36,7 +32,9 @@ def build_housekeeping_sensor() -> dg.SensorDefinition:
     ) -> dg.SkipReason:
         life = ExportLife(mongo.exports, timing=platform.timing)
         rescued = on_each(
-            context, _dead(life), lambda document: life.rescue(document, spread()) is not None
+            context,
+            paged(life.abandoned, life.unleased),
+            lambda document: life.rescue(document, spread()) is not None,
         )
         expired = on_each(
             context,
@@ -46,15 +44,6 @@ def build_housekeeping_sensor() -> dg.SensorDefinition:
         return dg.SkipReason(f"rescued {rescued}, expired {expired}")
 
     return housekeeping
-
-
-def _dead(life: ExportLife) -> Iterator[Document]:
-    """Every live export that nobody holds any more, page by page."""
-    for page in (life.abandoned, life.unleased):
-        after: str | None = None
-        while documents := page(after=after, limit=PAGE):
-            yield from documents
-            after = documents[-1]["_id"]
 
 
 def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Document | None:

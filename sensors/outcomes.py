@@ -7,10 +7,8 @@ from assets.life import Document, ExportLife, IllegalMove
 from assets.model.lifecycle import run_key
 from resources.mongo.stores import MongoStores
 from sensors.decisions import Outcome, outcome
-from sensors.each import on_each
+from sensors.each import on_each, paged
 
-# Exports looked at in one tick; each costs one query of the run storage.
-MOST_PER_TICK = 100
 RUN_KEY_TAG = "dagster/run_key"
 
 
@@ -31,7 +29,7 @@ def build_outcomes_sensor() -> dg.SensorDefinition:
         life = ExportLife(mongo.exports, timing=platform.timing)
         settled = on_each(
             context,
-            life.in_flight(MOST_PER_TICK),
+            paged(life.in_flight),
             lambda document: _settle(context, life, document),
         )
         return dg.SkipReason(f"settled {settled} export(s)")
