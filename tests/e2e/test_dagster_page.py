@@ -1,6 +1,9 @@
 """What people see and start in the Dagster page, in a real Chromium and over its GraphQL."""
 
 import json
+import os
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,3 +129,23 @@ def written(page: Page, request: pytest.FixtureRequest, name: str) -> None:
         IMAGES.mkdir(exist_ok=True)
         page.wait_for_timeout(3_000)
         page.screenshot(path=IMAGES / name)
+
+
+def test_dagster_asset_materialize_walks_the_same_path(platform: Platform) -> None:
+    """Whoever types Dagster's own command gets a proved export that the bridge shows."""
+    before = {each["id"] for each in platform.client.listing(type="entries")}
+    command = [str(Path(sys.executable).with_name("dagster")), "asset", "materialize"]
+    select = ["--select", "exports/entries", "--partition", "comet-club-2026"]
+
+    subprocess.run(
+        [*command, *select, "-m", "export_platform.definitions"],
+        env={**os.environ, **platform.env},
+        capture_output=True,
+        check=True,
+        timeout=120,
+    )
+
+    listed = platform.client.listing(type="entries")
+    (made,) = [each for each in listed if each["id"] not in before]
+    assert (made["origin"], made["status"]) == ("dagster", "succeeded")
+    assert made["result"]["empty_reason"] == "no_source_rows"
