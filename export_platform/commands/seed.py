@@ -76,8 +76,12 @@ def plants(pack: str) -> Path:
 
 
 def credentials(environment: "Mapping[str, str]") -> dict[str, str]:
-    """The variables in which boto3 looks for them."""
-    return {name: value for name, value in environment.items() if name.startswith("AWS_")}
+    """The variables in which boto3 looks for them, without the endpoints."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith("AWS_") and "ENDPOINT" not in name
+    }
 
 
 def _load(dataset: "Dataset", environment: "Mapping[str, str]") -> "Ledger":

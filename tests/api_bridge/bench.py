@@ -139,6 +139,7 @@ class Bench(Client):
             "rows": 3,
             "bytes": 120,
             "emptyReason": None,
+            "accounting": {"read": 3},
             "files": [file],
         }
         self.life.deliver(export_id, token)

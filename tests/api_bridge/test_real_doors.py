@@ -176,6 +176,7 @@ def finish(mongo: MongoStores, bucket: ObjectStore, export_id: str, content: byt
         "rows": 1,
         "bytes": len(content),
         "emptyReason": None,
+        "accounting": {"read": 1},
         "files": [file],
     }
     life.deliver(export_id, token)
