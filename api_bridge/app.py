@@ -12,6 +12,7 @@ import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Route
 from starlette.types import Lifespan
 
 from api_bridge.access.auth import Authenticator
@@ -20,6 +21,7 @@ from api_bridge.middleware.access_log import AccessLogMiddleware
 from api_bridge.middleware.admission import AllowedHostsMiddleware, ConcurrencyMiddleware
 from api_bridge.middleware.body_limit import BodyLimitMiddleware
 from api_bridge.middleware.failures import FailuresMiddleware
+from api_bridge.middleware.head import HeadMiddleware
 from api_bridge.middleware.request_id import RequestIdMiddleware, request_id
 from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
 from api_bridge.protocol.openapi import describe
@@ -130,6 +132,7 @@ def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
         Middleware(RequestIdMiddleware),
         Middleware(SecurityHeadersMiddleware),
         Middleware(AccessLogMiddleware, clock=clock),
+        Middleware(HeadMiddleware),
         Middleware(FailuresMiddleware),
         Middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts),
         Middleware(ConcurrencyMiddleware, most=settings.concurrency),
@@ -156,6 +159,16 @@ async def _routing_problem(request: Request, error: Exception) -> Response:
         problem = ProblemError(
             Code.METHOD_NOT_ALLOWED,
             "The Allow header names the methods.",
-            headers=dict(error.headers or {}),
+            headers={"Allow": ", ".join(_methods(request))},
         )
     return problem_response(problem, request_id(request.scope))
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path knows: one path may be several routes, and the router names the first only."""
+    routes = [*request.app.routes, *(route for router in ROUTERS for route in router.routes)]
+    found: set[str] = set()
+    for route in routes:
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
+            found |= route.methods or set()
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))

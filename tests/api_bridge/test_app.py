@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ from tests.api_bridge.toys import TOYS
         ("TRACE", "/v1/exports", 405),
         ("OPTIONS", "/v1/exports", 405),
         ("PUT", "/healthz", 405),
+        ("GET", "/v1/export-types/nope", 404),
     ],
 )
 def test_every_answer_has_the_security_headers(
@@ -56,9 +58,48 @@ def test_every_answer_has_the_security_headers(
         assert answer.body["code"] in REGISTRY
 
 
-def test_a_known_method_elsewhere_is_named(bench: Bench) -> None:
-    """RFC 9110 15.5.6 wants Allow on a 405."""
-    assert "GET" in bench.call("DELETE", "/healthz").headers["Allow"]
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/healthz", "GET, HEAD"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/v1/exports", "GET, HEAD, POST"),
+        ("/v1/exports/exp_1", "GET, HEAD"),
+        ("/v1/exports/exp_1/cancel", "POST"),
+    ],
+)
+def test_every_method_of_a_path_is_named_by_a_405(bench: Bench, path: str, methods: str) -> None:
+    """RFC 9110 10.2.1: a client that reads half of them believes the other half away."""
+    assert bench.call("DELETE", path).headers["Allow"] == methods
+
+
+PATHS = ("/healthz", "/readyz", "/openapi.json", "/v1/exports", "/v1/exports/exp_1", "/nowhere")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("token", ["", None])
+def test_head_is_get_without_a_body(bench: Bench, path: str, token: str | None) -> None:
+    """RFC 9110 9.1 demands it of every server; load balancers look that way (9.3.2)."""
+    get = bench.call("GET", path, token=token)
+    sent = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    if token is not None:
+        sent += f"Authorization: Bearer {bench.token()}\r\n"
+    with socket.create_connection(("127.0.0.1", bench.port), timeout=10) as connection:
+        connection.sendall(f"{sent}\r\n".encode())
+        raw = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {get.status} ".encode())
+    assert f"content-length: {get.headers['Content-Length']}".encode() in head.lower()
+    assert body == b""
+
+
+def test_head_of_what_only_takes_a_post_does_nothing(bench: Bench) -> None:
+    """The control: a HEAD becomes a GET and never anything that acts."""
+    export_id = bench.create()
+
+    assert bench.call("HEAD", f"/v1/exports/{export_id}/cancel").status == 405
+    assert bench.document(export_id)["status"] == "queued"
 
 
 @pytest.mark.parametrize("code", Code)
@@ -170,6 +211,7 @@ def test_a_log_line_holds_the_allowed_fields_only(
         ("GET", f"/v1/exports/{export_id}/files/1"),
         ("GET", "/c4nary"),
         ("C4NARY", "/v1/exports"),
+        ("HEAD", f"/v1/exports/{export_id}"),
     ]
     with caplog.at_level(logging.DEBUG):
         for method, path in requests:
@@ -185,6 +227,7 @@ def test_a_log_line_holds_the_allowed_fields_only(
         None,
     ]
     assert lines[3]["method"] == "other"
+    assert (lines[4]["method"], lines[4]["route"]) == ("HEAD", "/v1/exports/{export_id}")
     for secret in ("c4nary", "C4NARY", token, token.split(".")[2], export_id, "objects.invalid"):
         assert secret not in caplog.text
 
@@ -252,6 +295,7 @@ def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(
         "RequestIdMiddleware",
         "SecurityHeadersMiddleware",
         "AccessLogMiddleware",
+        "HeadMiddleware",
         "FailuresMiddleware",
         "AllowedHostsMiddleware",
         "ConcurrencyMiddleware",

@@ -1,0 +1,28 @@
+"""HEAD wherever GET is (RFC 9110 9.3.2): the same answer, checks and audit, without the body."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class HeadMiddleware:
+    """Lets the routes see a GET, and keeps the body of their answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        # A copy: what stands above, such as the log, still sees which method was asked for.
+        inside = {**scope, "method": "GET"}
+        try:
+            await self._app(inside, receive, send_without_body)
+        finally:
+            scope["route"] = inside.get("route")
