@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,8 @@ class Submission:
     Attributes:
         export_type: The kind of export.
         params: The parameters as sent.
-        payload: Digest of the whole body in canonical form.
+        payload: Digest of the versioned type and the parameters. They are as sent: with the
+            defaults and scopes of the moment, a later retry would be another payload.
     """
 
     export_type: ExportType
@@ -64,10 +65,12 @@ def parse_submission(
         problems.append(Problem(pointer="", detail=detail))
     if problems:
         raise invalid(problems)
+    export_type = find_type(body["type"], catalog)
+    sent = {"type": export_type.versioned, "params": body["params"]}
     return Submission(
-        export_type=find_type(body["type"], catalog),
+        export_type=export_type,
         params=body["params"],
-        payload=f"sha256:{hashlib.sha256(canonical_json(body)).hexdigest()}",
+        payload=f"sha256:{hashlib.sha256(canonical_json(sent)).hexdigest()}",
     )
 
 
@@ -77,11 +80,21 @@ def find_type(name: object, catalog: Catalog) -> ExportType:
     Raises:
         ProblemError: 400 that lists the ids there are.
     """
-    for export_type in catalog.values():
-        if name in (export_type.name, export_type.versioned):
-            return export_type
-    detail = f"must be one of: {', '.join(_ids(catalog.values()))}"
-    raise invalid([Problem(pointer="/type", detail=detail)])
+    found = type_named(name, catalog)
+    if found is None:
+        raise invalid([Problem(pointer="/type", detail=types_there_are(catalog))])
+    return found
+
+
+def type_named(name: object, catalog: Catalog) -> ExportType | None:
+    """The kind of export with this id, plain or with its version."""
+    named = (one for one in catalog.values() if name in (one.name, one.versioned))
+    return next(named, None)
+
+
+def types_there_are(catalog: Catalog) -> str:
+    """The remedy for an id that nothing has; the ids are no secret."""
+    return f"must be one of: {', '.join(one.versioned for one in catalog.values())}"
 
 
 def idempotency(key: Sequence[str], caller: str, route: str, payload: str) -> dict[str, str] | None:
@@ -128,7 +141,3 @@ def _object(raw: bytes, content_type: Sequence[str], known: frozenset[str]) -> d
     if not isinstance(body, dict):
         raise invalid([Problem(pointer="", detail="must be an object with type and params")])
     return body
-
-
-def _ids(types: Iterable[ExportType]) -> list[str]:
-    return [export_type.versioned for export_type in types]

@@ -98,6 +98,24 @@ def test_the_same_key_and_body_give_the_same_export_in_its_current_state(bench: 
     assert len(bench.documents()) == 1
 
 
+def test_a_type_with_and_without_its_version_is_one_payload(bench: Bench) -> None:
+    """Both name the same kind of export, so the second is a repetition and no other request."""
+    first = post(bench, GOOD_BODY, "key-v")
+
+    again = post(bench, {**GOOD_BODY, "type": "guests.2"}, "key-v")
+
+    assert (again.status, again.body["id"]) == (202, first.body["id"])
+
+
+def test_a_retry_with_another_token_is_the_same_payload(bench: Bench) -> None:
+    """A token lives an hour; the next one may hold other scopes, and the request is as it was."""
+    first = post(bench, GOOD_BODY, "key-t")
+
+    again = post(bench, GOOD_BODY, "key-t", scope="exports:create:* pii:masked")
+
+    assert (again.status, again.body["id"]) == (202, first.body["id"])
+
+
 def test_a_repeated_request_whose_files_are_ready_is_a_200(bench: Bench) -> None:
     """200 lets a client skip polling (API.md 1)."""
     export_id = bench.finish(post(bench, GOOD_BODY, "key-2").body["id"])
