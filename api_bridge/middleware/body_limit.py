@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_bridge.protocol.problems import Code, ProblemError
+from assets.model.parameters import Problem
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 15.0
@@ -81,7 +82,13 @@ class BodyLimitMiddleware:
                     more = message.get("more_body", False)
         except TimeoutError:
             pass  # long enough
-        raise ProblemError(Code.BODY_TOO_LARGE, f"Send at most {self._most} bytes.", headers=_CLOSE)
+        remedy = f"must be at most {self._most} bytes; send less"
+        raise ProblemError(
+            Code.BODY_TOO_LARGE,
+            f"Send at most {self._most} bytes.",
+            errors=[Problem(pointer="", detail=remedy)],
+            headers=_CLOSE,
+        )
 
 
 def _declared(scope: Scope) -> int:

@@ -26,6 +26,8 @@ class Code(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     INSUFFICIENT_SCOPE = "insufficient-scope"
     NOT_FOUND = "not-found"
+    UNKNOWN_TYPE = "unknown-type"
+    UNKNOWN_FILE = "unknown-file"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     REQUEST_TIMEOUT = "request-timeout"
     NOT_READY = "not-ready"
@@ -66,6 +68,8 @@ REGISTRY: Mapping[Code, Kind] = {
     Code.UNAUTHENTICATED: Kind(status=401, title="A valid access token is needed"),
     Code.INSUFFICIENT_SCOPE: Kind(status=403, title="The token's scopes do not allow this"),
     Code.NOT_FOUND: Kind(status=404, title="There is nothing here that the token may see"),
+    Code.UNKNOWN_TYPE: Kind(status=404, title="There is no such kind of export"),
+    Code.UNKNOWN_FILE: Kind(status=404, title="The export has no such file"),
     Code.METHOD_NOT_ALLOWED: Kind(status=405, title="The resource does not know this method"),
     Code.REQUEST_TIMEOUT: Kind(status=408, title="The body took too long", retry_after=1),
     Code.NOT_READY: Kind(status=409, title="The export has no files in its present state"),
@@ -99,7 +103,7 @@ class ProblemError(Exception):
         code: Which problem.
         detail: What is wrong in this case and what helps; never what the caller sent.
         errors: The places, where there are any: a JSON pointer into the body, or
-            `/header/<name>` or `/query/<name>`.
+            `/header/<name>`, `/query/<name>` or `/path/<name>`.
         headers: More response headers.
         members: Extension members of the document.
     """
@@ -142,7 +146,7 @@ def problem_response(error: ProblemError, request_id: str | None) -> JSONRespons
 
 
 def not_found(pointer: str | None = None) -> ProblemError:
-    """The one 404: unknown and foreign look the same (RELIABILITY.md S5)."""
+    """The 404 of what may be somebody's: unknown and foreign look the same (RELIABILITY.md S5)."""
     remedy = "does not exist or is not yours; check the id and the token's campaigns"
     errors = () if pointer is None else (Problem(pointer=pointer, detail=remedy),)
     return ProblemError(

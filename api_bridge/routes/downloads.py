@@ -8,12 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api_bridge.access.caller import DOWNLOAD, READ, Caller, insufficient_scope
-from api_bridge.protocol.problems import Code, ProblemError, not_found
+from api_bridge.protocol.problems import Code, ProblemError
 from api_bridge.protocol.wire import Etag, shown_status, status_headers
 from api_bridge.routes.context import Bridge, BridgeParam, CallerParam
 from api_bridge.routes.lookup import Document, find_export
 from assets.model.lifecycle import Status
-from assets.model.policy import PII_SCOPES, PiiMode, Policy, Transform, transform
+from assets.model.parameters import Problem
+from assets.model.policy import PiiMode, Policy, Transform, grants, transform
 
 # 400 columns and 1,000 files come to some 300 kB; the manifest is the only object that passes
 # through the bridge.
@@ -91,12 +92,12 @@ def _check_scopes(bridge: Bridge, document: Document, caller: Caller) -> None:
         ProblemError: 403 with the scopes and the columns that they open.
     """
     policy = Policy.from_document(document["request"]["policy"])
-    held = Policy(mode=policy.mode, grants=tuple(caller.scopes & set(PII_SCOPES)))
+    held = Policy(mode=policy.mode, grants=grants(caller.scopes))
     hidden = _hidden_columns(bridge, document, policy, held)
     # Columns of a campaign's own questions are not in the catalogue: with `full` every scope that
     # opened the file is asked for.
     whole = policy.mode is PiiMode.FULL or document["type"] not in bridge.catalog
-    missing = set(policy.grants) - caller.scopes if whole or hidden else set()
+    missing = set(policy.grants) - set(held.grants) if whole or hidden else set()
     if hidden or missing:
         raise insufficient_scope(sorted(missing), hidden)
 
@@ -117,11 +118,18 @@ def _hidden_columns(bridge: Bridge, document: Document, policy: Policy, held: Po
 
 def _file(document: Document, number: str) -> dict[str, Any]:
     wanted = int(number) if _NUMBER.fullmatch(number) else 0
-    for file in document["result"]["files"]:
+    files = document["result"]["files"]
+    for file in files:
         if file["number"] == wanted:
             found: dict[str, Any] = file
             return found
-    raise not_found()
+    # They are numbered from 1 without a gap.
+    remedy = f"must be one of files 1 to {len(files)}" if files else "names nothing: no files"
+    raise ProblemError(
+        Code.UNKNOWN_FILE,
+        f"The number {remedy}.",
+        errors=[Problem(pointer="/path/number", detail=remedy)],
+    )
 
 
 def _link_seconds(bridge: Bridge, document: Document, now: datetime) -> int:

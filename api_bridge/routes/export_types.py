@@ -4,9 +4,11 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from api_bridge.access.caller import READ
-from api_bridge.protocol.problems import not_found
+from api_bridge.protocol.problems import Code, ProblemError
+from api_bridge.protocol.submission import type_named, types_there_are
 from api_bridge.protocol.wire import export_type_resource
 from api_bridge.routes.context import BridgeParam, CallerParam
+from assets.model.parameters import Problem
 
 # The catalogue changes with a release only.
 _HEADERS = {"Cache-Control": "private, max-age=60"}
@@ -26,7 +28,12 @@ def list_export_types(bridge: BridgeParam, caller: CallerParam) -> Response:
 def get_export_type(type_id: str, bridge: BridgeParam, caller: CallerParam) -> Response:
     """Show one kind, named with or without its version."""
     caller.require(READ)
-    for export_type in bridge.catalog.values():
-        if type_id in (export_type.name, export_type.versioned):
-            return JSONResponse(export_type_resource(export_type), headers=_HEADERS)
-    raise not_found()
+    export_type = type_named(type_id, bridge.catalog)
+    if export_type is None:
+        remedy = types_there_are(bridge.catalog)
+        raise ProblemError(
+            Code.UNKNOWN_TYPE,
+            f"The kind of export {remedy}.",
+            errors=[Problem(pointer="/path/type_id", detail=remedy)],
+        )
+    return JSONResponse(export_type_resource(export_type), headers=_HEADERS)

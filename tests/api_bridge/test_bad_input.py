@@ -257,6 +257,8 @@ def test_a_body_that_is_too_large_is_a_413(bench: Bench, size: int) -> None:
     assert_refused(bench, answer)
     assert (answer.status, answer.body["code"]) == (413, "body-too-large")
     assert str(64 * 1024) in answer.body["detail"]
+    assert answer.pointers == [""]
+    assert "send less" in answer.body["errors"][0]["detail"]
 
 
 def test_a_body_of_just_64_kb_is_read(bench: Bench) -> None:

@@ -116,7 +116,10 @@ def test_a_file_that_is_not_there_is_a_404(bench: Bench, number: str) -> None:
     """A number is looked up in the document; it never becomes part of a key (S11)."""
     export_id = bench.finish(bench.create())
 
-    assert file(bench, export_id, number).status == 404
+    answer = file(bench, export_id, number)
+    assert (answer.status, answer.body["code"]) == (404, "unknown-file")
+    assert "files 1 to 1" in answer.body["detail"]
+    assert answer.pointers == ["/path/number"]
     assert bench.objects.asked.named("sign") == []
 
 

@@ -208,8 +208,12 @@ def test_a_kind_of_export_is_described_by_its_declaration(bench: Bench, name: st
 
 @pytest.mark.parametrize("name", ["guests.1", "guests.", "guests.2.2", "GUESTS", "unknown", "%00"])
 def test_an_unknown_kind_is_a_404(bench: Bench, name: str) -> None:
-    """Another version is another kind: its columns mean something else."""
-    assert get(bench, f"/v1/export-types/{name}").status == 404
+    """Another version is another kind; the ids are public, so the answer names them."""
+    answer = get(bench, f"/v1/export-types/{name}")
+
+    assert (answer.status, answer.body["code"]) == (404, "unknown-type")
+    assert "guests.2, door-count.1" in answer.body["detail"]
+    assert answer.pointers == ["/path/type_id"]
 
 
 def test_every_kind_is_listed(bench: Bench) -> None:
