@@ -23,7 +23,12 @@ LEEWAY_SECONDS = 30
 MAX_LIFE_SECONDS = 3_600
 MAX_CAMPAIGNS = 1_000
 
+# RFC 6750 3: a challenge has at least one parameter; 3.1: no error for who has sent no token.
+_CHALLENGE = 'Bearer realm="exports"'
+_REFUSAL = f'{_CHALLENGE}, error="invalid_token"'
+
 _BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
+_SCHEME = re.compile(r"bearer( |$)", re.IGNORECASE)
 _SUBJECT = re.compile(r"[!-~]{1,200}")
 _SCOPES = re.compile(r"[!#-\[\]-~ ]{0,4096}")  # RFC 6749 3.3
 _SLUG = re.compile(SLUG_PATTERN)
@@ -50,6 +55,8 @@ class Authenticator:
         try:
             signed = verify_signature(_token(authorization), self.keys.find)
             return _caller(self._claims(signed))
+        except NoToken as missing:
+            raise _unauthenticated(str(missing), challenge=_CHALLENGE) from None
         except BadToken as refused:
             raise _unauthenticated(str(refused)) from None
         except KeysUnavailable:
@@ -78,12 +85,16 @@ class Authenticator:
             raise BadToken("is not valid yet (iat, nbf); check the clocks")
 
 
+class NoToken(BadToken):
+    """No token was sent, or the caller knows another scheme only."""
+
+
 def _token(authorization: Sequence[str]) -> str:
-    if len(authorization) != 1:
-        raise BadToken("is missing: send one header `Authorization: Bearer <token>`")
+    if not authorization or not any(_SCHEME.match(sent) for sent in authorization):
+        raise NoToken("is missing: send one header `Authorization: Bearer <token>`")
     found = _BEARER.fullmatch(authorization[0])
-    if found is None:
-        raise BadToken("must be sent as `Authorization: Bearer <token>`")
+    if found is None or len(authorization) > 1:
+        raise BadToken("must be sent in one header `Authorization: Bearer <token>`")
     return found.group(1)
 
 
@@ -128,10 +139,10 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _unauthenticated(remedy: str) -> ProblemError:
+def _unauthenticated(remedy: str, *, challenge: str = _REFUSAL) -> ProblemError:
     return ProblemError(
         Code.UNAUTHENTICATED,
         f"The access token {remedy}.",
         errors=[Problem(pointer="/header/Authorization", detail=remedy)],
-        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        headers={"WWW-Authenticate": challenge},
     )

@@ -57,6 +57,17 @@ def test_no_token_is_a_401(bench: Bench) -> None:
 
     assert answer.status == 401
     assert "Authorization: Bearer" in answer.body["detail"]
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="exports"'
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"), [("Basic eDp5", False), ("Bearer", True), ("Bearer x", True)]
+)
+def test_only_a_token_that_was_sent_is_called_invalid(bench: Bench, sent: str, error: bool) -> None:
+    """RFC 6750 3.1: who did not know that a token is needed has made no error with one."""
+    answer = bench.call("GET", READ, token=None, headers=[("Authorization", sent)])
+
+    assert ('error="invalid_token"' in answer.headers["WWW-Authenticate"]) == error
 
 
 @pytest.mark.parametrize(
