@@ -7,33 +7,24 @@ the files lie under a prefix that holds it (DESIGN.md 3).
 
 import os
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from assets.life import Document, ExportLife, LeaseLost
+from assets.heartbeat import Cancelled, Heartbeat
+from assets.life import Document, ExportLife, IllegalMove, LeaseLost
 from assets.model.export_type import Catalog, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status
 from assets.model.manifest import Manifest
 from assets.model.request import ExportRequest
 from assets.pipeline import Doors, Produced, load, produce
-from assets.steps.address import Address, address
+from assets.steps.address import Address, address, attempt_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
 from resources.clock import Clock
 from resources.errors import DoorError, Unavailable
-
-# EX_TEMPFAIL of sysexits.h: the process stops itself because it can no longer renew.
-EXIT_FENCED = 75
-# After the main thread was told to stop, how long it may take before the process is ended.
-GRACE_SECONDS = 5.0
-
-
-class Cancelled(Exception):
-    """The export was cancelled; nothing is published."""
 
 
 class NotOurs(Exception):
@@ -59,83 +50,6 @@ class Done:
 
     document: Document
     manifest: Manifest
-
-
-class Heartbeat:
-    """Renews the lease on a thread of its own and tells the main thread when to stop.
-
-    Args:
-        life: Writes the beats.
-        document: The export as it was started; its lease is ours.
-        clock: Measures the time since the last renewal.
-        fence: Ends the process when the main thread does not stop in time.
-        grace: Seconds that the main thread has to stop.
-    """
-
-    def __init__(
-        self,
-        life: ExportLife,
-        document: Document,
-        *,
-        clock: Clock,
-        fence: Callable[[], None] = lambda: os._exit(EXIT_FENCED),
-        grace: float = GRACE_SECONDS,
-    ) -> None:
-        self._life, self._clock, self._fence, self._grace = life, clock, fence, grace
-        self._id, self._token = document["_id"], document["lease"]["token"]
-        self._progress: dict[str, int] = {}
-        self._end = threading.Event()
-        self._lost = threading.Event()
-        self._cancelled = threading.Event()
-        self._renewed = clock.monotonic()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-
-    def __enter__(self) -> "Heartbeat":
-        """Begin to beat."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop beating; a lease that nobody renews runs out by itself."""
-        self._end.set()
-        self._thread.join(timeout=self._life.timing.heartbeat)
-
-    def advance(self, **progress: int) -> None:
-        """Take the progress for the next beat, and stop if the export is no longer ours.
-
-        Raises:
-            LeaseLost: The lease is gone or could not be renewed in time.
-            Cancelled: Somebody asked the export to stop.
-        """
-        self._progress.update(progress)
-        if self._lost.is_set():
-            raise LeaseLost
-        if self._cancelled.is_set():
-            raise Cancelled
-
-    def _beat(self) -> None:
-        timing = self._life.timing
-        while not self._end.wait(timing.heartbeat):
-            try:
-                document = self._life.beat(self._id, self._token, dict(self._progress))
-            except LeaseLost:
-                self._lose()
-                return
-            except DoorError:
-                # Beats may fail for a while; not renewing is what ends a worker, below.
-                if self._clock.monotonic() - self._renewed > timing.self_fence:
-                    self._lose()
-                    return
-                continue
-            self._renewed = self._clock.monotonic()
-            if document["status"] == Status.CANCELLING:
-                self._cancelled.set()
-
-    def _lose(self) -> None:
-        """Tell the main thread; it may hang in a call, so end the process after a grace."""
-        self._lost.set()
-        if not self._end.wait(self._grace):
-            self._fence()
 
 
 class Attempt:
@@ -191,92 +105,131 @@ class Attempt:
         if document is None:
             raise NotOurs
         with Heartbeat(self._life, document, clock=self._clock) as heartbeat:
-            try:
-                return self._held(document, heartbeat)
-            except Exception:
-                raise
-            except BaseException:
-                self._give_back(document, cancelled=stopped_by_person())
-                raise
+            done = self._attempted(document, heartbeat, stopped_by_person)
+        self._sweep(done.document)
+        return done
 
-    def _give_back(self, document: Document, *, cancelled: bool) -> None:
-        """End an attempt whose process must end: for good, or to go on elsewhere."""
-        export_id, token = document["_id"], document["lease"]["token"]
-        if not cancelled:
-            self._life.release(export_id, token)
-        elif self._life.cancel(export_id, by="dagster") is not None:
-            self._life.cancelled(export_id, token)
-
-    def _held(self, document: Document, heartbeat: Heartbeat) -> Done:
-        """The attempt while the lease is ours; every way out of it is written down here."""
-        export_id, token = document["_id"], document["lease"]["token"]
-        request = ExportRequest.from_document(document["request"])
-        export_type = self._catalog[request.type]
-        place = address(
-            request,
-            export_type.scope,
-            export_id=export_id,
-            attempt=document["attempt"],
-            token=token,
-        )
-        try:
-            return self._made(document, export_type, request, place, heartbeat)
-        except Cancelled:
-            self._clear(place)
-            self._life.cancelled(export_id, token)
-            raise
-        except LeaseLost:
-            self._clear(place)
-            if self._was_cancelled(export_id, token):
-                raise Cancelled from None
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the document must say so
-            failure = reduced(error)
-            self._clear(place)
-            self._life.fail(
-                document, token, error=_stored(failure, document), jitter=self._jitter()
-            )
-            raise failure from None
-        except BaseException:  # the process is asked to end
-            self._clear(place)
-            raise
-
-    def _made(
-        self,
-        document: Document,
-        export_type: ExportType,
-        request: ExportRequest,
-        place: Address,
-        heartbeat: Heartbeat,
+    def _attempted(
+        self, document: Document, heartbeat: Heartbeat, stopped_by_person: Callable[[], bool]
     ) -> Done:
-        export_id, token = document["_id"], document["lease"]["token"]
+        """Make and commit; if that fails, write down how it ended."""
+        made: Manifest | None = None
+        try:
+            made = self._made(document, heartbeat)
+            return Done(document=self._committed(document, made, heartbeat), manifest=made)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the document must say so
+            ended = self._ended(document, error)
+        except BaseException:  # the process is asked to end
+            self._give_back(document, cancelled=stopped_by_person())
+            raise
+        if isinstance(ended, Exception) or made is None:
+            raise ended if isinstance(ended, Exception) else LeaseLost
+        return Done(document=ended, manifest=made)
+
+    def _made(self, document: Document, heartbeat: Heartbeat) -> Manifest:
+        """Files and manifest, stored and confirmed, but named by nobody yet."""
+        request = ExportRequest.from_document(document["request"])
+        export_type = self._catalog.get(request.type)
+        if export_type is None:
+            raise ExportFailed("UNKNOWN_TYPE", "there is no such kind of export")
+        if request.version != export_type.version:
+            message = (
+                f"version {request.version} is asked for, this code makes {export_type.version}"
+            )
+            raise ExportFailed("UNSUPPORTED_VERSION", message)
         facts = load(request, document["snapshotAt"], self._doors)
         planned = plan(export_type, facts)
+        place = self._place(document)
         produced = produce(
             planned,
             self._doors,
             address=place,
-            token=f"{export_id}:{document['attempt']}",
+            token=f"{document['_id']}:{document['attempt']}",
             watch=heartbeat,
         )
         manifest = self._manifest(document, planned, produced)
         body = manifest.to_bytes()
         self._doors.objects.put(place.manifest, body, media_type="application/json")
         heartbeat.advance()
+        return manifest
+
+    def _committed(self, document: Document, manifest: Manifest, heartbeat: Heartbeat) -> Document:
+        """The one commit point: the document names the manifest, if the lease is still ours."""
+        export_id, token = document["_id"], document["lease"]["token"]
         self._life.deliver(export_id, token)
-        retention = timedelta(days=export_type.retention_days)
-        published = self._life.succeed(
-            export_id,
-            token,
-            result=result(manifest, key=place.manifest, body=body),
-            retention=retention.total_seconds(),
+        heartbeat.advance()
+        named = result(manifest, key=self._place(document).manifest, body=manifest.to_bytes())
+        export_type = self._catalog[document["type"]]
+        return self._life.succeed(
+            export_id, token, result=named, expires_at=_expiry(document, export_type)
         )
-        self._sweep(place)
-        return Done(document=published, manifest=manifest)
+
+    def _ended(self, document: Document, error: Exception) -> Exception | Document:
+        """Write down how an attempt ended that raised, and clear what it stored.
+
+        Files go only once the document says that they are nobody's: an answer that was lost may
+        have been that of the commit.
+
+        Returns:
+            What to raise, or the document if the commit is in force after all.
+        """
+        outcome = error if isinstance(error, Cancelled | LeaseLost) else reduced(error)
+        export_id, token = document["_id"], document["lease"]["token"]
+        try:
+            if isinstance(outcome, Cancelled):
+                self._life.cancelled(export_id, token)
+            elif isinstance(outcome, ExportFailed):
+                stored = _stored(outcome, document)
+                self._life.fail(document, token, error=stored, jitter=self._jitter())
+            else:
+                return self._fate(document)
+        except LeaseLost:
+            return self._fate(document)
+        except DoorError:
+            return outcome
+        self._clear(document)
+        return outcome
+
+    def _fate(self, document: Document) -> Exception | Document:
+        """What became of an export whose lease is not ours any more."""
+        export_id, token = document["_id"], document["lease"]["token"]
+        outcome: Exception = LeaseLost()
+        try:
+            found = self._life.find(export_id) or {}
+            if (found.get("result") or {}).get("manifestKey") == self._place(document).manifest:
+                return found
+            if found.get("status") == Status.CANCELLING:
+                self._life.cancelled(export_id, token)
+                outcome = Cancelled()
+        except (DoorError, LeaseLost):
+            return outcome
+        self._clear(document)
+        return outcome
+
+    def _give_back(self, document: Document, *, cancelled: bool) -> None:
+        """End an attempt whose process must end: for good, or to go on elsewhere."""
+        export_id, token = document["_id"], document["lease"]["token"]
+        try:
+            if not cancelled:
+                self._life.release(export_id, token)
+            elif self._life.cancel(export_id, by="dagster") is not None:
+                self._life.cancelled(export_id, token)
+        except (LeaseLost, IllegalMove, DoorError):
+            return  # committed, or somebody else's, or unknown: its files are not ours to touch
+        self._clear(document)
+
+    def _place(self, document: Document) -> Address:
+        request = ExportRequest.from_document(document["request"])
+        return address(
+            request,
+            self._catalog[request.type].scope,
+            export_id=document["_id"],
+            attempt=document["attempt"],
+            token=document["lease"]["token"],
+        )
 
     def _manifest(self, document: Document, planned: Plan, produced: Produced) -> Manifest:
         facts = planned.facts
-        retention = timedelta(days=planned.export_type.retention_days)
         return Manifest(
             export_id=document["_id"],
             attempt=document["attempt"],
@@ -285,14 +238,14 @@ class Attempt:
             fingerprint=document["fingerprint"],
             code_version=self._build.version,
             git_sha=self._build.git_sha,
-            snapshot_at=f"{facts.snapshot:%Y-%m-%dT%H:%M:%S}Z",
+            snapshot_at=_rfc3339(facts.snapshot),
             zone=facts.campaign.zone,
             columns=tuple(column.entry() for column in planned.columns),
             withheld=planned.withheld,
             accounting=produced.accounting,
             files=produced.files,
             queries=produced.queries,
-            expires_at=f"{document['snapshotAt'] + retention:%Y-%m-%dT%H:%M:%S}Z",
+            expires_at=_rfc3339(_expiry(document, planned.export_type)),
             previous=self._previous(document),
         )
 
@@ -300,35 +253,36 @@ class Attempt:
         """The digest of the last manifest of this type and partition: a chain to follow back."""
         same = {"type": document["type"], "partition": document["partition"]}
         last = self._life.latest({**same, "status": str(Status.SUCCEEDED)})
-        return None if last is None else last["result"]["manifestSha256"]
+        found = (last or {}).get("result") or {}
+        return found.get("manifestSha256")
 
-    def _was_cancelled(self, export_id: str, token: str) -> bool:
-        """Whether a write was refused because of a cancel; if so, confirm that we stopped."""
-        try:
-            self._life.cancelled(export_id, token)
-        except LeaseLost:
-            return False
-        return True
-
-    def _clear(self, place: Address) -> None:
+    def _clear(self, document: Document) -> None:
         """Remove what this attempt stored; its prefix holds our token, so it is only ours."""
         try:
-            self._doors.objects.remove(place.attempt)
-        except DoorError:
+            self._doors.objects.remove(self._place(document).attempt)
+        except (DoorError, KeyError):
             return  # housekeeping finds it; the reason for the failure must not be lost
 
-    def _sweep(self, place: Address) -> None:
-        """Remove what earlier attempts of this export left behind."""
+    def _sweep(self, document: Document) -> None:
+        """Remove what earlier attempts of a published export left behind."""
+        ours, _ = attempt_of(document["result"]["manifestKey"])
+        export = ours.rsplit("/", 2)[0] + "/"
         try:
-            for prefix in {_attempt_of(key) for key in self._doors.objects.keys(place.export)}:
-                if prefix != place.attempt:
-                    self._doors.objects.remove(prefix)
+            found = {attempt_of(key)[0] for key in self._doors.objects.keys(export)}
+            for prefix in found - {ours}:
+                self._doors.objects.remove(prefix)
         except DoorError:
             return
 
 
-def _attempt_of(key: str) -> str:
-    return key.rsplit("/", 1)[0] + "/"
+def _expiry(document: Document, export_type: ExportType) -> datetime:
+    """When the files are deleted: counted from the start, which manifest and document share."""
+    started: datetime = document["startedAt"]
+    return started + timedelta(days=export_type.retention_days)
+
+
+def _rfc3339(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
 
 
 def reduced(error: Exception) -> ExportFailed:

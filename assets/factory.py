@@ -11,9 +11,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.attempt import Attempt, Build, Cancelled, Done, NotOurs, reduced
+from assets.attempt import Attempt, Build, Done, NotOurs, reduced
 from assets.checks import check_results, check_specs
 from assets.failures import as_failure
+from assets.heartbeat import Cancelled
 from assets.life import ExportLife, LeaseLost
 from assets.model.export_type import Catalog, ExportType, Scope
 from assets.model.failure import ExportFailed
@@ -33,6 +34,7 @@ from resources.object_store import ObjectStore
 # Tags of a run that works for a request of the queue.
 EXPORT_TAG = "export/id"
 ATTEMPT_TAG = "export/attempt"
+MAX_RUNTIME_TAG = "dagster/max_runtime"
 
 _SCOPE_PARAMETERS = {
     Scope.CAMPAIGN: "campaign_id",
@@ -108,7 +110,7 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         export_id, number = _queued(context.run) or _made_here(
             export_type, {**config.params, **_scope(export_type, context)}, life, platform
         )
-        done = _run(context, worker, export_id, number)
+        done = _run(context, worker, export_id, number, _terminated(context, clock))
         findings = _findings(done, object_store)
         return dg.MaterializeResult(
             metadata={**_metadata(done), "dagster/column_lineage": _lineage(export_type, done)},
@@ -119,12 +121,18 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
     return export
 
 
-def _run(context: dg.AssetExecutionContext, worker: Attempt, export_id: str, number: int) -> Done:
+def _run(
+    context: dg.AssetExecutionContext,
+    worker: Attempt,
+    export_id: str,
+    number: int,
+    terminated: Callable[[], bool],
+) -> Done:
     """One attempt, and what becomes of it in Dagster."""
     context.log.info("export %s, attempt %s", export_id, number)
     try:
         return worker.run(
-            export_id, number, run_id=context.run.run_id, stopped_by_person=_terminated(context)
+            export_id, number, run_id=context.run.run_id, stopped_by_person=terminated
         )
     except ExportFailed as failed:
         raise as_failure(failed, export_id=export_id) from None
@@ -181,13 +189,20 @@ def _made_here(
     return created["_id"], created["attempt"]
 
 
-def _terminated(context: dg.AssetExecutionContext) -> Callable[[], bool]:
-    """Tells whether a person ended the run in the Dagster page, rather than a deployment."""
+def _terminated(context: dg.AssetExecutionContext, clock: Clock) -> Callable[[], bool]:
+    """Tells whether a person ended the run in the Dagster page, rather than a deployment.
+
+    Dagster's own end of a run that took too long looks the same but for its age.
+    """
+    most = float(context.run.tags.get(MAX_RUNTIME_TAG, "inf"))
 
     def terminated() -> bool:
-        run = context.instance.get_run_by_id(context.run.run_id)
+        record = context.instance.get_run_record_by_id(context.run.run_id)
+        if record is None:
+            return False
         stopping = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
-        return run is not None and run.status in stopping
+        age = clock.now().timestamp() - (record.start_time or record.create_timestamp.timestamp())
+        return record.dagster_run.status in stopping and age < most
 
     return terminated
 
@@ -224,7 +239,7 @@ def _metadata(done: Done) -> Mapping[str, Any]:
         "dagster/column_schema": _written_schema(manifest),
         "rows": manifest.rows,
         "bytes": manifest.size,
-        "sha256": content_digest(manifest),
+        "sha256": _sha256(manifest),
         "export": manifest.export_id,
         "attempt": manifest.attempt,
         "origin": done.document["origin"],
@@ -237,6 +252,12 @@ def _metadata(done: Done) -> Mapping[str, Any]:
         "rows_rejected": dict(accounting.rejected),
         "files": dg.MetadataValue.table(list(_file_records(manifest))),
     }
+
+
+def _sha256(manifest: Manifest) -> str:
+    """The digest of the one file, as a person computes it; of all their digests if several."""
+    files = manifest.files
+    return files[0].sha256 if len(files) == 1 else content_digest(manifest)
 
 
 def _written_schema(manifest: Manifest) -> dg.TableSchema:

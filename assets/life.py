@@ -7,6 +7,7 @@ raises `LeaseLost` for the holder of a lease) changed nothing.
 
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -15,6 +16,7 @@ from assets.model.lifecycle import (
     LIVE,
     MAX_ATTEMPTS,
     MAX_RESCUES,
+    SAFETY_LAG,
     TERMINAL,
     TRANSITIONS,
     Move,
@@ -153,6 +155,12 @@ class ExportLife:
             only=Status.DISPATCHED,
         )
 
+    def extend(self, document: Document) -> Document | None:
+        """Let a dispatched export go on waiting, because its run still waits for a slot."""
+        change = Change(delay={"lease.until": self.timing.dispatch_lease})
+        dispatched = Match(statuses=_sources(Move.START), equal={"attempt": document["attempt"]})
+        return self._store.change(document["_id"], dispatched, change)
+
     def undispatched(self, limit: int) -> Sequence[Document]:
         """Queued exports whose time has come, most urgent first."""
         queued = Match(statuses=_sources(Move.DISPATCH), due=("notBefore",))
@@ -187,6 +195,17 @@ class ExportLife:
     ) -> Document | None:
         rescues = int(document.get("rescues") or 0) + 1
         fence = {**dead.equal, "rescues": rescues - 1}
+        if document["status"] == Status.DISPATCHED and document.get("lease"):
+            # Its run never began: no worker died of it, however often that happens.
+            change = _also(_requeued(0.0, error=None), audit={"action": "recalled"})
+            return self._move(
+                Move.REQUEUE,
+                export_id,
+                equal=fence,
+                older=dead.older,
+                change=change,
+                only=document["status"],
+            )
         if document["status"] == Status.CANCELLING:
             move, change = Move.CANCELLED, _ended()
         elif rescues >= MAX_RESCUES:
@@ -219,6 +238,17 @@ class ExportLife:
             change=Change(set={"result.files": []}, stamp=("purgedAt",)),
         )
 
+    def dead(self, limit: int) -> Sequence[Document]:
+        """Exports that ended without a result and whose attempts may have left objects."""
+        ended = (str(Status.FAILED), str(Status.CANCELLED))
+        left = Match(statuses=ended, equal={"purgedAt": None}, older={"finishedAt": 60.0})
+        return self._store.candidates(left, limit=limit)
+
+    def purged(self, document: Document) -> Document | None:
+        """Say that a dead export has no objects left."""
+        same = Match(statuses=(document["status"],), equal={"attempt": document["attempt"]})
+        return self._store.change(document["_id"], same, Change(stamp=("purgedAt",)))
+
     def expired(self, limit: int) -> Sequence[Document]:
         """Succeeded exports whose time is over."""
         over = Match(statuses=_sources(Move.EXPIRE), older={"expiresAt": 0.0})
@@ -244,8 +274,8 @@ class ExportLife:
                     "dagster": {"runId": run_id},
                     "progress": progress,
                 },
-                delay={"lease.until": self.timing.run_lease},
-                stamp=("startedAt", "snapshotAt", "lease.heartbeatAt"),
+                delay={"lease.until": self.timing.run_lease, "snapshotAt": -SAFETY_LAG},
+                stamp=("startedAt", "lease.heartbeatAt"),
             ),
         )
 
@@ -271,7 +301,7 @@ class ExportLife:
         return self._held(Move.DELIVER, export_id, token, Change(set={"phase": "publishing"}))
 
     def succeed(
-        self, export_id: str, token: str, *, result: Mapping[str, Any], retention: float
+        self, export_id: str, token: str, *, result: Mapping[str, Any], expires_at: datetime
     ) -> Document:
         """The one commit point: name the result, if the lease is still ours.
 
@@ -279,7 +309,7 @@ class ExportLife:
             export_id: Which export.
             token: The lease's token.
             result: What the document shows from now on; the manifest object exists already.
-            retention: Seconds until the files expire.
+            expires_at: When the files are deleted, as the manifest says.
 
         Raises:
             LeaseLost: The lease is somebody else's by now; nothing was published.
@@ -287,8 +317,7 @@ class ExportLife:
         change = _ended(error=None)
         change = _also(
             change,
-            set={"result": dict(result), **_final(result)},
-            delay={"expiresAt": retention},
+            set={"result": dict(result), "expiresAt": expires_at, **_final(result)},
             audit={"action": "succeeded", "rows": result["rows"]},
         )
         return self._held(Move.SUCCEED, export_id, token, change)
@@ -335,10 +364,11 @@ class ExportLife:
         """
         wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
         ended = _merged(_ended(error=None), wish)
-        moved = self._move(Move.CANCEL_WAITING, export_id, change=ended)
-        moved = moved or self._move(Move.CANCEL, export_id, change=wish)
-        if moved is not None:
-            return moved
+        for _ in range(2):  # between the two tries it may have gone from the one to the other
+            moved = self._move(Move.CANCEL_WAITING, export_id, change=ended)
+            moved = moved or self._move(Move.CANCEL, export_id, change=wish)
+            if moved is not None:
+                return moved
         return self._already(export_id, (Status.CANCELLING, Status.CANCELLED))
 
     def retry(self, export_id: str, *, by: str) -> Document | None:
@@ -349,7 +379,13 @@ class ExportLife:
         """
         fresh = {"failures": 0, "rescues": 0, "cancel": None, "error": None, "result": None}
         change = Change(
-            set={**fresh, "notBefore": None, "finishedAt": None, "expiresAt": None},
+            set={
+                **fresh,
+                "notBefore": None,
+                "finishedAt": None,
+                "expiresAt": None,
+                "purgedAt": None,  # a later attempt may leave something again
+            },
             stamp=("queuedAt",),
             push=_audit("retry", by),
         )
@@ -425,7 +461,8 @@ def _error(code: str, message: str) -> dict[str, object]:
 def _requeued(wait: float, *, error: Mapping[str, Any] | None) -> Change:
     """Back in the queue, held by nobody, not before `wait` seconds are over."""
     return Change(
-        set={"lease": None, "phase": None, "error": None if error is None else dict(error)},
+        set={"lease": None, "phase": None, **_told(error)},
+        stamp=_when(error),
         delay={"notBefore": wait},
     )
 
@@ -433,9 +470,19 @@ def _requeued(wait: float, *, error: Mapping[str, Any] | None) -> Change:
 def _ended(*, error: Mapping[str, Any] | None = None) -> Change:
     """In a terminal state, held by nobody."""
     return Change(
-        set={"lease": None, "phase": None, "error": None if error is None else dict(error)},
-        stamp=("finishedAt",),
+        set={"lease": None, "phase": None, **_told(error)},
+        stamp=("finishedAt", *_when(error)),
     )
+
+
+def _told(error: Mapping[str, Any] | None) -> dict[str, object]:
+    if error is None:
+        return {"error": None}
+    return {f"error.{name}": value for name, value in error.items()}
+
+
+def _when(error: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return () if error is None else ("error.at",)
 
 
 def _audit(
@@ -449,12 +496,11 @@ def _also(
     *,
     set: Mapping[str, object] | None = None,  # noqa: A002 - MongoDB's own word, as in Change
     increment: Mapping[str, int] | None = None,
-    delay: Mapping[str, float] | None = None,
     audit: Mapping[str, object] | None = None,
 ) -> Change:
     """The same change and more; the audit entry is the platform's own."""
     push = {"audit": {"actor": "platform", **audit}} if audit else {}
-    more = Change(set=set or {}, increment=increment or {}, delay=delay or {}, push=push)
+    more = Change(set=set or {}, increment=increment or {}, push=push)
     return _merged(change, more)
 
 

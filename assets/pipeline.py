@@ -7,7 +7,7 @@ rows of text and the parts of an upload that are on their way.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -29,9 +29,6 @@ from resources.mongo.entries import Scan
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 
-# Writers stamp `createdAt` with their own clock before the document reaches the database; a
-# row that arrives late must not slip in behind the reader (RELIABILITY.md 5, snapshot).
-SAFETY_LAG = timedelta(seconds=30)
 CHUNK = 1_000  # rows of text held at a time
 # Documents decoded at a time in each strand: 20 kB of Python objects each, so 10 MB a strand.
 BATCH = 500
@@ -76,12 +73,12 @@ class Produced:
     queries: tuple[Mapping[str, Any], ...]
 
 
-def load(request: ExportRequest, started: datetime, doors: Doors) -> Facts:
+def load(request: ExportRequest, snapshot: datetime, doors: Doors) -> Facts:
     """Read what must be known before the first row.
 
     Args:
         request: What was asked for.
-        started: When the attempt began, by the database's clock.
+        snapshot: Nothing that was created later is read.
         doors: Where to read.
 
     Raises:
@@ -99,10 +96,10 @@ def load(request: ExportRequest, started: datetime, doors: Doors) -> Facts:
     return Facts(
         request=request,
         campaign=campaign,
-        snapshot=started - SAFETY_LAG,
+        snapshot=snapshot,
         markets=markets,
         promoters=promoters_from(doors.mongo.promoters.by_ids(document.get("promoterIds") or [])),
-        bands=bands_from(doors.mongo.scoring.overrides(campaign.id)),
+        bands=bands_from(doors.mongo.scoring.overrides(campaign.id), snapshot),
     )
 
 
@@ -203,7 +200,11 @@ class _Flow:
 
     def _query(self, statement: Statement, name: str) -> Query:
         query = self._doors.athena.select(
-            statement.sql, statement.parameters, token=f"{self._token}:{name}"
+            statement.sql,
+            statement.parameters,
+            token=f"{self._token}:{name}",
+            # A cancel or a lost lease must end the wait, and the query with it.
+            watch=lambda _: self._watch.advance(),
         )
         self.queries.append({"id": query.execution_id, "bytesScanned": query.bytes_scanned})
         return query

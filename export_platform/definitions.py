@@ -37,7 +37,7 @@ def build_definitions(*, catalog: Catalog, doors: Mapping[str, object]) -> dg.De
             build_requests_sensor(catalog),
             build_catalogue_sensor(),
             build_outcomes_sensor(),
-            build_housekeeping_sensor(),
+            build_housekeeping_sensor(catalog),
         ],
         resources=doors,
         # A process a step costs 1.5 to 3 s and an export is one step (DAGSTER.md).

@@ -6,6 +6,9 @@ import dagster as dg
 
 from assets.factory import Platform
 from assets.life import Document, ExportLife
+from assets.model.export_type import Catalog
+from assets.model.request import ExportRequest
+from assets.steps.address import attempt_of, export_prefix
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from sensors.each import on_each, paged
@@ -14,7 +17,7 @@ from sensors.each import on_each, paged
 MOST_EXPIRED = 100
 
 
-def build_housekeeping_sensor() -> dg.SensorDefinition:
+def build_housekeeping_sensor(catalog: Catalog) -> dg.SensorDefinition:
     """Reap abandoned exports and delete the files of expired ones."""
     spread = random.SystemRandom().random
 
@@ -41,9 +44,27 @@ def build_housekeeping_sensor() -> dg.SensorDefinition:
             life.expired(MOST_EXPIRED),
             lambda document: purge(life, object_store, document) is not None,
         )
-        return dg.SkipReason(f"rescued {rescued}, expired {expired}")
+        cleared = on_each(
+            context,
+            life.dead(MOST_EXPIRED),
+            lambda document: clear(life, object_store, catalog, document),
+        )
+        return dg.SkipReason(f"rescued {rescued}, expired {expired}, cleared {cleared}")
 
     return housekeeping
+
+
+def clear(
+    life: ExportLife, object_store: ObjectStore, catalog: Catalog, document: Document
+) -> bool:
+    """Delete what the attempts of a failed or cancelled export left; later attempts stay."""
+    request = ExportRequest.from_document(document["request"])
+    prefix = export_prefix(request, catalog[request.type].scope, document["_id"])
+    left = {attempt_of(key) for key in object_store.keys(prefix)}
+    for attempt, number in left:
+        if number <= document["attempt"]:
+            object_store.remove(attempt)
+    return life.purged(document) is not None
 
 
 def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Document | None:

@@ -116,6 +116,12 @@ MAX_ATTEMPTS = 4
 MAX_RESCUES = 3  # RELIABILITY.md 1, rule 10: three crashes are a poison pill
 
 
+# Seconds between the snapshot and the start of an attempt. Writers stamp `createdAt` with their
+# own clock before the document reaches the database; a row that arrives late must not slip in
+# behind the reader (RELIABILITY.md 5, snapshot).
+SAFETY_LAG = 30.0
+
+
 def backoff(failures: int, timing: Timing, jitter: float) -> float:
     """Seconds until the next attempt: full jitter over an exponential ceiling.
 

@@ -36,12 +36,24 @@ class Address:
         return f"{self.attempt}{MANIFEST_NAME}"
 
 
+def export_prefix(request: ExportRequest, scope: Scope, export_id: str) -> str:
+    """The prefix of every attempt of an export, with a final slash."""
+    return (
+        f"exports/{request.type}/v{request.version}/"
+        f"{_SCOPE_NAMES[scope]}={request.partition}/export={export_id}/"
+    )
+
+
+def attempt_of(key: str) -> tuple[str, int]:
+    """The prefix of the attempt that an object belongs to, and the attempt's number."""
+    prefix = key.rsplit("/", 1)[0] + "/"
+    number = prefix.rsplit("/", 2)[-2].removeprefix("a").partition("-")[0]
+    return prefix, int(number)
+
+
 def address(
     request: ExportRequest, scope: Scope, *, export_id: str, attempt: int, token: str
 ) -> Address:
     """The place of one attempt of one export."""
-    export = (
-        f"exports/{request.type}/v{request.version}/"
-        f"{_SCOPE_NAMES[scope]}={request.partition}/export={export_id}/"
-    )
+    export = export_prefix(request, scope, export_id)
     return Address(export=export, attempt=f"{export}a{attempt}-{token[:8]}/")

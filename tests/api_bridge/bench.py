@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,8 @@ class Bench(Client):
             "files": [file],
         }
         self.life.deliver(export_id, token)
-        self.life.succeed(export_id, token, result=result, retention=retention)
+        expires = self.clock.now() + timedelta(seconds=retention)
+        self.life.succeed(export_id, token, result=result, expires_at=expires)
         return export_id
 
     def fail(self, export_id: str) -> str:

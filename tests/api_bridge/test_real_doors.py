@@ -5,6 +5,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -180,4 +181,4 @@ def finish(mongo: MongoStores, bucket: ObjectStore, export_id: str, content: byt
         "files": [file],
     }
     life.deliver(export_id, token)
-    life.succeed(export_id, token, result=result, retention=3_600)
+    life.succeed(export_id, token, result=result, expires_at=datetime(2126, 3, 20, tzinfo=UTC))

@@ -11,17 +11,20 @@ import pytest
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
-from assets.attempt import Cancelled, Heartbeat, NotOurs
-from assets.life import Document, LeaseLost
+from assets.attempt import NotOurs
+from assets.heartbeat import Cancelled, Heartbeat
+from assets.life import Document, ExportLife, LeaseLost
 from assets.model.failure import ExportFailed
-from assets.model.lifecycle import Timing
+from assets.model.lifecycle import Status, Timing
 from assets.model.manifest import Manifest
 from assets.steps.manifest import verify
 from resources.clock import SystemClock
 from resources.errors import Refused, Unavailable
 from resources.mongo.entries import Scan
+from resources.mongo.exports import Change, Match
 from tests.assets.workbench import QUICK, Workbench, keys, tiny_documents, workbench
 from tests.fakes.entries import FakeEntryStore
+from tests.fakes.exports import FakeExportStore
 from tests.fakes.object_store import FakeObjectStore, Kept
 
 
@@ -221,6 +224,43 @@ def test_a_run_that_a_person_ends_cancels_its_export() -> None:
 
 def _interrupt() -> None:
     raise KeyboardInterrupt
+
+
+class Mute(FakeExportStore):
+    """An export store that makes the commit and loses the answer."""
+
+    def change(self, export_id: str, match: Match, change: Change) -> Any:
+        """Change it; when that was the commit, say that nobody knows."""
+        after = super().change(export_id, match, change)
+        if change.set.get("status") == Status.SUCCEEDED:
+            raise Unavailable("MONGO_TIMEOUT", "change an export document")
+        return after
+
+
+def test_a_commit_whose_answer_is_lost_keeps_its_files() -> None:
+    """The database did what it was told and could not say so: the export has succeeded."""
+    bench = workbench()
+    mute = Mute(bench.clock)
+    mute.kept = bench.mongo.exports.kept
+    document = bench.dispatched("waitlist")
+
+    done = bench.attempt(ExportLife(mute)).run(document["_id"], 1, run_id="run-1")
+
+    found = bench.found(document["_id"])
+    assert (found["status"], found["failures"]) == ("succeeded", 0)
+    assert {entry.key for entry in done.manifest.files} < set(keys(bench))
+
+
+def test_a_kind_that_is_gone_fails_with_its_name() -> None:
+    """A deployment that drops a kind must not leave its exports running for ever."""
+    bench = workbench()
+    document = bench.dispatched("waitlist")
+    worker = bench.attempt(catalog={})
+
+    with pytest.raises(ExportFailed, match="UNKNOWN_TYPE"):
+        worker.run(document["_id"], 1, run_id="run-1")
+
+    assert bench.found(document["_id"])["status"] == "failed"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -36,6 +37,8 @@ RESULT: Mapping[str, Any] = {
     "files": [],
     "accounting": {"read": 4},
 }
+
+LATER = datetime(2126, 3, 20, tzinfo=UTC)
 
 Wait = Callable[[float], None]
 
@@ -76,13 +79,13 @@ def test_an_export_goes_from_the_queue_to_its_result(life_and_wait: Any) -> None
     token = seen[-1]["lease"]["token"]
     seen.append(life.beat(export_id, token, {"rowsRead": 3}))
     seen.append(life.deliver(export_id, token))
-    seen.append(life.succeed(export_id, token, result=RESULT, retention=60.0))
+    seen.append(life.succeed(export_id, token, result=RESULT, expires_at=LATER))
 
     states = [document["status"] for document in seen]
     assert states == ["queued", "dispatched", "running", "running", "delivering", "succeeded"]
     assert [d["revision"] for d in seen] == [1, 2, 3, 4, 5, 6]
     assert seen[-1]["lease"] is None
-    assert seen[-1]["expiresAt"] > seen[-1]["finishedAt"]
+    assert seen[-1]["expiresAt"] == LATER
     assert seen[-1]["progress"] == {"rowsRead": 4, "rowsTotal": 4, "rowsWritten": 3, "bytes": 99}
 
 
@@ -156,7 +159,7 @@ def test_a_lease_that_ran_out_is_taken_and_the_old_holder_is_refused(life_and_wa
 
     assert (rescued["status"], rescued["rescues"], rescued["failures"]) == ("queued", 1, 0)
     with pytest.raises(LeaseLost):
-        life.succeed(document["_id"], document["lease"]["token"], result=RESULT, retention=1.0)
+        life.succeed(document["_id"], document["lease"]["token"], result=RESULT, expires_at=LATER)
 
 
 def test_a_worker_that_renews_in_time_is_not_taken(life_and_wait: Any) -> None:
@@ -258,7 +261,7 @@ def test_what_has_succeeded_cannot_be_cancelled_or_retried(life_and_wait: Any) -
     """A published result must not be taken away by a late click."""
     life, _, _ = life_and_wait
     document = started(life)
-    life.succeed(document["_id"], document["lease"]["token"], result=RESULT, retention=60.0)
+    life.succeed(document["_id"], document["lease"]["token"], result=RESULT, expires_at=LATER)
 
     with pytest.raises(IllegalMove, match="succeeded"):
         life.cancel(document["_id"], by="a person")

@@ -9,6 +9,7 @@ from typing import Any
 from assets.attempt import Attempt, Build, Done
 from assets.exports.catalog import CATALOG
 from assets.life import Document, ExportLife
+from assets.model.export_type import Catalog
 from assets.model.lifecycle import Timing
 from assets.model.parameters import parse
 from assets.pipeline import Doors
@@ -53,12 +54,13 @@ class Workbench:
         *,
         clock: Clock | None = None,
         doors: Doors | None = None,
+        catalog: Catalog = CATALOG,
     ) -> Attempt:
         """A worker; `life` and `doors` let a test give it other ones."""
         return Attempt(
             life or self.life,
             doors or self.doors,
-            CATALOG,
+            catalog,
             build=Build(version="1.2.3", git_sha="0" * 40),
             clock=clock or SystemClock(),
             jitter=lambda: 0.5,

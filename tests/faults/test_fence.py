@@ -41,9 +41,9 @@ GUARDS = {
         "test_a_file_that_is_not_stored_as_written_fails_the_export",
     ),
     "the heartbeat's own fence": (
-        "assets/attempt.py",
-        "if self._clock.monotonic() - self._renewed > timing.self_fence:",
-        "if False:",
+        "assets/heartbeat.py",
+        "return self._clock.monotonic() - self._renewed > self._life.timing.self_fence",
+        "return False",
         "test_a_worker_that_cannot_renew_stops_itself_before_its_lease_can_be_taken",
     ),
 }

@@ -25,7 +25,9 @@ def finished(stage: Scene, **changes: Any) -> str:
         "files": [{"number": 1}],
         "accounting": {"read": 1},
     }
-    stage.life.succeed(export_id, token, result=result, retention=3600)
+    stage.life.succeed(
+        export_id, token, result=result, expires_at=stage.clock.now() + timedelta(hours=1)
+    )
     stage.plant({**stage.found(export_id), **changes})
     return export_id
 
@@ -154,3 +156,20 @@ def test_a_result_that_cannot_be_read_does_not_stop_the_others(stage: Scene, res
 
     assert "expired" == stage.status(good)
     assert not list(stage.objects.keys(PREFIX.format(good)))
+
+
+def test_what_a_failed_export_left_is_deleted_and_what_comes_later_stays(stage: Scene) -> None:
+    """A killed worker cannot clean up, and personal data must not outlive a failed export."""
+    export_id = stage.running()
+    token = stage.found(export_id)["lease"]["token"]
+    error = {"code": "S3_DENIED", "message": "m", "retryable": False}
+    stage.life.fail(stage.found(export_id), token, error=error, jitter=0.0)
+    export = f"exports/waitlist/v1/campaign=aurora-lights-2026/export={export_id}"
+    for attempt in (f"{export}/a1-dead0000", f"{export}/a2-later000"):
+        stage.objects.put(f"{attempt}/part-00001.csv", b"bytes", media_type="text/csv")
+    stage.clock.advance(61)
+
+    stage.tick("housekeeping")
+
+    assert list(stage.objects.keys(export)) == [f"{export}/a2-later000/part-00001.csv"]
+    assert stage.found(export_id)["purgedAt"]
