@@ -3,12 +3,14 @@
 Nothing here touches Dagster, a clock or a database; the evaluators beside this file are thin.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from assets.model.lifecycle import run_key
+from assets.model.option import SLUG_PATTERN
 
 Document = Mapping[str, Any]
 
@@ -46,10 +48,10 @@ def run_plan(document: Document) -> RunPlan:
     )
 
 
-def run_plans(documents: Iterable[Document]) -> list[RunPlan]:
+def in_order(plans: Iterable[RunPlan]) -> list[RunPlan]:
     """Runs in a stable order, each once."""
-    plans = {plan.run_key: plan for plan in map(run_plan, documents)}
-    return [plans[key] for key in sorted(plans)]
+    by_key = {plan.run_key: plan for plan in plans}
+    return [by_key[key] for key in sorted(by_key)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +74,26 @@ def partition_changes(
     if not campaigns:
         # A database without any campaign is the wrong database, not the end of all of them.
         return PartitionChanges(add=(), remove=())
-    wanted = {key for key, status in campaigns.items() if status not in UNLISTED}
+    wanted = {
+        key
+        for key, status in campaigns.items()
+        if status not in UNLISTED and re.fullmatch(SLUG_PATTERN, key)
+    }
     present = set(registered)
     return PartitionChanges(
         add=tuple(sorted(wanted - present)), remove=tuple(sorted(present - wanted))
     )
 
 
+# Runs that wait for a slot or for their process: their export has not been forgotten.
+WAITING_RUNS = ("QUEUED", "NOT_STARTED", "STARTING")
+
+
 class Outcome(StrEnum):
     """What an ended Dagster run means for the export that it should have worked for."""
 
     WAIT = "wait"
+    EXTEND = "extend"
     CANCEL = "cancel"
     RESCUE = "rescue"
 
@@ -102,4 +113,6 @@ def outcome(status: str, run_status: str | None) -> Outcome:
         return Outcome.CANCEL
     if status == "dispatched" and run_status in ("FAILURE", "SUCCESS"):
         return Outcome.RESCUE
+    if status == "dispatched" and run_status in WAITING_RUNS:
+        return Outcome.EXTEND
     return Outcome.WAIT

@@ -45,6 +45,9 @@ def _settle(context: dg.SensorEvaluationContext, life: ExportLife, document: Doc
                 return life.cancel(document["_id"], by="dagster") is not None
             except IllegalMove:
                 return False
+        case Outcome.EXTEND:
+            life.extend(document)
+            return False
         case Outcome.RESCUE:
             return life.recall(document) is not None
         case _:

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
-from assets.factory import ATTEMPT_TAG, EXPORT_TAG, Platform, asset_key
+from assets.factory import ATTEMPT_TAG, EXPORT_TAG, MAX_RUNTIME_TAG, Platform, asset_key
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog, Scope
 from assets.partitions import CAMPAIGNS
 from resources.clock import Clock
 from resources.mongo.stores import MongoStores
-from sensors.decisions import RunPlan, run_plans
+from sensors.decisions import RunPlan, in_order, run_plan
+from sensors.each import on_each
 
 # A tick may last 60 s; 4 s of waiting notice a request at once and still leave Dagster's
 # threads free (DAGSTER.md: 8 s was slower).
@@ -40,7 +41,7 @@ def build_requests_sensor(catalog: Catalog) -> dg.SensorDefinition:
         platform: dg.ResourceParam[Platform],
     ) -> dg.SensorResult:
         life = ExportLife(mongo.exports, timing=platform.timing)
-        plans = run_plans(_work(life, catalog, clock))
+        plans = _work(context, life, catalog, clock)
         return dg.SensorResult(
             run_requests=[_run_request(plan, catalog) for plan in plans],
             dynamic_partitions_requests=_missing_partitions(context, plans, catalog),
@@ -49,29 +50,53 @@ def build_requests_sensor(catalog: Catalog) -> dg.SensorDefinition:
     return requests
 
 
-def _work(life: ExportLife, catalog: Catalog, clock: Clock) -> list[Document]:
-    """What is due now; if nothing is, wait a little for it."""
+def _work(
+    context: dg.SensorEvaluationContext, life: ExportLife, catalog: Catalog, clock: Clock
+) -> list[RunPlan]:
+    """What is to run now; if nothing is, wait a little for it."""
     deadline = clock.monotonic() + WAIT_SECONDS
     while True:
-        work = [*_known(life.unstarted(MOST_PER_TICK), catalog), *_claimed(life, catalog)]
-        if work or clock.monotonic() >= deadline:
-            return work
+        plans = _look(context, life, catalog)
+        if plans or clock.monotonic() >= deadline:
+            return in_order(plans)
         clock.sleep(LOOK_EVERY_SECONDS)
+
+
+def _look(context: dg.SensorEvaluationContext, life: ExportLife, catalog: Catalog) -> list[RunPlan]:
+    """What is late or due; each document is judged on its own."""
+    plans: list[RunPlan] = []
+
+    def late(document: Document) -> bool:
+        plans.append(run_plan(document))
+        return True
+
+    def due(document: Document) -> bool:
+        return _claimed(life, catalog, document, plans)
+
+    on_each(context, _known(life.unstarted(MOST_PER_TICK), catalog), late)
+    on_each(context, life.undispatched(MOST_PER_TICK), due)
+    return plans
 
 
 def _known(documents: Iterable[Document], catalog: Catalog) -> Iterator[Document]:
     """Exports that can be run; one of a kind that is gone must not end the tick of all others."""
-    return (document for document in documents if document.get("type") in catalog)
+    return (document for document in documents if _kind(document) in catalog)
 
 
-def _claimed(life: ExportLife, catalog: Catalog) -> Iterator[Document]:
-    for document in life.undispatched(MOST_PER_TICK):
-        if document.get("type") not in catalog:
-            life.refuse(document["_id"], code="UNKNOWN_TYPE", message="no such kind of export")
-            continue
-        claimed = life.dispatch(document["_id"])
-        if claimed is not None:  # somebody else was first
-            yield claimed
+def _kind(document: Document) -> str:
+    return str(document.get("type"))
+
+
+def _claimed(life: ExportLife, catalog: Catalog, document: Document, plans: list[RunPlan]) -> bool:
+    """Claim one export; what can never run is refused, so that it is not looked at again."""
+    if _kind(document) not in catalog or not document.get("partition"):
+        life.refuse(document["_id"], code="UNKNOWN_TYPE", message="no such kind of export")
+        return True
+    claimed = life.dispatch(document["_id"])
+    if claimed is None:  # somebody else was first
+        return False
+    plans.append(run_plan(claimed))
+    return True
 
 
 def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
@@ -82,7 +107,7 @@ def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
         tags={
             EXPORT_TAG: plan.export_id,
             ATTEMPT_TAG: str(plan.attempt),
-            "dagster/max_runtime": str(MAX_RUN_SECONDS),
+            MAX_RUNTIME_TAG: str(MAX_RUN_SECONDS),
         },
     )
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from assets.model.lifecycle import Status
-from sensors.decisions import Outcome, outcome, partition_changes, run_plan, run_plans
+from sensors.decisions import Outcome, in_order, outcome, partition_changes, run_plan
 
 KEYS = st.sampled_from([f"campaign-{letter}" for letter in "abcdefgh"])
 STATUSES = st.sampled_from(["draft", "open", "on_sale", "completed", "archived", "cancelled"])
@@ -42,11 +42,11 @@ def test_a_run_plan_says_all_that_a_run_needs() -> None:
 @given(st.lists(st.builds(document, st.integers(1, 6), st.integers(1, 3)), max_size=12))
 def test_run_plans_are_ordered_and_each_is_there_once(documents: list[dict[str, Any]]) -> None:
     """One export may be found as late and as new in the same tick; it must start once."""
-    keys = [plan.run_key for plan in run_plans(documents)]
+    keys = [plan.run_key for plan in in_order(map(run_plan, documents))]
 
     assert sorted(set(keys)) == keys
     assert {f"{d['_id']}:{d['attempt']}" for d in documents} == set(keys)
-    assert run_plans(documents) == run_plans(reversed(documents))
+    assert in_order(map(run_plan, documents)) == in_order(map(run_plan, reversed(documents)))
 
 
 @given(campaigns=st.dictionaries(KEYS, STATUSES), registered=st.sets(KEYS))
@@ -78,6 +78,8 @@ def test_what_an_ended_run_means_is_as_the_table_says(status: Status, run: str |
         expected = Outcome.CANCEL
     elif status is Status.DISPATCHED and run in {"FAILURE", "SUCCESS"}:
         expected = Outcome.RESCUE
+    elif status is Status.DISPATCHED and run in {"QUEUED", "NOT_STARTED", "STARTING"}:
+        expected = Outcome.EXTEND
 
     assert expected is outcome(str(status), run)
 
