@@ -14,7 +14,7 @@ from assets.model.column import Column, Pii
 from assets.model.export_type import ExportType, Scope
 from assets.model.option import SLUG_PATTERN, Option, choice, day, whole
 from assets.model.output import Compression, Dialect, Kind, OutputFormat
-from assets.model.policy import PII_SCOPES, PiiMode, Policy, denied
+from assets.model.policy import PiiMode, Policy, denied, grants
 from assets.model.request import ExportRequest
 
 _SCOPE_OPTIONS: Mapping[Scope, Option] = {
@@ -123,7 +123,7 @@ def parse(
     """
     _check(export_type, params, pointer)
     given = {option.name: params.get(option.name, option.default) for option in _FORM}
-    policy = Policy(mode=PiiMode(given["pii"]), grants=tuple(sorted(set(scopes) & set(PII_SCOPES))))
+    policy = Policy(mode=PiiMode(given["pii"]), grants=grants(scopes))
     chosen = params.get("columns") or [column.name for column in export_type.static_columns]
     shown = [column for column in export_type.static_columns if column.name in chosen]
     used = [option for option in export_type.options if params.get(option.name) is not None]

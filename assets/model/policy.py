@@ -57,6 +57,8 @@ class Policy:
         return cls(mode=PiiMode(document["mode"]), grants=tuple(document["grants"]))
 
 
+# What a scope holds beside itself: whoever may see a value in full may see its mask.
+_HOLDS = {"pii:full": ("pii:masked",)}
 PII_SCOPES = ("pii:masked", "pii:full", "scores:read", "answers:sensitive", "codes:reveal")
 
 # Scopes without which a mode is refused as a whole. RESTRICTED and SECRET are not here: such
@@ -100,6 +102,12 @@ _BY_FORMAT: Mapping[tuple[PiiMode, FormatKind], Transform] = {
     (PiiMode.HASHED, FormatKind.E164): Transform.SHA256_PHONE,
 }
 POSTAL_CODE = "postal_code"  # masked to its first three characters, wherever it stands
+
+
+def grants(scopes: Iterable[str]) -> tuple[str, ...]:
+    """The scopes among these that bear on columns, with what they hold, sorted."""
+    held = set(scopes) & set(PII_SCOPES)
+    return tuple(sorted(held.union(*(_HOLDS.get(scope, ()) for scope in held))))
 
 
 def denied(columns: Iterable[Column], policy: Policy) -> dict[str, str]:

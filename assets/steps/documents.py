@@ -1,6 +1,7 @@
 """The one mapper from stored documents to the values that exports see."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from assets.model.campaign import Campaign, Event, Market, Promoter, Question
@@ -70,7 +71,18 @@ def promoters_from(documents: Iterable[Document]) -> tuple[Promoter, ...]:
     return tuple(sorted(promoters, key=lambda promoter: promoter.key))
 
 
-def bands_from(documents: Sequence[Document]) -> dict[object, str]:
-    """Entry id to the band of its latest manual decision."""
-    latest = sorted(documents, key=lambda document: (document["at"], str(document["_id"])))
+def bands_from(documents: Iterable[Document], snapshot: datetime) -> dict[object, str]:
+    """Entry id to the band of its latest manual decision that was in force at the snapshot."""
+    in_force = [
+        document
+        for document in documents
+        if isinstance(document.get("at"), datetime)
+        and document["at"] <= snapshot
+        and not _is_over(document.get("expiresAt"), snapshot)
+    ]
+    latest = sorted(in_force, key=lambda document: (document["at"], str(document["_id"])))
     return {document["entryId"]: document["toBand"] for document in latest}
+
+
+def _is_over(expires: object, snapshot: datetime) -> bool:
+    return isinstance(expires, datetime) and expires <= snapshot

@@ -121,8 +121,14 @@ class EntryReader:
             merged = {i: u["mergedInto"] for i, u in found.items() if _is_merged(u)}
             missing = set(merged.values()) - known.keys()
             known |= self.users(missing) if missing else {}
-            found |= {user_id: known.get(target) for user_id, target in merged.items()}
+            found |= {i: _carried(found[i], known.get(target)) for i, target in merged.items()}
         return {i: user for i, user in found.items() if user and not user.get("mergedInto")}
+
+
+def _carried(old: Document | None, new: Document | None) -> Document | None:
+    """The account that an old one was merged into; an erasure of the old one is of the person."""
+    erasure = (old or {}).get("erasure")
+    return new if erasure is None else {**(new or {}), "erasure": erasure, "mergedInto": None}
 
 
 def _is_merged(user: Document | None) -> TypeGuard[Document]:

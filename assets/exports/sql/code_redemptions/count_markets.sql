@@ -1,5 +1,5 @@
 -- The independent count of the level `market`: a row a currency, at least one a market.
-SELECT sum(greatest(1, currencies)) AS market_rows
+SELECT coalesce(sum(greatest(1, currencies)), 0) AS market_rows
 FROM (
     SELECT assigned.market_key, count(DISTINCT orders.currency) AS currencies
     FROM assigned

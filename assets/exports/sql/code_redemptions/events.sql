@@ -36,7 +36,7 @@ used AS (
         min(CASE WHEN result = 'ok' THEN redeemed_at END) AS first_redeemed_at,
         count(*) AS redemption_attempts,
         count_if(result = 'wrong_account') AS wrong_account_attempts,
-        min(CASE result WHEN 'ok' THEN 1 WHEN 'exhausted' THEN 2 WHEN 'expired' THEN 3 ELSE 4 END) AS best
+        min(CASE result WHEN 'ok' THEN 1 WHEN 'exhausted' THEN 2 WHEN 'expired' THEN 3 WHEN 'wrong_account' THEN 4 END) AS best
     FROM uses
     GROUP BY code_id
 ),
