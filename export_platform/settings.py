@@ -84,11 +84,14 @@ def _timing(env: Mapping[str, str], deployment: str) -> Timing:
 
 def _checkout() -> str:
     """The commit of the checkout that runs, or "unknown" where there is none."""
-    found = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "HEAD"],  # noqa: S607 - git is where PATH says
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=5,
-    )
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(ROOT), "rev-parse", "HEAD"],  # noqa: S607 - git is where PATH says
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):  # an image without git
+        return "unknown"
     return found.stdout.strip() or "unknown"

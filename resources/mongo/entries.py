@@ -54,6 +54,7 @@ INDEXES = (
             ("campaignId", ASCENDING),
             ("waitlist.marketId", ASCENDING),
             ("waitlist.position", ASCENDING),
+            ("_id", ASCENDING),
         ],
         name="ix_wl",
         partialFilterExpression={"waitlist.position": {"$exists": True}},

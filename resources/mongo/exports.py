@@ -20,21 +20,32 @@ from resources.mongo.documents import decoded, raw
 
 NAME = "exports"
 
-# `queue` serves claiming; `campaign` and `requester` the listings; `lease` the reaper;
-# `idempotency` is the promise that one key makes one export (API.md); `expiry` the retention sweep,
-# not a TTL: documents stay.
+# `queue` serves claiming and the reaper's pages; `campaign` and `requester` the listings; `history`
+# the chain of manifests; `idempotency` is the promise that one key makes one export (API.md);
+# `expiry` the retention sweep, not a TTL: documents stay.
 INDEXES = (
     IndexModel(
-        [("status", ASCENDING), ("priority", DESCENDING), ("queuedAt", ASCENDING)], name="ix_queue"
+        [
+            ("status", ASCENDING),
+            ("priority", DESCENDING),
+            ("queuedAt", ASCENDING),
+            ("_id", ASCENDING),
+        ],
+        name="ix_queue",
     ),
     IndexModel(
         [("campaign", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)],
         name="ix_campaign",
     ),
     IndexModel(
-        [("lease.until", ASCENDING)],
-        name="ix_lease",
-        partialFilterExpression={"lease.until": {"$type": "date"}},
+        [
+            ("type", ASCENDING),
+            ("partition", ASCENDING),
+            ("status", ASCENDING),
+            ("createdAt", DESCENDING),
+            ("_id", DESCENDING),
+        ],
+        name="ix_history",
     ),
     IndexModel(
         [("idempotency.digest", ASCENDING)],
