@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.model.policy import PII_SCOPES
 from resources.clock import Clock
 
 if TYPE_CHECKING:
@@ -26,6 +27,16 @@ BASE_SCOPES = (
     "exports:download",
     "exports:cancel",
     "pii:masked",
+)
+
+# What the bridge knows; after `exports:create:` also the name of one kind of export.
+SCOPES = (
+    "exports:read",
+    "exports:create:*",
+    "exports:download",
+    "exports:cancel",
+    "exports:admin",
+    *PII_SCOPES,
 )
 
 _KEY_BITS = 2_048  # NIST SP 800-131A; the least that the bridge accepts

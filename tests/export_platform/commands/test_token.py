@@ -9,10 +9,12 @@ from pathlib import Path
 import jwt
 import pytest
 
+from api_bridge.access import caller
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.keys import FileKeys, KeyRing
 from api_bridge.protocol.problems import ProblemError
-from export_platform.local.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
+from assets.model.policy import PII_SCOPES
+from export_platform.local.issuer import AUDIENCE, ISSUER, SCOPES, DevelopmentIssuer
 from resources.clock import SystemClock
 from tests.export_platform.commands.shell import Said
 from tests.fakes.clock import ManualClock
@@ -87,6 +89,22 @@ def test_the_command_prints_the_token_and_nothing_else(run: Run) -> None:
     )
     assert "" == said.err
     assert 3600 == claims["exp"] - claims["iat"]
+
+
+@pytest.mark.parametrize("scope", [*SCOPES, "exports:create:waitlist"])
+def test_every_scope_there_is_can_be_asked_for_and_is_listed(run: Run, scope: str) -> None:
+    """The control of the check: it must not refuse what the bridge knows."""
+    listed = " ".join(run("token", "--help", env={"COLUMNS": "1000"}).out.split())
+
+    assert 0 == run("token", "--scope", scope, "--campaign", "*").code
+    assert scope.replace("waitlist", "*") in listed
+
+
+def test_the_bridge_and_the_issuer_know_the_same_scopes() -> None:
+    """They share no code, so a scope that is new at one of them must be noticed."""
+    bridges = {caller.READ, caller.DOWNLOAD, caller.CANCEL, caller.ADMIN, caller.CREATE_ANY}
+
+    assert {*bridges, *PII_SCOPES} == set(SCOPES)
 
 
 def test_the_key_is_made_once_whoever_is_first(tmp_path: Path) -> None:
