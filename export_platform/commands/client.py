@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from export_platform.commands.hints import starter
 from export_platform.commands.terminal import CommandError
 
 # Connect, then silence between two bytes. The bridge answers within 2 s or says 503.
@@ -194,7 +195,7 @@ def _sent(
     except requests.Timeout:
         raise CommandError(f"{_host(url)} did not answer in time; try again") from None
     except requests.RequestException:
-        raise CommandError(f"{_host(url)} does not answer; is `export-platform up`?") from None
+        raise CommandError(f"{_host(url)} does not answer; start it with `{starter()}`") from None
     with answer:
         yield answer
 
@@ -218,7 +219,7 @@ def _problem(answer: requests.Response) -> str:
     """A problem document (RFC 9457) in one line."""
     try:
         body = answer.json()
-        places = [f"{each['pointer'] or '/'} {each['detail']}" for each in body.get("errors", [])]
+        places = [f"{_place(each['pointer'])} {each['detail']}" for each in body.get("errors", [])]
         scopes = body.get("required_scopes") or []
         parts = [body["title"], *places] if places else [body["title"], body["detail"]]
     except (requests.RequestException, KeyError, TypeError, AttributeError):
@@ -226,6 +227,11 @@ def _problem(answer: requests.Response) -> str:
     if scopes:
         parts.append(f"needed: {' '.join(scopes)}")
     return "; ".join(part.rstrip(".") for part in parts).replace("\n", " ")
+
+
+def _place(pointer: str) -> str:
+    """A pointer of a problem; parameters and parts of the path as they are called here."""
+    return pointer.removeprefix("/params/").removeprefix("/path/") or "the body"
 
 
 def _segment(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from assets.exports.code_redemptions import CODE_REDEMPTIONS
 from assets.exports.entries import ENTRIES
 from assets.exports.waitlist import WAITLIST
+from export_platform.commands.hints import program
 from export_platform.commands.terminal import CommandError
 from resources.clock import Clock
 from resources.wiring import environment as names
@@ -143,7 +144,7 @@ def _state(client: Any, execution: str) -> str:
 def _campaign(database: "Database[dict[str, Any]]", key: str) -> object:
     found = database["campaigns"].find_one({"key": key}, {"_id": 1})
     if found is None:
-        raise CommandError("the campaign is not there; run `export-platform seed`")
+        raise CommandError(f"the campaign is not there; run `{program()} seed`")
     return found["_id"]
 
 

@@ -5,9 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export_platform.commands.hints import program, shown
 from export_platform.commands.seed import Pack
 from export_platform.commands.stack import show_status
-from export_platform.commands.terminal import deployment, ended_by_sigterm, notes, screen
+from export_platform.commands.terminal import (
+    deployment,
+    ended_by_sigterm,
+    home,
+    notes,
+    screen,
+)
 
 if TYPE_CHECKING:
     from export_platform.local.deployment import Deployment, Places
@@ -36,6 +43,7 @@ def up(
 def down() -> None:
     """Stop everything that `up` started; the data stays."""
     deployment().down()
+    screen().print(f"all stopped; data stays in {shown(home())}")
 
 
 def processes() -> None:
@@ -58,12 +66,18 @@ def start(local: "Deployment", pack: str) -> "Places":
 
 
 def show_places(places: "Places") -> None:
-    """Say where to look."""
+    """Say where to look, and what to type next."""
+    from assets.exports.catalog import CATALOG  # noqa: PLC0415 - 0.2 s
+
+    page = f"{places.dagster_url}/assets/exports/{next(iter(CATALOG))}?view=lineage"
     console = screen()
-    console.print(f"bridge   {places.bridge_url}   (export-platform token; export-platform types)")
-    console.print(f"Dagster  {places.dagster_url}")
+    console.print(f"bridge   {places.bridge_url}")
+    console.print(f"Dagster  {places.dagster_url}   lineage: {page}")
     console.print(f"logs     {places.logs}")
-    console.print("stop it  export-platform down")
+    console.print(f"exports  {program()} types")
+    console.print(f"token    {program()} token")
+    console.print(f"curl     export BRIDGE={places.bridge_url}")
+    console.print(f"stop it  {program()} down")
 
 
 def _stay(local: "Deployment") -> None:

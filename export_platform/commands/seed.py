@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export_platform.commands.hints import program
 from export_platform.commands.terminal import CommandError, deployment, home, screen
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def load(dataset: "Dataset", environment: "Mapping[str, str]") -> "Ledger":
     except (BotoCoreError, ClientError, PyMongoError) as error:
         raise CommandError(
             f"the servers did not take the pack ({type(error).__name__});"
-            " see `export-platform stack status`"
+            f" see `{program()} stack status`"
         ) from None
 
 

@@ -8,20 +8,27 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from typer.core import TyperGroup
 
+from export_platform.commands.hints import program, starter
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from export_platform.local.deployment import Deployment
 
 HOME_VARIABLE = "EXPORT_PLATFORM_HOME"
 TRACEBACK_VARIABLE = "EXPORT_PLATFORM_TRACEBACK"
 TIMING_VARIABLE = "EXPORT_TIMING_FACTOR"
+
+# Wider than any row: what reads a pipe wants one line a row.
+_ENDLESS = 10_000
 
 
 class CommandError(Exception):
@@ -78,6 +85,20 @@ def notes() -> "Console":
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def show_table(table: "Table") -> None:
+    """A table: wrapped to a terminal, and plain lines of one row each to anything else."""
+    from rich.console import Console  # noqa: PLC0415
+
+    console = screen()
+    if console.is_terminal:
+        console.print(table, soft_wrap=False)
+        return
+    plain = StringIO()
+    Console(file=plain, width=_ENDLESS, force_terminal=False, no_color=True).print(table)
+    for line in plain.getvalue().splitlines():
+        typer.echo(line.rstrip())
+
+
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
     """Within it, SIGTERM ends a command as Ctrl-C does: what it started is stopped."""
@@ -99,7 +120,8 @@ def _usage(error: Exception) -> str | None:
     if context is None or not hasattr(error, "format_message"):
         return None
     said = " ".join(error.format_message().split()).rstrip(".")
-    return f"{said}; see `{context.command_path} --help`"
+    command = context.command_path.partition(" ")[2]
+    return f"{said}; see `{' '.join(filter(None, [program(), command, '--help']))}`"
 
 
 def _line(error: Exception) -> str:
@@ -117,9 +139,9 @@ def _known(error: Exception) -> str | None:
     if isinstance(error, NotStartedError):
         what, _, log = str(error).partition("; the end of ")
         where = log.partition(":\n")[0]
-        return f"{what}; read {where}" if where else f"{what}; run `export-platform up` first"
+        return f"{what}; read {where}" if where else f"{what}; run `{starter()}` first"
     if isinstance(error, DoorError):
-        return f"{error}; see `export-platform stack status`"
+        return f"{error}; see `{program()} stack status`"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return None

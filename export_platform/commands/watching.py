@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from export_platform.commands.client import BridgeClient, Export
+from export_platform.commands.hints import program
 from export_platform.commands.terminal import CommandError, notes
 from resources.clock import Clock
 
@@ -76,4 +77,4 @@ def _rows(export: Export) -> str:
 
 def _late(exports: Iterable[Export], seconds: float | None) -> str:
     shown = ", ".join(f"{e.type} is {e.status}" for e in exports if not e.done)
-    return f"not done after {seconds:g} s: {shown}; read the logs that `export-platform up` names"
+    return f"not done after {seconds:g} s: {shown}; read the logs that `{program()} ps` names"

@@ -180,6 +180,14 @@ def test_a_name_for_another_folder_is_refused(bridge: Site, tmp_path: Path) -> N
             b'{"title": "No", "detail": "x", "errors": [{"pointer": "/a", "detail": "is b"}]}',
             "No; /a is b",
         ),
+        (
+            b'{"title": "No", "detail": "x", "errors": [{"pointer": "/params/a", "detail": "b"}]}',
+            "No; a b",
+        ),
+        (
+            b'{"title": "No", "detail": "x", "errors": [{"pointer": "", "detail": "is b"}]}',
+            "No; the body is b",
+        ),
         (b"[]", "answered 502"),
     ],
 )
