@@ -2,7 +2,7 @@
 
 import typer
 
-from export_platform.commands import demo, exports, platform, seed, stack, token, verify
+from export_platform.commands import demo, exports, kinds, platform, seed, stack, token, verify
 from export_platform.commands.terminal import OneLineErrors
 
 main = typer.Typer(
@@ -20,7 +20,7 @@ main.command()(platform.down)
 main.command(name="ps")(platform.processes)
 main.command()(seed.seed)
 main.command()(token.token)
-main.command()(exports.types)
+main.command()(kinds.types)
 main.command()(exports.request)
 main.command()(exports.status)
 main.command()(exports.download)

@@ -1,4 +1,4 @@
-"""`types`, `request`, `status` and `download`: exports over HTTP."""
+"""`request`, `status` and `download`: exports over HTTP."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,34 +7,40 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from assets.model.output import Dialect
+from assets.model.policy import PiiMode
+from export_platform.commands.hints import program, typed
+from export_platform.commands.kinds import subject
 from export_platform.commands.terminal import CommandError, home, screen
 
 if TYPE_CHECKING:
     from export_platform.commands.client import Export
 
+_WITH_SCOPE = (PiiMode.FULL, PiiMode.MASKED)
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
-
-
-def types() -> None:
-    """List the kinds of export and their options."""
-    from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
-
-    console = screen()
-    with bridge() as client:
-        for each in client.types():
-            options = ", ".join(sorted(each["params_schema"]["properties"]))
-            console.print(f"[bold]{each['id']}[/]  {each['summary']}\n    -o {options}")
 
 
 def request(
     type_name: Annotated[str, typer.Argument(metavar="TYPE", help="Kind of export: see `types`.")],
-    campaign: Annotated[str, typer.Argument(help="The campaign's key.")],
+    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's key.")],
     *,
     option: Annotated[
-        list[str] | None, typer.Option("-o", "--option", help="name=value; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "-o",
+            "--option",
+            metavar="NAME=VALUE",
+            help="Any option that `types TYPE` lists; repeatable; lists with commas.",
+        ),
     ] = None,
-    dialect: Annotated[str | None, typer.Option(help="How CSV is written.")] = None,
-    pii: Annotated[str | None, typer.Option(help="How much personal data.")] = None,
+    dialect: Annotated[
+        Dialect | None,
+        typer.Option(metavar="DIALECT", help=f"How CSV is written: {', '.join(Dialect)}."),
+    ] = None,
+    pii: Annotated[
+        PiiMode | None,
+        typer.Option(metavar="MODE", help=f"How much personal data: {', '.join(PiiMode)}."),
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; needed with --pii full.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
 ) -> None:
@@ -42,12 +48,12 @@ def request(
     from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
 
     said = {"dialect": dialect, "pii": pii, "reason": reason}
-    with bridge(more_scopes=[f"pii:{pii}"] if pii in {"full", "masked"} else []) as client:
+    with bridge(more_scopes=[f"pii:{pii}"] if pii in _WITH_SCOPE else []) as client:
         schema = client.type(type_name)["params_schema"]
         params = {
-            **_options(option or (), schema["properties"]),
-            **{name: value for name, value in said.items() if value is not None},
-            **_subject(schema, campaign),
+            **_options(option or (), schema),
+            **{name: str(value) for name, value in said.items() if value is not None},
+            subject(schema): campaign,
         }
         export = client.create(type_name, params)
         typer.echo(export.id)
@@ -93,7 +99,7 @@ def download(
     console = screen()
     for entry in manifest.files:
         console.print(f"{directory / entry.name}  {entry.rows:,} rows  {entry.bytes:,} bytes")
-    console.print(f"check it with: export-platform verify {directory}")
+    console.print(f"check it with: {program()} verify {typed(directory)}")
 
 
 def _watched(client: Any, export: "Export") -> "Export":
@@ -109,17 +115,16 @@ def _finish(export: "Export") -> None:
         raise CommandError(f"the export has {export.status}: {export.error or 'see its audit'}")
 
 
-def _subject(schema: Mapping[str, Any], key: str) -> dict[str, str]:
-    """What the export is about, under the name that this type requires."""
-    return {schema["required"][0]: key}
-
-
-def _options(given: Sequence[str], properties: Mapping[str, Any]) -> dict[str, Any]:
+def _options(given: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    about = subject(schema)
+    properties = {name: one for name, one in schema["properties"].items() if name != about}
     params = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
             raise CommandError("an option is written as name=value, such as -o top_n=10")
+        if name == about:
+            raise CommandError(f"{name} is no option: it is the argument after TYPE")
         if name not in properties:
             raise CommandError(f"no such option; there are: {', '.join(sorted(properties))}")
         params[name] = _value(name, value, properties[name])

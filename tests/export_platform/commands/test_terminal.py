@@ -48,7 +48,14 @@ def test_help_loads_nothing_heavy() -> None:
         (["seed", "--pack", "nonsense"], 1, "tiny, nasty, small"),
         (["seed", "--pack", "tiny", "--entries", "5"], 1, "size of its own"),
         (["verify", "nowhere"], 1, "_manifest.json"),
-        (["types"], 1, "export-platform up"),
+        (["types"], 1, "make up"),
+        (["token", "--scope", "exports:write"], 2, "exports:read, exports:create:*"),
+        (["token", "--scope", "exports:create:"], 2, "token --help"),
+        (["token", "--scope", "pii:full,pii:masked"], 2, "token --help"),
+        (["token", "--campaign", "Aurora Lights"], 2, "lower-case"),
+        (["token", "--campaign", "ab"], 2, "3 to 80"),
+        (["request", "waitlist", "x", "--dialect", "tsv"], 2, "excel-eu"),
+        (["request", "waitlist", "x", "--pii", "some"], 2, "masked"),
     ],
 )
 def test_an_error_is_one_line_that_says_what_to_do(
