@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from export_platform.commands.hints import starter
 from export_platform.commands.seed import Pack
 from export_platform.commands.terminal import (
     CommandError,
@@ -14,6 +15,7 @@ from export_platform.commands.terminal import (
     home,
     notes,
     screen,
+    show_table,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def demo(
         with ended_by_sigterm():
             places = _start(local, pack)
             outcomes = _export(local, places, pack)
-        _show(outcomes)
+        show(outcomes)
         _judge(outcomes)
     finally:
         if stop:
@@ -80,7 +82,7 @@ def _say_where(places: "Places", *, stopped: bool) -> None:
     console.print(f"files    {home() / 'downloads'}")
     if stopped:
         console.print(f"logs     {places.logs}")
-        console.print("all stopped; `make up` does the same and stays up")
+        console.print(f"all stopped; `{starter()}` does the same and stays up")
     else:
         show_places(places)
 
@@ -129,9 +131,16 @@ def _prove(
     return Outcome(
         export=export,
         manifest=manifest,
-        counted="no query" if expected is None else f"{expected.kept:,}/{expected.read:,}",
+        counted=counted(expected),
         problems=tuple(judged(manifest, findings, expected)),
     )
+
+
+def counted(expected: "Expected | None") -> str:
+    """What the count of our own says, in words."""
+    if expected is None:
+        return "no query"
+    return f"{expected.kept:,} of {expected.read:,} read"
 
 
 def judged(
@@ -150,14 +159,15 @@ def judged(
     return problems
 
 
-def _show(outcomes: Sequence[Outcome]) -> None:
+def show(outcomes: Sequence[Outcome]) -> None:
+    """The table at the end, one row an export."""
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("type")
-    for name in ("rows", "bytes", "counted", "seconds"):
+    table.add_column("export")
+    for name in ("rows", "bytes", "independent count", "seconds"):
         table.add_column(name, justify="right")
-    table.add_column("sha256")
+    table.add_column("sha256 begins")
     for outcome in outcomes:
         table.add_row(
             outcome.export.type,
@@ -167,9 +177,8 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             f"{outcome.export.seconds or 0:.1f}",
             " ".join(entry.sha256[:12] for entry in outcome.manifest.files[:3]),
         )
-    console = screen()
-    console.print("each file verified against its manifest, its rows counted on their own:")
-    console.print(table)
+    screen().print("each file verified against its manifest, its rows counted on their own:")
+    show_table(table)
 
 
 def _judge(outcomes: Sequence[Outcome]) -> None:
