@@ -91,7 +91,7 @@ def load(request: ExportRequest, snapshot: datetime, doors: Doors) -> Facts:
     markets = markets_from(doors.mongo.markets.of_campaign(campaign.id))
     unknown = set(request.options.get("markets") or ()) - {market.key for market in markets}
     if unknown:
-        message = f"{len(unknown)} of the chosen markets are not of this campaign"
+        message = f"params/markets names {len(unknown)} that this campaign does not have"
         raise ExportFailed("UNKNOWN_MARKET", message)
     return Facts(
         request=request,

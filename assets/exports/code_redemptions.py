@@ -155,7 +155,7 @@ CODE_REDEMPTIONS = ExportType(
             default="code",
         ),
         day("from", "Events from this day on (UTC, included)."),
-        day("to", "Events up to this day (UTC, included)."),
+        day("to", "Events up to this day (UTC, included).", after="from"),
     ),
     columns=columns,
     static_columns=_COLUMNS,

@@ -24,6 +24,7 @@ class Option:
         description: What it does, for the listing and the form.
         default: The value when the caller says nothing; None means "not limited".
         scope: Needed to use it, because the rows that a filter keeps tell what it filters by.
+        after: The option that begins the range which this one ends.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Option:
     description: str
     default: object = field(default=None)
     scope: str | None = None
+    after: str | None = None
 
     def as_schema(self) -> dict[str, object]:
         """The JSON Schema of this option, as the API shows it."""
@@ -43,10 +45,12 @@ def flag(name: str, description: str, *, default: bool = False) -> Option:
     return Option(name=name, schema={"type": "boolean"}, description=description, default=default)
 
 
-def whole(name: str, description: str, *, least: int, most: int) -> Option:
+def whole(
+    name: str, description: str, *, least: int, most: int, after: str | None = None
+) -> Option:
     """A whole number between two bounds, both included."""
     schema = {"type": "integer", "minimum": least, "maximum": most}
-    return Option(name=name, schema=schema, description=description)
+    return Option(name=name, schema=schema, description=description, after=after)
 
 
 def choice(name: str, description: str, *, values: tuple[str, ...], default: str | None) -> Option:
@@ -77,13 +81,13 @@ def words(
     )
 
 
-def instant(name: str, description: str) -> Option:
+def instant(name: str, description: str, *, after: str | None = None) -> Option:
     """An instant in UTC, RFC 3339 with seconds and `Z`."""
     schema = {"type": "string", "pattern": INSTANT_PATTERN, "format": "date-time"}
-    return Option(name=name, schema=schema, description=description)
+    return Option(name=name, schema=schema, description=description, after=after)
 
 
-def day(name: str, description: str) -> Option:
+def day(name: str, description: str, *, after: str | None = None) -> Option:
     """A calendar day, `YYYY-MM-DD`."""
     schema = {"type": "string", "pattern": DAY_PATTERN, "format": "date"}
-    return Option(name=name, schema=schema, description=description)
+    return Option(name=name, schema=schema, description=description, after=after)

@@ -122,6 +122,7 @@ def parse(
         Forbidden: The scopes do not allow a column that the mode shows, or a filter.
     """
     _check(export_type, params, pointer)
+    _check_ranges(export_type, params, pointer)
     given = {option.name: params.get(option.name, option.default) for option in _FORM}
     policy = Policy(mode=PiiMode(given["pii"]), grants=grants(scopes))
     chosen = params.get("columns") or [column.name for column in export_type.static_columns]
@@ -156,6 +157,19 @@ def _check(export_type: ExportType, params: object, pointer: str) -> None:
     ]
     if problems:
         raise InvalidRequest(sorted(problems, key=lambda problem: problem.pointer))
+
+
+def _check_ranges(export_type: ExportType, params: Mapping[str, Any], pointer: str) -> None:
+    """A range that ends before it begins would be a file without rows that looks like an answer."""
+    problems = [
+        Problem(pointer=f"{pointer}/{option.name}", detail=f"must not be before {option.after}")
+        for option in export_type.options
+        if option.after is not None
+        and {option.after, option.name} <= params.keys()
+        and params[option.name] < params[option.after]
+    ]
+    if problems:
+        raise InvalidRequest(problems)
 
 
 def _validator(rules: Mapping[str, Any]) -> Any:

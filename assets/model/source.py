@@ -57,6 +57,8 @@ class EntrySource:
         population: The filter of an independent count: how many documents must be read.
         verdict: Made once an export.
         notes: What was odd about a row that is kept, for the accounting.
+        moves: Whether a document can change its place while it is read; then one that was read
+            twice is looked for at the end, which costs 8 bytes a row.
     """
 
     strands: Callable[[Facts], Sequence[Sequence[Segment]]]
@@ -64,6 +66,7 @@ class EntrySource:
     population: Callable[[Facts], Filter]
     verdict: Callable[[Facts], Verdict]
     notes: Callable[[EntryRow], Sequence[str]]
+    moves: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

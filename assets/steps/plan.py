@@ -58,7 +58,7 @@ def plan(export_type: ExportType, facts: Facts) -> Plan:
         raise ExportFailed("TOO_MANY_COLUMNS", message)
     unknown = set(request.columns) - {column.name for column in every}
     if unknown:
-        message = f"{len(unknown)} of the chosen columns do not exist for this campaign"
+        message = f"params/columns names {len(unknown)} that this campaign does not have"
         raise ExportFailed("UNKNOWN_COLUMN", message)
     chosen = [c for c in every if not request.columns or c.name in request.columns]
     decided = [PlannedColumn(column=c, transform=transform(c, request.policy)) for c in chosen]

@@ -1,8 +1,10 @@
 """Turn raw documents into rows in the export's order, whatever is wrong with some of them."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, TypeGuard
 
 import bson
@@ -53,10 +55,22 @@ class EntryReader:
     most_gathered: int = MOST_GATHERED
 
     def rows(self) -> Iterator[EntryRow]:
-        """All rows in the export's total order, in memory bounded by a batch a strand."""
+        """All rows in the export's total order, in memory bounded by a batch a strand.
+
+        Raises:
+            ExportFailed: `SOURCE_MOVED`: an entry changed its place and was read twice, so
+                another one may have been passed over; a balanced count would not show it.
+        """
         strands = [self._strand(segments) for segments in self.source.strands(self.facts)]
+        seen = array("Q")
         for _, row in heapq.merge(*strands, key=lambda keyed: keyed[0]):
+            if self.source.moves:
+                # Machine and counter of an ObjectId: no two of one campaign share them.
+                seen.append(int.from_bytes(row.entry["_id"].binary[4:]))
             yield row
+        if _has_twins(seen):
+            message = "an entry changed its place while it was read"
+            raise ExportFailed("SOURCE_MOVED", message, retryable=True)
 
     def _strand(self, segments: Sequence[Segment]) -> Iterator[tuple[Key, EntryRow]]:
         for segment in segments:
@@ -123,6 +137,11 @@ class EntryReader:
             known |= self.users(missing) if missing else {}
             found |= {i: _carried(found[i], known.get(target)) for i, target in merged.items()}
         return {i: user for i, user in found.items() if user and not user.get("mergedInto")}
+
+
+def _has_twins(numbers: Iterable[int]) -> bool:
+    ordered = sorted(numbers)
+    return any(one == other for one, other in pairwise(ordered))
 
 
 def _carried(old: Document | None, new: Document | None) -> Document | None:

@@ -346,6 +346,38 @@ def test_a_row_lost_on_the_way_fails_the_export() -> None:
     assert bench.found(document["_id"])["result"] is None
 
 
+LOS_ANGELES = ObjectId("66530000000000000000a003")  # read first: markets are read by key
+VANCOUVER = ObjectId("66530000000000000000a002")  # read last
+
+
+class Moving(FakeEntryStore):
+    """An entry store in which two fans change their markets before the last one is read."""
+
+    def scan(self, scan: Scan, **sizes: int) -> Iterator[list[bytes]]:
+        """Swap the two when the last market is about to be read, then read."""
+        if str(VANCOUVER) in str(scan.filter) and "$or" not in scan.filter:
+            self._move(LOS_ANGELES, VANCOUVER)
+            self._move(VANCOUVER, LOS_ANGELES)
+        yield from super().scan(scan, **sizes)
+
+    def _move(self, here: ObjectId, there: ObjectId) -> None:
+        fans = [d for d, _ in self.kept.seen() if (d.get("waitlist") or {}).get("marketId") == here]
+        self.kept.keep({**fans[0], "waitlist": {"marketId": there, "position": 999}})
+
+
+def test_a_fan_who_changes_markets_while_they_are_read_fails_the_attempt() -> None:
+    """One fan twice and another one missing balance each other: the count alone sees nothing."""
+    bench = workbench()
+    bench.mongo.entries = Moving(tiny_documents()["entries"])
+    document = bench.dispatched("waitlist")
+
+    with pytest.raises(ExportFailed) as raised:
+        bench.attempt().run(document["_id"], 1, run_id="run-1")
+
+    assert raised.value.code == "SOURCE_MOVED"
+    assert bench.found(document["_id"])["status"] == "queued"
+
+
 class Corrupting(FakeObjectStore):
     """An object store that flips a bit of everything uploaded."""
 

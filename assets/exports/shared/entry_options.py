@@ -39,7 +39,7 @@ ENTRY_FILTER: tuple[Option, ...] = (
     words("statuses", "Only entries in these statuses.", values=STATUSES),
     choice("status_group", "Only a group of statuses.", values=tuple(GROUPS), default=None),
     instant_option("registered_from", "Registered at or after this instant."),
-    instant_option("registered_to", "Registered before this instant."),
+    instant_option("registered_to", "Registered before this instant.", after="registered_from"),
     words(
         "countries",
         "Only these countries (ISO 3166-1 alpha-2).",

@@ -329,3 +329,28 @@ def test_a_filter_needs_the_scope_of_what_it_filters_by(
 
     assert refused.value.columns == {option: scope}
     assert parse(CATALOG["waitlist"], params, scopes=(scope,)).options[option] == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "pointer"),
+    [
+        ("waitlist", {"positions_from": 5, "positions_to": 1}, "/params/positions_to"),
+        (
+            "entries",
+            {
+                "registered_from": "2026-03-03T00:00:00Z",
+                "registered_to": "2026-02-03T00:00:00Z",
+            },
+            "/params/registered_to",
+        ),
+        ("code-redemptions", {"from": "2026-03-03", "to": "2026-03-02"}, "/params/to"),
+    ],
+)
+def test_a_range_that_ends_before_it_begins_is_refused(
+    kind: str, params: dict[str, Any], pointer: str
+) -> None:
+    """An empty file that succeeded would look like an answer."""
+    (found,) = problems(CATALOG[kind], {**GOOD, **params})
+
+    assert found.pointer == pointer
+    assert found.detail.startswith("must not be before")
