@@ -25,8 +25,8 @@ def types(
             _show_one(client.type(name))
             return
         listed = client.types()
-    rows = [(kind["name"], kind["summary"], _words(kind["scope"])) for kind in listed]
-    show_table(_table(("name", "summary", "one for each"), rows))
+    rows = [(kind["name"], kind["summary"], kind["scope"]) for kind in listed]
+    show_table(_table(("name", "summary", "scope"), rows))
     notes().print(f"columns and options of one: {program()} types NAME")
 
 
@@ -65,6 +65,8 @@ def _default(option: Mapping[str, Any]) -> str:
     value = option.get("default")
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return ",".join(map(str, value))  # as -o takes it
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

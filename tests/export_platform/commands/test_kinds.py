@@ -30,7 +30,7 @@ def test_the_list_has_a_line_for_each_kind(run: Run, env: Mapping[str, str]) -> 
     said = run("types", env=env)
 
     lines = said.out.splitlines()
-    assert ["name", "summary", "one"] == lines[0].split()[:3]
+    assert ["name", "summary", "scope"] == lines[0].split()
     assert len(lines) == 1 + len(CATALOG)
     for kind in CATALOG.values():
         assert any(line.startswith(kind.name) and kind.summary in line for line in lines)
@@ -51,6 +51,8 @@ def test_one_kind_shows_its_columns_and_options(
         assert shown.endswith(str(column.format.kind))
     for option in CATALOG[name].options:
         assert option.description in options[option.name]
+        if isinstance(option.default, list | tuple):
+            assert f" {','.join(option.default)} " in options[option.name]
     assert "rfc4180" in options["dialect"]
     assert "campaign_id" not in options
 
