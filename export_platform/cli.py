@@ -2,7 +2,17 @@
 
 import typer
 
-from export_platform.commands import demo, exports, kinds, platform, seed, stack, token, verify
+from export_platform.commands import (
+    demo,
+    exports,
+    indexes,
+    kinds,
+    platform,
+    seed,
+    stack,
+    token,
+    verify,
+)
 from export_platform.commands.terminal import OneLineErrors
 
 main = typer.Typer(
@@ -19,6 +29,7 @@ main.command()(platform.up)
 main.command()(platform.down)
 main.command(name="ps")(platform.processes)
 main.command()(seed.seed)
+main.command()(indexes.indexes)
 main.command()(token.token)
 main.command()(kinds.types)
 main.command()(exports.request)
