@@ -8,6 +8,7 @@ the files lie under a prefix that holds it (DESIGN.md 3).
 import os
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -113,18 +114,18 @@ class Attempt:
         self, document: Document, heartbeat: Heartbeat, stopped_by_person: Callable[[], bool]
     ) -> Done:
         """Make and commit; if that fails, write down how it ended."""
-        made: Manifest | None = None
         try:
             made = self._made(document, heartbeat)
-            return Done(document=self._committed(document, made, heartbeat), manifest=made)
+            try:
+                committed = self._committed(document, made, heartbeat)
+            except DoorError as error:
+                committed = self._perhaps_committed(document, error)
+            return Done(document=committed, manifest=made)
         except Exception as error:  # noqa: BLE001 - whatever it is, the document must say so
-            ended = self._ended(document, error)
+            raise self._ended(document, error) from None
         except BaseException:  # the process is asked to end
             self._give_back(document, cancelled=stopped_by_person())
             raise
-        if isinstance(ended, Exception) or made is None:
-            raise ended if isinstance(ended, Exception) else LeaseLost
-        return Done(document=ended, manifest=made)
 
     def _made(self, document: Document, heartbeat: Heartbeat) -> Manifest:
         """Files and manifest, stored and confirmed, but named by nobody yet."""
@@ -164,47 +165,49 @@ class Attempt:
             export_id, token, result=named, expires_at=_expiry(document, export_type)
         )
 
-    def _ended(self, document: Document, error: Exception) -> Exception | Document:
-        """Write down how an attempt ended that raised, and clear what it stored.
+    def _perhaps_committed(self, document: Document, error: DoorError) -> Document:
+        """The document, if the commit is in force although its answer was lost.
 
-        Files go only once the document says that they are nobody's: an answer that was lost may
-        have been that of the commit.
-
-        Returns:
-            What to raise, or the document if the commit is in force after all.
+        Raises:
+            DoorError: It is not, or nobody can say.
         """
-        outcome = error if isinstance(error, Cancelled | LeaseLost) else reduced(error)
-        export_id, token = document["_id"], document["lease"]["token"]
+        found = self._life.find(document["_id"]) or {}
+        if not self._names_ours(found, document):
+            raise error
+        return found
+
+    def _names_ours(self, found: Document, document: Document) -> bool:
+        """Whether the result of the stored document is the one of this attempt."""
+        named = (found.get("result") or {}).get("manifestKey")
+        return named is not None and named == self._place(document).manifest
+
+    def _ended(self, document: Document, error: Exception) -> Exception:
+        """Write down how an attempt ended that raised; what to raise.
+
+        Its files go only once the document says that they are nobody's: where that cannot be
+        written, the commit may be in force.
+        """
         try:
-            if isinstance(outcome, Cancelled):
-                self._life.cancelled(export_id, token)
-            elif isinstance(outcome, ExportFailed):
-                stored = _stored(outcome, document)
-                self._life.fail(document, token, error=stored, jitter=self._jitter())
-            else:
-                return self._fate(document)
-        except LeaseLost:
-            return self._fate(document)
+            outcome = self._written_down(document, error)
+            if not self._names_ours(self._life.find(document["_id"]) or {}, document):
+                self._clear(document)
         except DoorError:
-            return outcome
-        self._clear(document)
+            return error if isinstance(error, Cancelled | LeaseLost) else reduced(error)
         return outcome
 
-    def _fate(self, document: Document) -> Exception | Document:
-        """What became of an export whose lease is not ours any more."""
+    def _written_down(self, document: Document, error: Exception) -> Exception:
+        """Fail the export, confirm its cancel, or find that it is somebody else's."""
         export_id, token = document["_id"], document["lease"]["token"]
-        outcome: Exception = LeaseLost()
-        try:
-            found = self._life.find(export_id) or {}
-            if (found.get("result") or {}).get("manifestKey") == self._place(document).manifest:
-                return found
-            if found.get("status") == Status.CANCELLING:
-                self._life.cancelled(export_id, token)
-                outcome = Cancelled()
-        except (DoorError, LeaseLost):
-            return outcome
-        self._clear(document)
-        return outcome
+        with suppress(LeaseLost):  # cancelled meanwhile, or taken
+            if not isinstance(error, Cancelled | LeaseLost):
+                failure = reduced(error)
+                stored = _stored(failure, document)
+                self._life.fail(document, token, error=stored, jitter=self._jitter())
+                return failure
+        with suppress(LeaseLost):
+            self._life.cancelled(export_id, token)
+            return Cancelled()
+        return LeaseLost()
 
     def _give_back(self, document: Document, *, cancelled: bool) -> None:
         """End an attempt whose process must end: for good, or to go on elsewhere."""
