@@ -114,3 +114,30 @@ def test_a_document_that_cannot_be_read_does_not_hide_the_rest(stage: Scene) -> 
     stage.tick("outcomes")
 
     assert "queued" == stage.status(good)
+
+
+def test_a_run_that_waits_for_its_process_keeps_its_export(stage: Scene) -> None:
+    """A busy queue is nobody's failure: half an hour of waiting must not make a poison pill."""
+    export_id = stage.asked()
+    stage.requested()
+    stage.run(dg.DagsterRunStatus.STARTING, key=f"{export_id}:1")
+
+    for _ in range(6):
+        stage.clock.advance(300)
+        stage.tick("outcomes")
+        stage.tick("housekeeping")
+
+    found = stage.found(export_id)
+    assert (found["status"], found["attempt"], found["rescues"]) == ("dispatched", 1, 0)
+
+
+def test_an_export_that_waits_without_any_run_goes_back_uncounted(stage: Scene) -> None:
+    """Dagster's storage may be lost: no worker died of it, so it is no rescue."""
+    export_id = stage.asked()
+    stage.requested()
+    stage.clock.advance(601)
+
+    stage.tick("housekeeping")
+
+    found = stage.found(export_id)
+    assert (found["status"], found["rescues"]) == ("queued", 0)

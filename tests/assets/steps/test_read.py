@@ -246,3 +246,16 @@ def test_guests_ask_for_no_account_and_a_batch_asks_once() -> None:
 
     assert ["a", "a", None, None] == [(row.user or {}).get("accountId") for row in rows]
     assert [{oid(100)}] == users.asked
+
+
+def test_an_erasure_follows_a_merged_account() -> None:
+    """Who asked to be erased must not come back through the account that theirs became."""
+    users = Users(
+        {"_id": oid(100), "mergedInto": oid(101), "erasure": {"scope": "all"}},
+        {"_id": oid(101), "accountId": "new"},
+    )
+
+    (row,) = reader([entry(1, userId=oid(100))], users=users).rows()
+
+    assert row.user is not None
+    assert (row.user["accountId"], row.user["erasure"]) == ("new", {"scope": "all"})
