@@ -17,6 +17,7 @@ from assets.heartbeat import Cancelled, Heartbeat
 from assets.life import Document, ExportLife, IllegalMove, LeaseLost
 from assets.model.export_type import Catalog, ExportType
 from assets.model.failure import ExportFailed
+from assets.model.instant import rfc3339
 from assets.model.lifecycle import Status
 from assets.model.manifest import Manifest
 from assets.model.request import ExportRequest
@@ -241,14 +242,14 @@ class Attempt:
             fingerprint=document["fingerprint"],
             code_version=self._build.version,
             git_sha=self._build.git_sha,
-            snapshot_at=_rfc3339(facts.snapshot),
+            snapshot_at=rfc3339(facts.snapshot),
             zone=facts.campaign.zone,
             columns=tuple(column.entry() for column in planned.columns),
             withheld=planned.withheld,
             accounting=produced.accounting,
             files=produced.files,
             queries=produced.queries,
-            expires_at=_rfc3339(_expiry(document, planned.export_type)),
+            expires_at=rfc3339(_expiry(document, planned.export_type)),
             previous=self._previous(document),
         )
 
@@ -282,10 +283,6 @@ def _expiry(document: Document, export_type: ExportType) -> datetime:
     """When the files are deleted: counted from the start, which manifest and document share."""
     started: datetime = document["startedAt"]
     return started + timedelta(days=export_type.retention_days)
-
-
-def _rfc3339(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
 
 
 def reduced(error: Exception) -> ExportFailed:

@@ -16,14 +16,14 @@ from assets.checks import check_results, check_specs
 from assets.failures import as_failure
 from assets.heartbeat import Cancelled
 from assets.life import ExportLife, LeaseLost
-from assets.model.export_type import Catalog, ExportType, Scope
+from assets.model.export_type import Catalog, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status, Timing
 from assets.model.manifest import Manifest
-from assets.model.parameters import Forbidden, InvalidRequest, parse
+from assets.model.parameters import Forbidden, InvalidRequest, parse, scope_parameter
 from assets.partitions import PARTITIONS
 from assets.pipeline import Doors
-from assets.sources import column_dependencies
+from assets.sources import column_dependencies, store_kind
 from assets.steps.manifest import Finding, content_digest, verify
 from resources.athena import AthenaDoor
 from resources.clock import Clock
@@ -35,12 +35,6 @@ from resources.object_store import ObjectStore
 EXPORT_TAG = "export/id"
 ATTEMPT_TAG = "export/attempt"
 MAX_RUNTIME_TAG = "dagster/max_runtime"
-
-_SCOPE_PARAMETERS = {
-    Scope.CAMPAIGN: "campaign_id",
-    Scope.DAY: "day",
-    Scope.PRIVACY_CASE: "case_id",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +159,7 @@ def _queued(run: dg.DagsterRun) -> tuple[str, int] | None:
 
 
 def _scope(export_type: ExportType, context: dg.AssetExecutionContext) -> dict[str, str]:
-    return {_SCOPE_PARAMETERS[export_type.scope]: context.partition_key}
+    return {scope_parameter(export_type.scope): context.partition_key}
 
 
 def _made_here(
@@ -208,11 +202,7 @@ def _terminated(context: dg.AssetExecutionContext, clock: Clock) -> Callable[[],
 
 
 def _kinds(export_type: ExportType) -> set[str]:
-    stores = {"mongo": "mongodb", "athena": "athena"}
-    return {stores[path[0]] for path in export_type.upstream} | {
-        export_type.destination.value,
-        "csv",
-    }
+    return {*map(store_kind, export_type.upstream), export_type.destination.value, "csv"}
 
 
 def _declared_schema(export_type: ExportType) -> dg.TableSchema:

@@ -31,12 +31,18 @@ def build_sources(export_types: Iterable[ExportType]) -> list[dg.AssetSpec]:
     return [_source(path) for path in paths]
 
 
+def store_kind(path: tuple[str, ...]) -> str:
+    """The kind, as Dagster's page shows it, of the store that a source lies in."""
+    kind, _ = _STORES[path[0]]
+    return kind
+
+
 def _source(path: tuple[str, ...]) -> dg.AssetSpec:
-    kind, description = _STORES[path[0]]
+    _, description = _STORES[path[0]]
     return dg.AssetSpec(
         key=dg.AssetKey(list(path)),
         group_name="sources",
-        kinds={kind},
+        kinds={store_kind(path)},
         description=description,
     )
 

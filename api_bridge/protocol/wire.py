@@ -11,9 +11,10 @@ from typing import Any
 
 from assets.model.column import Column
 from assets.model.export_type import Catalog, ExportType, Scope
+from assets.model.instant import rfc3339
 from assets.model.lifecycle import LIVE, TERMINAL, TRANSITIONS, Move, Status
 from assets.model.output import Compression, Dialect, Kind
-from assets.model.parameters import schema
+from assets.model.parameters import schema, scope_parameter
 from assets.model.policy import Policy, withheld
 
 Document = Mapping[str, Any]
@@ -24,12 +25,6 @@ SHOWN = tuple(status for status in Status if status is not Status.DISPATCHED)
 # API.md leaves the pace of polling to the ETA, "never < 1"; RELIABILITY.md S14 wants 2 s or more.
 LEAST_POLL_SECONDS = 2
 MOST_POLL_SECONDS = 30
-
-_SCOPE_MEMBER = {
-    Scope.CAMPAIGN: "campaign_id",
-    Scope.DAY: "day",
-    Scope.PRIVACY_CASE: "case_id",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +117,7 @@ def timestamp(instant: datetime | None) -> str | None:
     """RFC 3339 in UTC with `Z`, to the millisecond that MongoDB stores."""
     if not isinstance(instant, datetime):
         return None
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(instant)
 
 
 def retry_after(document: Document, now: datetime) -> int | None:
@@ -153,7 +148,7 @@ def _params(request: Document, export_type: ExportType | None) -> dict[str, Any]
     scope = export_type.scope if export_type else Scope.CAMPAIGN
     form = request["format"]
     return {
-        _SCOPE_MEMBER[scope]: request["partition"],
+        scope_parameter(scope): request["partition"],
         **request["options"],
         "columns": request["columns"] or None,
         "format": form["kind"],

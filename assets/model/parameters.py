@@ -75,6 +75,11 @@ class Forbidden(Exception):
         self.columns = dict(columns)
 
 
+def scope_parameter(scope: Scope) -> str:
+    """The parameter that names what an export is about; its value is the partition key."""
+    return _SCOPE_OPTIONS[scope].name
+
+
 def schema(export_type: ExportType) -> dict[str, Any]:
     """The JSON Schema (2020-12) of `params` for one kind of export."""
     scope = _SCOPE_OPTIONS[export_type.scope]
@@ -130,7 +135,7 @@ def parse(
     used = [option for option in export_type.options if params.get(option.name) is not None]
     _allow(shown, used, policy)
     _explain(shown, policy, given["reason"], pointer)
-    partition = params[_SCOPE_OPTIONS[export_type.scope].name]
+    partition = params[scope_parameter(export_type.scope)]
     return ExportRequest(
         type=export_type.name,
         version=export_type.version,

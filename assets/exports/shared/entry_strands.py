@@ -6,12 +6,12 @@ a last one holds whatever is left, so that nothing is passed over in silence.
 """
 
 import math
-from datetime import datetime
 
 from bson.datetime_ms import DatetimeMS
 
 from assets.exports.shared.entry_values import millis
 from assets.model.campaign import Facts
+from assets.model.instant import rfc3339
 from assets.model.source import Filter, Segment
 
 # The first millisecond that RFC 3339 and Python cannot say: 10000-01-01T00:00:00Z.
@@ -40,7 +40,7 @@ def before_snapshot(facts: Facts) -> dict[str, object]:
     late = {"$gt": millis(instant), "$lt": BEYOND, **NOT_A_LIST}
     later: list[Filter] = [
         {"createdAt": {"$gt": instant, "$lt": DatetimeMS(BEYOND), **NOT_A_LIST}},
-        {"createdAt": {"$gt": iso(instant), "$lt": NO_DIGIT, **NOT_A_LIST}},
+        {"createdAt": {"$gt": rfc3339(instant), "$lt": NO_DIGIT, **NOT_A_LIST}},
         {"createdAt": late},
         {"createdAt": _UNREADABLE, "created": late},
     ]
@@ -53,7 +53,7 @@ def by_registration(facts: Facts) -> list[list[Segment]]:
     early = {"$type": "number", "$lte": millis(until), **NOT_A_LIST}
     typed: list[Filter] = [
         {"createdAt": {"$type": "date", "$lte": until, **NOT_A_LIST}},
-        {"createdAt": {"$type": "string", "$lte": iso(until), **NOT_A_LIST}},
+        {"createdAt": {"$type": "string", "$lte": rfc3339(until), **NOT_A_LIST}},
         {"createdAt": early},
     ]
     legacy = {"createdAt": _UNREADABLE, "created": early}
@@ -77,8 +77,3 @@ def _left_over() -> list[Filter]:
         {"createdAt": _UNREADABLE, "created": math.nan},
         {"createdAt": _UNREADABLE, "created": A_LIST},
     ]
-
-
-def iso(instant: datetime) -> str:
-    """The text form in which v2 stored instants; in it, later is greater."""
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
