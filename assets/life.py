@@ -142,15 +142,12 @@ class ExportLife:
 
         Three runs that end so are a poison pill, as three dead workers are.
         """
-        rescues = int(document.get("rescues") or 0) + 1
-        move, change = Move.REQUEUE, _requeued(0.0, error=None)
-        if rescues >= MAX_RESCUES:
-            error = _error("POISON", "three runs ended before they began; it is quarantined")
-            move, change = Move.FAIL, _ended(error=error | {"attempt": document["attempt"]})
+        poison = "three runs ended before they began; it is quarantined"
+        move, change = _taken_back(document, wait=0.0, poison=poison)
         return self._move(
             move,
             document["_id"],
-            equal={"attempt": document["attempt"], "rescues": rescues - 1},
+            equal={"attempt": document["attempt"], "rescues": _rescues(document)},
             change=_also(change, increment={"rescues": 1}, audit={"action": "recalled"}),
             only=Status.DISPATCHED,
         )
@@ -193,28 +190,20 @@ class ExportLife:
     def _rescue(
         self, export_id: str, document: Document, dead: Match, jitter: float
     ) -> Document | None:
-        rescues = int(document.get("rescues") or 0) + 1
-        fence = {**dead.equal, "rescues": rescues - 1}
-        if document["status"] == Status.DISPATCHED and document.get("lease"):
-            # Its run never began: no worker died of it, however often that happens.
-            change = _also(_requeued(0.0, error=None), audit={"action": "recalled"})
-            return self._move(
-                Move.REQUEUE,
-                export_id,
-                equal=fence,
-                older=dead.older,
-                change=change,
-                only=document["status"],
-            )
+        fence = {**dead.equal, "rescues": _rescues(document)}
+        counted: dict[str, int] = {"rescues": 1}
+        action = "rescued"
         if document["status"] == Status.CANCELLING:
             move, change = Move.CANCELLED, _ended()
-        elif rescues >= MAX_RESCUES:
-            error = _error("POISON", "the worker died three times; the export is quarantined")
-            move, change = Move.FAIL, _ended(error=error | {"attempt": document["attempt"]})
+        elif document["status"] == Status.DISPATCHED and document.get("lease"):
+            # Its run never began: no worker died of it, however often that happens.
+            move, change = Move.REQUEUE, _requeued(0.0, error=None)
+            counted, action = {}, "recalled"
         else:
-            wait = backoff(rescues, self.timing, jitter)
-            move, change = Move.REQUEUE, _requeued(wait, error=None)
-        change = _also(change, increment={"rescues": 1}, audit={"action": "rescued"})
+            poison = "the worker died three times; the export is quarantined"
+            wait = backoff(_rescues(document) + 1, self.timing, jitter)
+            move, change = _taken_back(document, wait=wait, poison=poison)
+        change = _also(change, increment=counted, audit={"action": action})
         return self._move(
             move, export_id, equal=fence, older=dead.older, change=change, only=document["status"]
         )
@@ -456,6 +445,18 @@ def _final(result: Mapping[str, Any]) -> dict[str, object]:
 
 def _error(code: str, message: str) -> dict[str, object]:
     return {"code": code, "message": message, "retryable": False}
+
+
+def _rescues(document: Document) -> int:
+    return int(document.get("rescues") or 0)
+
+
+def _taken_back(document: Document, *, wait: float, poison: str) -> tuple[Move, Change]:
+    """What becomes of an export whose worker or run is gone: queued again, or quarantined."""
+    if _rescues(document) + 1 < MAX_RESCUES:
+        return Move.REQUEUE, _requeued(wait, error=None)
+    error = _error("POISON", poison)
+    return Move.FAIL, _ended(error=error | {"attempt": document["attempt"]})
 
 
 def _requeued(wait: float, *, error: Mapping[str, Any] | None) -> Change:
