@@ -37,24 +37,15 @@ def _column(name: str, format_: Format, source: str, *, pii: Pii = Pii.NONE) -> 
     )
 
 
-_COLUMNS: tuple[Column, ...] = (
-    _column("code_id", ID, "codes_assigned.code_id", pii=Pii.PSEUDONYM),
-    _column("market_key", ID, "codes_assigned.market_key"),
-    _column("host_event_id", ID, "codes_assigned.host_event_id"),
-    _column("wave", INTEGER, "codes_assigned.wave"),
-    _column("assigned_at_utc", UTC_TIME, "codes_assigned.assigned_at"),
-    _column("first_redeemed_at_utc", UTC_TIME, "min(code_redemptions.redeemed_at)"),
-    _column("redemption_attempts", INTEGER, "count(code_redemptions.redemption_id)"),
-    _column("result", ENUM, "best(code_redemptions.result)"),
+_MARKET_KEY = _column("market_key", ID, "codes_assigned.market_key")
+_ATTEMPTS = _column("redemption_attempts", INTEGER, "count(code_redemptions.redemption_id)")
+_SALES: tuple[Column, ...] = (
     _column("orders", INTEGER, "count(ticket_orders.order_id)"),
     _column("tickets", INTEGER, "sum(ticket_orders.tickets)"),
     _column("gross_amount", decimal(2), "sum(ticket_orders.gross_amount)"),
     _column("currency", text(3), "ticket_orders.currency"),
-    _column(
-        "minutes_from_sale_start",
-        INTEGER,
-        "code_redemptions.redeemed_at - codes_assigned.valid_from",
-    ),
+)
+_ABUSE: tuple[Column, ...] = (
     _column(
         "wrong_account_attempts",
         INTEGER,
@@ -63,24 +54,30 @@ _COLUMNS: tuple[Column, ...] = (
     ),
     _column("resale_listed", YES_NO, "bool_or(ticket_orders.resale_listed)", pii=Pii.RESTRICTED),
 )
-
-
+_COLUMNS: tuple[Column, ...] = (
+    _column("code_id", ID, "codes_assigned.code_id", pii=Pii.PSEUDONYM),
+    _MARKET_KEY,
+    _column("host_event_id", ID, "codes_assigned.host_event_id"),
+    _column("wave", INTEGER, "codes_assigned.wave"),
+    _column("assigned_at_utc", UTC_TIME, "codes_assigned.assigned_at"),
+    _column("first_redeemed_at_utc", UTC_TIME, "min(code_redemptions.redeemed_at)"),
+    _ATTEMPTS,
+    _column("result", ENUM, "best(code_redemptions.result)"),
+    *_SALES,
+    _column(
+        "minutes_from_sale_start",
+        INTEGER,
+        "code_redemptions.redeemed_at - codes_assigned.valid_from",
+    ),
+    *_ABUSE,
+)
 _MARKET_COLUMNS: tuple[Column, ...] = (
-    _column("market_key", ID, "codes_assigned.market_key"),
+    _MARKET_KEY,
     _column("codes_assigned", INTEGER, "count(codes_assigned.code_id)"),
     _column("codes_redeemed", INTEGER, "count(code_redemptions.result = ok)"),
-    _column("redemption_attempts", INTEGER, "count(code_redemptions.redemption_id)"),
-    _column("orders", INTEGER, "count(ticket_orders.order_id)"),
-    _column("tickets", INTEGER, "sum(ticket_orders.tickets)"),
-    _column("gross_amount", decimal(2), "sum(ticket_orders.gross_amount)"),
-    _column("currency", text(3), "ticket_orders.currency"),
-    _column(
-        "wrong_account_attempts",
-        INTEGER,
-        "count(code_redemptions.result = wrong_account)",
-        pii=Pii.RESTRICTED,
-    ),
-    _column("resale_listed", YES_NO, "bool_or(ticket_orders.resale_listed)", pii=Pii.RESTRICTED),
+    _ATTEMPTS,
+    *_SALES,
+    *_ABUSE,
 )
 
 

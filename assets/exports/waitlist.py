@@ -26,7 +26,7 @@ from assets.exports.shared.entry_options import (
     Rule,
     entry_filter,
     first_failing,
-    withdrawn,
+    withdrawn_and_duplicates,
 )
 from assets.exports.shared.entry_strands import A_LIST, NOT_A_LIST, before_snapshot
 from assets.exports.shared.entry_values import (
@@ -279,8 +279,7 @@ def _verdict(facts: Facts) -> Verdict:
     chosen = {chosen.id for chosen in facts.chosen_markets}
     rules: list[Rule] = [
         *LIVE,
-        ("withdrawn", lambda row: not withdrawn(row)),
-        ("duplicate", lambda row: row.entry.get("status") != "duplicate"),
+        *withdrawn_and_duplicates(facts),
         ("rejected", lambda row: row.entry.get("status") != "rejected"),
         ("promoted", lambda row: bool(options["include_promoted"]) or not _promoted(row)),
         ("markets", lambda row: not options.get("markets") or _is_one_of(_market_of(row), chosen)),

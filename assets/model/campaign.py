@@ -107,11 +107,6 @@ class Facts:
         return {market.id: market for market in self.markets}
 
     @cached_property
-    def promoter_by_id(self) -> dict[object, Promoter]:
-        """Promoter id to promoter."""
-        return {promoter.id: promoter for promoter in self.promoters}
-
-    @cached_property
     def market_id_by_name(self) -> dict[str, object]:
         """Case-folded market name to market id, for v1 documents (DOMAIN.md 2.9)."""
         return {market.name.casefold(): market.id for market in self.markets}
