@@ -1,4 +1,4 @@
-"""The shape of a pack: batches of raw BSON and slices of lake rows; a ledger counts along."""
+"""The shape of a pack: raw BSON, lake rows, codes and score files; a ledger counts along."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from bson import ObjectId
 from export_platform.local.seed.basis.ledger import Ledger
 
 Collection: TypeAlias = Literal["campaigns", "markets", "promoters", "users", "entries", "scoring"]
+ScoreBucket: TypeAlias = Literal["scoring", "vf-scoring"]
 Document: TypeAlias = dict[str, object]
 
 
@@ -23,10 +24,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """Rows of one lake table in one partition (campaign and day); columns by name."""
+    """Rows of one lake table in one partition; columns by name.
+
+    Attributes:
+        table: A name of `athena/tables.py`; unique among the databases.
+        campaign_id: The campaign of the partition; None for a table that is partitioned by day only
+            (`erasure_ledger`, `campaign_daily`).
+        day: The partition's `dt`.
+        columns: Every declared column, all of one length.
+    """
 
     table: str
-    campaign_id: ObjectId
+    campaign_id: ObjectId | None
     day: date
     columns: Mapping[str, Sequence[object]]
 
@@ -34,6 +43,30 @@ class Slice:
     def rows(self) -> int:
         """How many rows the slice holds."""
         return len(next(iter(self.columns.values()), ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeBatch:
+    """Codes of one campaign for the codes service, value included.
+
+    Attributes:
+        campaign_id: The campaign they belong to; its codes may come in several batches.
+        items: In the shape of an item of `codes:search` (DOMAIN.md 5.2): `codeId, value, configKey,
+            entryId?, marketKey, hostEventIds, wave, seq, state, assignedAt, validFrom, validUntil`;
+            ids as text, instants as ISO 8601 text with a `Z`.
+    """
+
+    campaign_id: ObjectId
+    items: Sequence[Document]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedObject:
+    """One file that a scoring provider left: scores, manifest or flag (DOMAIN.md 4.2 and 4.3)."""
+
+    bucket: ScoreBucket
+    key: str
+    body: bytes
 
 
 class Dataset(Protocol):
@@ -70,3 +103,9 @@ class Dataset(Protocol):
 
     def slices(self, ledger: Ledger, *, chunk: int = 20_000) -> Iterator[Slice]:
         """The lake rows, by table, campaign and day; plants are recorded in the ledger."""
+
+    def codes(self, ledger: Ledger) -> Iterator[CodeBatch]:
+        """The codes of the codes service, by campaign; plants are recorded in the ledger."""
+
+    def objects(self, ledger: Ledger) -> Iterator[SeedObject]:
+        """The files of the scoring providers, a manifest or flag after the data it vouches for."""
