@@ -1,0 +1,296 @@
+"""Bring rows into a data extension of Marketing Cloud, each batch once (DOMAIN.md 8.2).
+
+Two passes over the files, so that the service works on all batches at a time and one batch is held
+here: the first sends what the ledger does not know as accepted, the second asks what became of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from assets.delivery.batches import Cut, Limits, cut, rows_of
+from assets.delivery.contract import Ledger, Shipment, Watch, unknown_outcome
+from assets.delivery.outcomes import PATIENCE_SECONDS, Poll, Resolver
+from assets.delivery.table import Table
+from assets.model.delivery import Destination
+from assets.model.failure import ExportFailed
+from assets.model.ledger import (
+    Batch,
+    BatchState,
+    Delivered,
+    RejectedRow,
+    RowReject,
+    totals,
+)
+from resources.clock import Clock
+from resources.errors import DoorError, Refused
+from resources.http_json import may_have_happened
+from resources.marketing_cloud import (
+    MAX_DELETED,
+    NOT_FOUND,
+    DataExtension,
+    MarketingCloud,
+    RequestState,
+)
+from resources.object_store import ObjectStore
+
+# Above it the export fails after the delivery; below, the rejects are a file (DOMAIN.md 8.2).
+MOST_REJECTED: Final = 0.005
+# The column by which the rows of one export are counted on the other side, where a table has it.
+EXPORT_ID: Final = "ExportId"
+# Rows become visible some time after a request is complete: so often they are counted.
+COUNTS: Final = 5
+COUNT_SECONDS: Final = 2.0
+# An erased subject's contact is deleted too, not only suppressed (DOMAIN.md 7.16).
+REASON: Final = "Reason"
+ERASED: Final = "erased"
+SUBSCRIBER: Final = "SubscriberKey"
+
+_KNOWN: Final = frozenset({BatchState.ACCEPTED, BatchState.COMPLETE})
+
+
+class SfmcDelivery:
+    """The destination `sfmc`; the target is the external key of a data extension.
+
+    Args:
+        cloud: The service.
+        objects: Where the files are.
+        clock: Waits between polls.
+        limits: Where a batch ends.
+        patience: Seconds that all batches together may be pending.
+    """
+
+    destination = Destination.SFMC
+
+    def __init__(
+        self,
+        cloud: MarketingCloud,
+        objects: ObjectStore,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._cloud, self._objects, self._clock = cloud, objects, clock
+        self._limits, self._patience = limits or Limits(), patience
+
+    def deliver(self, shipment: Shipment, ledger: Ledger, watch: Watch) -> Delivered:
+        """Send, wait, account, and count on the other side.
+
+        Raises:
+            ExportFailed: `SFMC_DE_NOT_FOUND`, `SFMC_DE_MISMATCH` before the first row;
+                `DELIVERY_UNKNOWN`, `DELIVERY_FAILED`, `DELIVERY_UNBALANCED`, `DELIVERY_REJECTED`.
+            DoorError: The service or the bucket failed.
+        """
+        extension = self._described(shipment.target)
+        allowed = MOST_REJECTED * shipment.manifest.rows
+        sender = _Sender(self._cloud, ledger, watch, extension, allowed)
+        for batch in self._cuts(shipment, extension):
+            sender.send(batch)
+        poll = Poll(self._cloud, self._clock, watch, patience=self._patience)
+        seen = _Seen()
+        for batch in self._cuts(shipment, extension):
+            seen.add(batch, sender.settle(batch, poll))
+        delivered = self._accounted(shipment, ledger, seen, watch)
+        return replace(delivered, detail=self._deleted(seen.erased, ledger))
+
+    def _described(self, key: str) -> DataExtension:
+        try:
+            return self._cloud.describe(key)
+        except Refused as refused:
+            if refused.code != NOT_FOUND:
+                raise
+            message = "there is no data extension with the campaign's key"
+            raise ExportFailed("SFMC_DE_NOT_FOUND", message) from None
+
+    def _cuts(self, shipment: Shipment, extension: DataExtension) -> Iterator[Cut]:
+        table = Table(extension, shipment.manifest.columns)
+        return cut(rows_of(shipment, table, self._objects), self._limits)
+
+    def _accounted(
+        self, shipment: Shipment, ledger: Ledger, seen: "_Seen", watch: Watch
+    ) -> Delivered:
+        """The sums, once no batch is open."""
+        if seen.pending:
+            raise unknown_outcome(f"{seen.pending} batches are still pending; they are asked again")
+        rows, accepted, rejected = totals(ledger.batches().values())
+        _balance(shipment.manifest.rows, rows, accepted + rejected)
+        confirmed = self._counted(shipment, accepted, watch)
+        if rejected > MOST_REJECTED * rows:
+            message = f"{rejected} of {rows} rows were not taken; {MOST_REJECTED:.1%} may be"
+            raise ExportFailed("DELIVERY_REJECTED", message)
+        return Delivered(
+            destination=self.destination,
+            target=shipment.target,
+            sent=rows,
+            accepted=accepted,
+            rejected=rejected,
+            rejects=tuple(seen.rejected),
+            confirmed=confirmed,
+        )
+
+    def _counted(self, shipment: Shipment, accepted: int, watch: Watch) -> int | None:
+        """How many rows of this export the other side shows; None where it cannot be asked.
+
+        Raises:
+            ExportFailed: `DELIVERY_UNBALANCED`: rows were lost there, or are there twice.
+        """
+        if EXPORT_ID not in {column.name for column in shipment.manifest.columns}:
+            return None
+        found = -1
+        for number in range(COUNTS):
+            if number:
+                self._clock.sleep(COUNT_SECONDS * 2**number)
+            watch.advance()
+            found = self._cloud.count(shipment.target, EXPORT_ID, shipment.manifest.export_id)
+            if found == accepted:
+                return found
+        message = f"{accepted} rows were accepted but {found} are there"
+        raise ExportFailed("DELIVERY_UNBALANCED", message, retryable=True)
+
+    def _deleted(self, keys: list[str], ledger: Ledger) -> dict[str, str]:
+        """Ask for the deletion of erased subjects' contacts, once; ids of the operations."""
+        asked: dict[str, str] = {}
+        for start in range(0, len(keys), MAX_DELETED):
+            name = f"contactDelete{start // MAX_DELETED + 1}"
+            operation = ledger.noted(name)
+            if operation is None:
+                operation = self._cloud.delete_contacts(keys[start : start + MAX_DELETED])
+                ledger.note(name, operation)
+            asked[name] = operation
+        return asked
+
+
+def _balance(files: int, rows: int, accounted: int) -> None:
+    if files != rows or rows != accounted:
+        message = f"the files hold {files} rows, {rows} are in batches, {accounted} accounted for"
+        raise ExportFailed("DELIVERY_UNBALANCED", message)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the second pass gathers."""
+
+    rejected: list[RejectedRow] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    pending: int = 0
+
+    def add(self, batch: Cut, known: Batch) -> None:
+        """Take one batch with what became of it."""
+        if known.state is not BatchState.COMPLETE:
+            self.pending += 1
+            return
+        reasons = {one.position: one.reason for one in known.rejects}
+        for row in batch.rows:
+            if row.position in reasons:
+                self.rejected.append(RejectedRow(key=row.key, reason=reasons[row.position]))
+            elif row.values.get(REASON) == ERASED and row.values.get(SUBSCRIBER):
+                self.erased.append(str(row.values[SUBSCRIBER]))
+
+
+class _Sender:
+    """Sends batches and learns what became of them, with the ledger always one step ahead.
+
+    `allowed` is how many rejects are written down one by one: with more the export fails anyway.
+    """
+
+    def __init__(
+        self,
+        cloud: MarketingCloud,
+        ledger: Ledger,
+        watch: Watch,
+        extension: DataExtension,
+        allowed: float,
+    ) -> None:
+        self._cloud, self._ledger, self._watch = cloud, ledger, watch
+        self._target, self._keyed, self._allowed = extension.key, extension.keyed, allowed
+
+    def send(self, batch: Cut) -> None:
+        """Send a batch unless it is known to have been accepted."""
+        known = self._known(batch)
+        if known.state in _KNOWN or known.request_id is not None:
+            return
+        if known.state in {BatchState.SENDING, BatchState.UNKNOWN} and not self._keyed:
+            # Its answer was lost. To send it again could double its rows, and nobody can be asked.
+            message = f"batch {batch.number} may have arrived, and its table has no primary key"
+            raise unknown_outcome(message, retryable=False)
+        if batch.sendable:
+            self._accepted(batch, known)
+        else:
+            self._ledger.write(self._closed(known, accepted=0, rejects=_unfit(batch)))
+
+    def settle(self, batch: Cut, poll: Poll) -> Batch:
+        """What became of a batch; it is still open when time is up."""
+        known = self._known(batch)
+        if known.state is BatchState.COMPLETE or known.request_id is None:
+            return known
+        status = poll.ended(known.request_id)
+        if status.state is RequestState.PENDING:
+            settled = replace(known, state=BatchState.UNKNOWN)
+        elif status.state is RequestState.ERROR:
+            raise self._failed(known)
+        else:
+            settled = self._complete(batch, known, poll, has_errors=status.has_errors)
+        self._ledger.write(settled)
+        return settled
+
+    def _known(self, batch: Cut) -> Batch:
+        """What the ledger says of a batch.
+
+        Raises:
+            ExportFailed: `DELIVERY_CHANGED`: it stands for other rows than it did.
+        """
+        fresh = Batch(number=batch.number, rows=len(batch.rows), sha256=batch.sha256)
+        known = self._ledger.batches().get(batch.number, fresh)
+        if (known.rows, known.sha256) != (fresh.rows, fresh.sha256):
+            message = f"batch {batch.number} is not what it was when it was sent"
+            raise ExportFailed("DELIVERY_CHANGED", message)
+        return known
+
+    def _accepted(self, batch: Cut, known: Batch) -> None:
+        self._watch.advance()
+        self._ledger.write(replace(known, state=BatchState.SENDING))
+        rows = [row.values for row in batch.sendable]
+        put = self._cloud.upsert if self._keyed else self._cloud.insert
+        try:
+            request_id = put(self._target, rows)
+        except DoorError as error:
+            if not may_have_happened(error):
+                # The answer says that nothing was taken; after any other, it stays in doubt.
+                self._ledger.write(replace(known, state=BatchState.PLANNED))
+            raise
+        self._ledger.write(replace(known, state=BatchState.ACCEPTED, request_id=request_id))
+
+    def _complete(self, batch: Cut, known: Batch, poll: Poll, *, has_errors: bool) -> Batch:
+        rows = batch.sendable
+        rejects: tuple[RowReject, ...] = ()
+        if has_errors and known.request_id is not None:
+            resolver = Resolver(self._cloud, poll, self._watch, key=self._target, keyed=self._keyed)
+            rejects = resolver.rejects(known.request_id, rows)
+        return self._closed(
+            known, accepted=len(rows) - len(rejects), rejects=(*_unfit(batch), *rejects)
+        )
+
+    def _closed(self, known: Batch, *, accepted: int, rejects: tuple[RowReject, ...]) -> Batch:
+        so_far = totals(self._ledger.batches().values())[2]
+        return replace(
+            known,
+            state=BatchState.COMPLETE,
+            accepted=accepted,
+            rejected=len(rejects),
+            rejects=rejects if so_far + len(rejects) <= self._allowed else (),
+        )
+
+    def _failed(self, known: Batch) -> ExportFailed:
+        """A request that ended in an error as a whole: to be sent anew where that is harmless."""
+        if self._keyed:
+            self._ledger.write(replace(known, state=BatchState.PLANNED, request_id=None))
+            return ExportFailed("DELIVERY_FAILED", "a request ended in an error", retryable=True)
+        self._ledger.write(replace(known, state=BatchState.UNKNOWN))
+        return unknown_outcome(f"batch {known.number} ended in an error", retryable=False)
+
+
+def _unfit(batch: Cut) -> tuple[RowReject, ...]:
+    return tuple(
+        RowReject(position=row.position, reason=row.reject) for row in batch.unfit if row.reject
+    )
