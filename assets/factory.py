@@ -22,7 +22,7 @@ from assets.model.lifecycle import Status, Timing
 from assets.model.manifest import Manifest
 from assets.model.parameters import Forbidden, InvalidRequest, parse, scope_parameter
 from assets.partitions import PARTITIONS
-from assets.pipeline import Doors
+from assets.reading import Doors
 from assets.sources import column_dependencies, store_kind
 from assets.steps.manifest import Finding, content_digest, verify
 from resources.athena import AthenaDoor

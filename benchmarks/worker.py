@@ -17,7 +17,7 @@ from assets.exports.catalog import CATALOG
 from assets.life import ExportLife
 from assets.model.lifecycle import Status
 from assets.model.parameters import parse
-from assets.pipeline import Doors
+from assets.reading import Doors
 from resources.clock import SystemClock
 from resources.wiring import environment
 

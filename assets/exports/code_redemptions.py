@@ -17,7 +17,7 @@ from assets.model.column import (
     decimal,
     text,
 )
-from assets.model.export_type import Destination, ExportType, Scope
+from assets.model.export_type import ExportType, Scope
 from assets.model.failure import ExportFailed
 from assets.model.option import SLUG_PATTERN, choice, day, words
 from assets.model.source import AthenaSource, Statement, Verdict
@@ -134,7 +134,6 @@ CODE_REDEMPTIONS = ExportType(
     version=1,
     summary="How access codes performed: one row a code, with its use and what was bought.",
     scope=Scope.CAMPAIGN,
-    destination=Destination.S3,
     owner="team:analytics",
     upstream=(
         ("athena", "fan_events", "codes_assigned"),

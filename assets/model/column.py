@@ -22,7 +22,11 @@ class Pii(StrEnum):
 
 
 class FormatKind(StrEnum):
-    """The formatter ids of DOMAIN.md 6.1, and `num`: a number as stored, for survey answers."""
+    """The formatter ids of DOMAIN.md 6.1, and two more.
+
+    `num` is a number as stored, for survey answers; `raw` is text exactly as it is, for access
+    codes (DOMAIN.md 7.2: no neutralising, always text).
+    """
 
     ID = "id"
     TEXT = "txt"
@@ -43,6 +47,10 @@ class FormatKind(StrEnum):
     LOCALE = "loc"
     COUNTRY = "cc2"
     JSON = "json"
+    TRUE_FALSE = "tf"
+    MSISDN = "msisdn"
+    HASH = "h256"
+    RAW = "raw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +84,11 @@ LIST = Format(kind=FormatKind.LIST)
 LOCALE = Format(kind=FormatKind.LOCALE)
 COUNTRY = Format(kind=FormatKind.COUNTRY)
 JSON = Format(kind=FormatKind.JSON)
+OFFSET = Format(kind=FormatKind.OFFSET)
+TRUE_FALSE = Format(kind=FormatKind.TRUE_FALSE)
+MSISDN = Format(kind=FormatKind.MSISDN)
+HASH = Format(kind=FormatKind.HASH)
+RAW = Format(kind=FormatKind.RAW)
 
 
 def text(length: int) -> Format:
@@ -87,6 +100,15 @@ def decimal(digits: int) -> Format:
     """`dec(digits)`: a number with exactly `digits` digits after the point, half to even."""
     return Format(kind=FormatKind.DECIMAL, digits=digits)
 
+
+def percent(digits: int) -> Format:
+    """`pct(digits)`: a ratio times a hundred, without a sign."""
+    return Format(kind=FormatKind.PERCENT, digits=digits)
+
+
+# The scope that shows a secret unless its column names another (DOMAIN.md 7.0, class S).
+ANSWERS = "answers:sensitive"
+CODES = "codes:reveal"
 
 # A getter receives the row of its source: `EntryRow` for MongoDB entries, a mapping from
 # result column to value for Athena. Any, because the two never meet in one export.
@@ -104,6 +126,9 @@ class Column:
         source: Where the value comes from, for lineage and the manifest (`e.contact.email`).
         value: Reads the value from a row; None means absent. It may raise `Unfit`.
         description: One sentence for the data dictionary, empty where the name says it all.
+        header: How the files call it, where the receiver insists on a name of its own
+            (`First Name`); empty for `name`.
+        secret_scope: The scope that a column of class S needs beside `pii:full`.
     """
 
     name: str
@@ -112,6 +137,13 @@ class Column:
     source: str
     value: Getter
     description: str = ""
+    header: str = ""
+    secret_scope: str = ANSWERS
+
+    @property
+    def title(self) -> str:
+        """The name in the header of the files."""
+        return self.header or self.name
 
 
 class Unfit(Exception):

@@ -8,11 +8,13 @@ a second time. To add one, write a module in `assets/exports` and list it in `ca
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from assets.model.campaign import Facts
 from assets.model.column import Column
+from assets.model.delivery import Delivery, Destination
 from assets.model.option import Option
-from assets.model.source import RowSource
+from assets.model.source import Reading, RowSource
 
 
 class Scope(StrEnum):
@@ -23,10 +25,40 @@ class Scope(StrEnum):
     PRIVACY_CASE = "privacy_cases"
 
 
-class Destination(StrEnum):
-    """Where the files go; also the group of the asset."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """A file beside the main ones, for rows that the main ones must not hold.
 
-    S3 = "s3"
+    Attributes:
+        name: Begins the name of its files: `untextable-00001.csv`.
+        reasons: Rows with one of these verdicts go here instead of being filtered.
+        columns: Its own columns, under the same policy.
+        wanted: Whether a request has it at all.
+    """
+
+    name: str
+    reasons: frozenset[str]
+    columns: Callable[[Facts], tuple[Column, ...]]
+    wanted: Callable[[Facts], bool] = lambda _: True
+
+
+def nothing_fixed(_: Mapping[str, Any]) -> Mapping[str, str]:
+    """For exports that leave the form of their files to the caller."""
+    return {}
+
+
+def nothing_prepared(_: Facts, __: Reading) -> object:
+    """For exports that need no look-ups before the first row."""
+    return None
+
+
+def nothing_refused(_: Facts) -> None:
+    """For exports that every campaign has."""
+
+
+def one_group(_: Facts) -> Callable[[Any], str] | None:
+    """For exports whose rows are not split into files by a value."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +70,6 @@ class ExportType:
         version: Raised whenever the columns or their meaning change.
         summary: One sentence for people choosing an export.
         scope: What one export is about.
-        destination: Where its files go.
         owner: The team to ask, as Dagster shows it (`team:...`).
         upstream: Asset keys of what it reads: `("mongo", "entries")`.
         options: The options of the type itself; the common ones are added to every type.
@@ -48,13 +79,22 @@ class ExportType:
         sort: Names of the columns that the total order follows, for readers of the file.
         rows: Where the rows come from.
         retention_days: How long the files live (DOMAIN.md 9, by PII class).
+        deliveries: Where the files can go beside the exports bucket.
+        fixed: Members of the request that this kind insists on, by its options: `format`,
+            `dialect`, `compression`, `pii`. A caller may leave them out or say the same.
+        prepare: Look-ups before the first row; what it returns is `Facts.prepared`.
+        refuse: Raises `ExportFailed` for what this campaign cannot have; also asked when somebody
+            asks for the export, so it reads nothing.
+        companions: Files beside the main ones.
+        split: Made once an export: gives each row a group, and a new file begins where it changes;
+            rows of one group follow each other. None: one group.
+        downloadable: False where the files are for the delivery only and nobody downloads them.
     """
 
     name: str
     version: int
     summary: str
     scope: Scope
-    destination: Destination
     owner: str
     upstream: tuple[tuple[str, ...], ...]
     options: tuple[Option, ...]
@@ -64,11 +104,23 @@ class ExportType:
     rows: RowSource
     retention_days: int
     other_columns: tuple[str, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    fixed: Callable[[Mapping[str, Any]], Mapping[str, str]] = nothing_fixed
+    prepare: Callable[[Facts, Reading], object] = nothing_prepared
+    refuse: Callable[[Facts], None] = nothing_refused
+    companions: tuple[Companion, ...] = ()
+    split: Callable[[Facts], Callable[[Any], str] | None] = one_group
+    downloadable: bool = True
 
     @property
     def versioned(self) -> str:
         """The id with its version, as the API shows it: `waitlist.1`."""
         return f"{self.name}.{self.version}"
+
+    @property
+    def destination(self) -> Destination:
+        """Where its files are meant to go in the first place; also the group of the asset."""
+        return self.deliveries[0].destination if self.deliveries else Destination.S3
 
 
 Catalog = Mapping[str, ExportType]

@@ -6,13 +6,13 @@ error names the place and the remedy and never repeats what was sent: it may be 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from assets.model.column import Column, Pii
 from assets.model.export_type import ExportType, Scope
-from assets.model.option import SLUG_PATTERN, Option, choice, day, whole
+from assets.model.option import SLUG_PATTERN, Option, choice, day, whole, words
 from assets.model.output import Compression, Dialect, Kind, OutputFormat
 from assets.model.policy import PiiMode, Policy, denied, grants
 from assets.model.request import ExportRequest
@@ -35,6 +35,7 @@ _REASON = Option(
     schema={"type": "string", "minLength": 3, "maxLength": 200},
     description="Why the data is needed; required with pii=full, kept in the audit trail.",
 )
+_DELIVER = "deliver"
 _FORM: tuple[Option, ...] = (
     choice("format", "Kind of file.", values=tuple(Kind), default=Kind.CSV),
     choice(
@@ -83,7 +84,7 @@ def scope_parameter(scope: Scope) -> str:
 def schema(export_type: ExportType) -> dict[str, Any]:
     """The JSON Schema (2020-12) of `params` for one kind of export."""
     scope = _SCOPE_OPTIONS[export_type.scope]
-    options = (scope, *export_type.options, _columns(export_type), *_FORM)
+    options = (scope, *export_type.options, _columns(export_type), *_form(export_type))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": export_type.versioned,
@@ -111,8 +112,45 @@ def _columns(export_type: ExportType) -> Option:
     )
 
 
+def _form(export_type: ExportType) -> Iterator[Option]:
+    """The options of every export, with the defaults of this one."""
+    fixed = export_type.fixed({option.name: option.default for option in export_type.options})
+    for option in _FORM:
+        yield replace(option, default=fixed.get(option.name, option.default))
+    if export_type.deliveries:
+        named = [str(delivery.destination) for delivery in export_type.deliveries]
+        usual = [str(d.destination) for d in export_type.deliveries if d.by_default]
+        said = "Where the files go beside the exports bucket; an empty list for nowhere."
+        yield words(_DELIVER, said, values=tuple(named), default=tuple(usual))
+
+
+def _deliver(export_type: ExportType, params: Mapping[str, Any]) -> tuple[str, ...]:
+    usual = (str(d.destination) for d in export_type.deliveries if d.by_default)
+    return tuple(sorted(params.get(_DELIVER, usual)))
+
+
+def _fixed(
+    export_type: ExportType, options: Mapping[str, Any], params: Mapping[str, Any], pointer: str
+) -> Mapping[str, str]:
+    """The members that this kind insists on; saying another value is an error, not overruled."""
+    fixed = export_type.fixed(options)
+    problems = [
+        Problem(pointer=f"{pointer}/{name}", detail=f"must be {value} for this export")
+        for name, value in sorted(fixed.items())
+        if params.get(name, value) != value
+    ]
+    if problems:
+        raise InvalidRequest(problems)
+    return fixed
+
+
 def parse(
-    export_type: ExportType, params: Mapping[str, Any], *, scopes: Iterable[str], pointer: str = ""
+    export_type: ExportType,
+    params: Mapping[str, Any],
+    *,
+    scopes: Iterable[str],
+    pointer: str = "",
+    lenient: bool = False,
 ) -> ExportRequest:
     """Turn what a caller sent into the canonical request.
 
@@ -121,6 +159,8 @@ def parse(
         params: The `params` object as parsed from JSON.
         scopes: The caller's scopes; only those that bear on columns are kept.
         pointer: Where `params` stands in the request body, for error pointers.
+        lenient: Withhold the columns that the scopes do not allow, rather than refuse (RFC 7240,
+            `handling=lenient`); a filter that they do not allow is refused all the same.
 
     Raises:
         InvalidRequest: The parameters do not fit the schema.
@@ -129,11 +169,13 @@ def parse(
     _check(export_type, params, pointer)
     _check_ranges(export_type, params, pointer)
     given = {option.name: params.get(option.name, option.default) for option in _FORM}
+    options = {o.name: _canonical(params.get(o.name, o.default)) for o in export_type.options}
+    given |= _fixed(export_type, options, params, pointer)
     policy = Policy(mode=PiiMode(given["pii"]), grants=grants(scopes))
     chosen = params.get("columns") or [column.name for column in export_type.static_columns]
     shown = [column for column in export_type.static_columns if column.name in chosen]
     used = [option for option in export_type.options if params.get(option.name) is not None]
-    _allow(shown, used, policy)
+    _allow([] if lenient else shown, used, policy)
     _explain(shown, policy, given["reason"], pointer)
     partition = params[scope_parameter(export_type.scope)]
     return ExportRequest(
@@ -141,7 +183,7 @@ def parse(
         version=export_type.version,
         partition=partition,
         campaign=partition if export_type.scope is Scope.CAMPAIGN else None,
-        options={o.name: _canonical(params.get(o.name, o.default)) for o in export_type.options},
+        options=options,
         columns=tuple(sorted(params.get("columns", ()))),
         output=OutputFormat(
             kind=Kind(given["format"]),
@@ -149,6 +191,7 @@ def parse(
             compression=Compression(given["compression"]),
             rows_per_file=_canonical(given["rows_per_file"]) or 1_000_000,
         ),
+        deliver=_deliver(export_type, params),
         policy=policy,
         reason=given["reason"],
         max_rejects=_canonical(given["max_rejects"]),

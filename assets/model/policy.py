@@ -79,7 +79,7 @@ _REFUSED_WITHOUT: Mapping[PiiMode, Mapping[Pii, str]] = {
 }
 _WITHHELD_WITHOUT: Mapping[Pii, frozenset[str]] = {
     Pii.RESTRICTED: frozenset({"scores:read"}),
-    Pii.SECRET: frozenset({"pii:full", "answers:sensitive"}),
+    Pii.SECRET: frozenset({"pii:full"}),
 }
 # What a mode does to a class; what is not here is withheld, so nothing is public by omission.
 _SHOWN: Mapping[Pii, Mapping[PiiMode, Transform]] = {
@@ -100,6 +100,12 @@ _BY_FORMAT: Mapping[tuple[PiiMode, FormatKind], Transform] = {
     (PiiMode.MASKED, FormatKind.E164): Transform.MASK_PHONE,
     (PiiMode.HASHED, FormatKind.EMAIL): Transform.SHA256_EMAIL,
     (PiiMode.HASHED, FormatKind.E164): Transform.SHA256_PHONE,
+    # A plain hash of an address can be looked up, so a mask does not show it; in a file of hashes
+    # it is what it should be already.
+    (PiiMode.MASKED, FormatKind.HASH): Transform.WITHHELD,
+    (PiiMode.HASHED, FormatKind.HASH): Transform.NONE,
+    # A mask of a number without its plus would show which of them are short.
+    (PiiMode.MASKED, FormatKind.MSISDN): Transform.MASK_NAME,
 }
 POSTAL_CODE = "postal_code"  # masked to its first three characters, wherever it stands
 
@@ -125,6 +131,8 @@ def denied(columns: Iterable[Column], policy: Policy) -> dict[str, str]:
 def transform(column: Column, policy: Policy) -> Transform:
     """What happens to one column under a decision."""
     needed = _WITHHELD_WITHOUT.get(column.pii, frozenset())
+    if column.pii is Pii.SECRET:
+        needed = needed | {column.secret_scope}
     if not needed <= set(policy.grants) or denied((column,), policy):
         return Transform.WITHHELD
     return _shown(column, policy.mode)

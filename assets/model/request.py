@@ -23,6 +23,7 @@ class ExportRequest:
         partition: The Dagster partition key: the campaign's key, a day or a case id.
         campaign: The campaign's key, or None for an export that is not of a campaign.
         options: Every option of the type with its default filled in; JSON values only.
+        deliver: Destinations that the files go to beside the exports bucket, sorted.
         columns: The chosen columns, sorted by name; empty for all. Files show them in the
             catalogue's order.
         output: The form of the files.
@@ -39,6 +40,7 @@ class ExportRequest:
     columns: tuple[str, ...]
     output: OutputFormat
     policy: Policy
+    deliver: tuple[str, ...] = ()
     reason: str | None = None
     max_rejects: int | None = None
 
@@ -57,6 +59,7 @@ class ExportRequest:
                 "compression": str(self.output.compression),
                 "rowsPerFile": self.output.rows_per_file,
             },
+            "deliver": list(self.deliver),
             "policy": self.policy.to_document(),
             "reason": self.reason,
             "maxRejects": self.max_rejects,
@@ -79,6 +82,7 @@ class ExportRequest:
                 compression=Compression(stored["compression"]),
                 rows_per_file=stored["rowsPerFile"],
             ),
+            deliver=tuple(document["deliver"]),
             policy=Policy.from_document(document["policy"]),
             reason=document.get("reason"),
             max_rejects=document.get("maxRejects"),

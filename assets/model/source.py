@@ -1,12 +1,19 @@
-"""Where the rows of an export come from, declared as values that the pipeline executes."""
+"""Where the rows of an export come from, declared as values that the pipeline executes.
 
-from collections.abc import Callable, Mapping, Sequence
+Four kinds: the entries of a campaign, an Athena query, the codes service, and rows that an export
+makes itself from several of them. What they share: everything read is counted, and every row is
+written, filtered, rejected, or set beside the others in a companion file (DESIGN.md 3, rule 6).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Protocol
 
 from assets.model.campaign import Facts
 
 Filter = Mapping[str, object]
+Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +49,58 @@ class EntryRow:
     memo: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """One access code as the codes service shows it (DOMAIN.md 5.2), with its entry if any."""
+
+    code: Mapping[str, Any]
+    entry: EntryRow | None
+    facts: Facts
+
+
 # Why a row stays out of the file, or None to keep it. It may count, so it sees rows in order.
 Verdict = Callable[[Any], str | None]
+
+
+def keep_all(_: Any) -> str | None:
+    """The verdict that keeps every row."""
+    return None
+
+
+def nothing_odd(_: Any) -> Sequence[str]:
+    """The notes of a source that has none."""
+    return ()
+
+
+class Fold(Protocol):
+    """Makes rows out of read rows where one is not the other: counts, or an answer a row."""
+
+    def add(self, row: Any) -> Iterable[Any]:
+        """Take one read row; the rows that can be written already.
+
+        Raises:
+            Unfit: It cannot be understood; the read row becomes a counted reject.
+        """
+
+    def rest(self) -> Iterable[Any]:
+        """The rows that only the last read row completes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrange:
+    """An order that no index has: rows are sorted on disk, in bounded memory.
+
+    Attributes:
+        key: Total: a tuple of texts and numbers that ends in a unique id. It sees the row that is
+            converted to cells: after the fold, if there is one.
+        unique: How many of its leading parts make a row the same as the one before; later ones of
+            them are filtered with `reason`. 0 keeps all.
+        reason: Why such a row is left out.
+    """
+
+    key: Callable[[Any], tuple[Any, ...]]
+    unique: int = 0
+    reason: str = "duplicate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +116,8 @@ class EntrySource:
         notes: What was odd about a row that is kept, for the accounting.
         moves: Whether a document can change its place while it is read; then one that was read
             twice is looked for at the end, which costs 8 bytes a row.
+        fold: Made once an export; None where a row read is a row written.
+        arrange: The order of the files where it is not `order`.
     """
 
     strands: Callable[[Facts], Sequence[Sequence[Segment]]]
@@ -67,6 +126,8 @@ class EntrySource:
     verdict: Callable[[Facts], Verdict]
     notes: Callable[[EntryRow], Sequence[str]]
     moves: bool = False
+    fold: Callable[[Facts], Fold] | None = None
+    arrange: Arrange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +146,126 @@ class AthenaSource:
         query: The rows. The getter of a column receives a mapping from result column to value.
         population: One row, one column: the independent count of rows to expect.
         verdict: Made once an export.
+        notes: What was odd about a row that is kept.
+        fold: Made once an export; None where a row read is a row written.
+        arrange: The order of the files where the query has none: then it is unloaded as Parquet by
+            Athena's own workers, which keep no order (DOMAIN.md 3).
     """
 
     query: Callable[[Facts], Statement]
     population: Callable[[Facts], Statement]
     verdict: Callable[[Facts], Verdict]
+    notes: Callable[[Any], Sequence[str]] = nothing_odd
+    fold: Callable[[Facts], Fold] | None = None
+    arrange: Arrange | None = None
 
 
-RowSource = EntrySource | AthenaSource
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSlice:
+    """Codes of one campaign that the codes service is asked for at once (DOMAIN.md 5.2).
+
+    Attributes:
+        states: Only these; empty: all.
+        market: Only this market, by key; None: all.
+        wave: Only this wave.
+        reveal: Ask for the values too.
+    """
+
+    states: tuple[str, ...] = ()
+    market: str | None = None
+    wave: int | None = None
+    reveal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeSource:
+    """Rows from the codes service, each with its entry and that entry's account.
+
+    Attributes:
+        slices: What to ask for; together every code, none twice. Their sizes are counted before
+            and after, and a difference is noted (DOMAIN.md 7.2).
+        verdict: Made once an export.
+        notes: What was odd about a row that is kept.
+        arrange: The service gives codes in no order.
+        fold: Made once an export.
+    """
+
+    slices: Callable[[Facts], Sequence[CodeSlice]]
+    verdict: Callable[[Facts], Verdict]
+    notes: Callable[[CodeRow], Sequence[str]]
+    arrange: Arrange
+    fold: Callable[[Facts], Fold] | None = None
+
+
+class Reading(Protocol):
+    """What an export may read for itself: before the first row, or to make its rows.
+
+    Nothing that is read here counts as a row; a `MadeSource` yields what counts.
+    """
+
+    def entries(
+        self, facts: Facts, strands: Sequence[Sequence[Segment]] | None = None
+    ) -> Iterator[EntryRow]:
+        """Entries in v3 shape with their users, in no stated order.
+
+        Args:
+            facts: Whose campaign, and the snapshot.
+            strands: What to read; None: every entry of the campaign at the snapshot.
+        """
+
+    def entries_by_ids(self, facts: Facts, ids: Iterable[object]) -> Mapping[str, EntryRow]:
+        """Entries by the hex text of their id; unknown ones are left out."""
+
+    def users(self, ids: Iterable[object]) -> Mapping[object, Document]:
+        """Accounts by the id of their user, after merges; unknown ones are left out."""
+
+    def users_where(self, filter: Filter) -> Iterator[Document]:  # noqa: A002 - MongoDB's word
+        """Users that match, in the order of their id."""
+
+    def query(self, statement: Statement, name: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of an Athena query by result column; `name` tells the queries of one export."""
+
+    def codes(self, facts: Facts, wanted: CodeSlice) -> Iterator[Document]:
+        """Codes as the service shows them, in no order."""
+
+    def scores(self, facts: Facts, run: Document) -> Iterator[Any]:
+        """The scores of a run, as `resources.scoring_files` reads them, in the files' order."""
+
+    def scoring_runs(self, facts: Facts) -> Sequence[Document]:
+        """The scoring runs of the campaign, newest first (DOMAIN.md 2.6)."""
+
+    def overrides(self, facts: Facts) -> Mapping[object, Document]:
+        """Entry id to the manual decision in force at the snapshot."""
+
+    def erased_since(self, facts: Facts, since: datetime) -> frozenset[str]:
+        """Ids of the campaign's entries that were erased since, by the entries service."""
+
+    def exports(self, day: date) -> Iterator[Document]:
+        """The exports that were asked for on a day in UTC: type, campaign and status only."""
+
+    def last_success(self, facts: Facts) -> Document | None:
+        """The last export of this type and partition that succeeded, with the same options."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeSource:
+    """Rows that the export makes itself out of several sources.
+
+    Attributes:
+        rows: Everything that counts as read, each once.
+        population: How many there must be, found in another way than by counting `rows`.
+        verdict: Made once an export.
+        notes: What was odd about a row that is kept.
+        fold: Made once an export.
+        arrange: The order of the files where `rows` has none.
+    """
+
+    rows: Callable[[Facts, Reading], Iterator[Any]]
+    population: Callable[[Facts, Reading], int]
+    verdict: Callable[[Facts], Verdict] = lambda _: keep_all
+    notes: Callable[[Any], Sequence[str]] = nothing_odd
+    fold: Callable[[Facts], Fold] | None = None
+    arrange: Arrange | None = None
+
+
+RowSource = EntrySource | AthenaSource | CodeSource | MadeSource

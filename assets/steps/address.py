@@ -26,9 +26,9 @@ class Address:
     export: str
     attempt: str
 
-    def part(self, number: int, output: OutputFormat) -> str:
-        """The key of a file, numbered from 1."""
-        return f"{self.attempt}part-{number:05d}.{output.extension}"
+    def part(self, number: int, output: OutputFormat, section: str = "") -> str:
+        """The key of a file, numbered from 1 in each section."""
+        return f"{self.attempt}{section or 'part'}-{number:05d}.{output.extension}"
 
     @property
     def manifest(self) -> str:

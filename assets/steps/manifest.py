@@ -57,8 +57,8 @@ def verify(manifest: Manifest, opened: Opener) -> list[Finding]:
         problem = "the fingerprint is of another request"
         findings.append(Finding(subject="request", problem=problem))
     output = request.output
-    header = [column.name for column in manifest.columns]
     for entry in manifest.files:
+        header = [column.name for column in manifest.columns_of(entry)]
         findings.extend(_file(entry, opened, output, header))
     return findings
 
@@ -70,8 +70,16 @@ def _rows(manifest: Manifest) -> Iterator[Finding]:
     if manifest.rows != manifest.accounting.written:
         problem = f"{manifest.accounting.written} rows written but the files hold {manifest.rows}"
         yield Finding(subject="accounting", problem=problem)
-    if [entry.number for entry in manifest.files] != list(range(1, len(manifest.files) + 1)):
-        yield Finding(subject="files", problem="a file is missing from the list")
+    for section, rows in manifest.accounting.beside.items():
+        held = sum(entry.rows for entry in manifest.files if entry.section == section)
+        if held != rows:
+            yield Finding(subject=section, problem=f"{rows} rows written but the files hold {held}")
+    for section in ("", *manifest.companions):
+        numbers = [entry.number for entry in manifest.files if entry.section == section]
+        if not numbers or numbers != list(range(1, len(numbers) + 1)):
+            yield Finding(subject=section or "files", problem="a file is missing from the list")
+    if any(entry.section not in ("", *manifest.companions) for entry in manifest.files):
+        yield Finding(subject="files", problem="a file is of no section that there is")
 
 
 def _file(
@@ -120,12 +128,16 @@ def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:
             "read": manifest.accounting.read,
             "filtered": dict(manifest.accounting.filtered),
             "rejected": dict(manifest.accounting.rejected),
+            "beside": dict(manifest.accounting.beside),
+            "unfit": dict(manifest.accounting.unfit),
             "notes": dict(manifest.accounting.notes),
         },
         "withheld": list(manifest.withheld),
         "files": [
             {
-                "number": entry.number,
+                "number": place,
+                "section": entry.section,
+                "group": entry.group,
                 "key": entry.key,
                 "rows": entry.rows,
                 "bytes": entry.bytes,
@@ -133,8 +145,9 @@ def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:
                 "mediaType": output.media_type,
                 "filename": _filename(manifest, entry, output),
             }
-            for entry in manifest.files
+            for place, entry in enumerate(manifest.files, start=1)
         ],
+        "deliveries": [dict(delivery) for delivery in manifest.deliveries],
     }
 
 
@@ -148,8 +161,10 @@ def empty_reason(accounting: Accounting) -> str | None:
 def _filename(manifest: Manifest, entry: FileEntry, output: OutputFormat) -> str:
     """A name for people; made of a catalogue id, a slug and a number, so ASCII and safe."""
     request = ExportRequest.from_document(manifest.request)
-    part = f"_{entry.number:03d}" if len(manifest.files) > 1 else ""
-    return f"{request.partition}_{request.type}_{manifest.export_id}{part}.{output.extension}"
+    many = sum(other.section == entry.section for other in manifest.files) > 1
+    parts = [request.partition, request.type, manifest.export_id, entry.section, entry.group]
+    parts.append(f"{entry.number:03d}" if many else "")
+    return f"{'_'.join(part for part in parts if part)}.{output.extension}"
 
 
 def content_digest(manifest: Manifest) -> str:

@@ -1,10 +1,12 @@
 """Plan an export: fix its columns and what happens to each, before the first row."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from assets.model.campaign import Facts
 from assets.model.column import Column
-from assets.model.export_type import ExportType
+from assets.model.delivery import Delivery
+from assets.model.export_type import Companion, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.manifest import ColumnEntry
 from assets.model.policy import Transform, transform, withheld
@@ -22,7 +24,7 @@ class PlannedColumn:
     def entry(self) -> ColumnEntry:
         """The column as the manifest shows it."""
         return ColumnEntry(
-            name=self.column.name,
+            name=self.column.title,
             type=str(self.column.format.kind),
             source=self.column.source,
             pii=str(self.column.pii),
@@ -32,26 +34,41 @@ class PlannedColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All decisions about one export; the same plan and snapshot give the same bytes."""
+    """All decisions about one export; the same plan and snapshot give the same bytes.
+
+    Attributes:
+        columns: Of the main files.
+        withheld: Columns that the policy leaves out.
+        companions: The columns of each other file.
+        deliveries: Where the files go, and where exactly.
+    """
 
     export_type: ExportType
     facts: Facts
     columns: tuple[PlannedColumn, ...]
     withheld: tuple[str, ...]
+    companions: Mapping[str, tuple[PlannedColumn, ...]] = field(default_factory=dict)
+    deliveries: tuple[tuple[Delivery, str], ...] = ()
 
     @property
     def header(self) -> tuple[str, ...]:
-        """The names of the columns, in order."""
-        return tuple(planned.column.name for planned in self.columns)
+        """The names of the columns in the main files, in order."""
+        return tuple(planned.column.title for planned in self.columns)
+
+    def companion(self, section: str) -> Companion:
+        """The declaration of a companion file."""
+        return next(one for one in self.export_type.companions if one.name == section)
 
 
 def plan(export_type: ExportType, facts: Facts) -> Plan:
     """Fix the columns of an export.
 
     Raises:
-        ExportFailed: A chosen column does not exist, there are too many, or none is left.
+        ExportFailed: The campaign cannot have it, a chosen column does not exist, there are too
+            many, none is left, or a delivery has nowhere to go.
     """
     request = facts.request
+    export_type.refuse(facts)
     every = export_type.columns(facts)
     if len(every) > MAX_COLUMNS:
         message = f"the export has {len(every)} columns, at most {MAX_COLUMNS} are allowed"
@@ -61,8 +78,7 @@ def plan(export_type: ExportType, facts: Facts) -> Plan:
         message = f"params/columns names {len(unknown)} that this campaign does not have"
         raise ExportFailed("UNKNOWN_COLUMN", message)
     chosen = [c for c in every if not request.columns or c.name in request.columns]
-    decided = [PlannedColumn(column=c, transform=transform(c, request.policy)) for c in chosen]
-    shown = tuple(p for p in decided if p.transform is not Transform.WITHHELD)
+    shown = _shown(chosen, facts)
     if not shown:
         raise ExportFailed("NO_COLUMN_LEFT", "the policy withholds every chosen column")
     return Plan(
@@ -70,4 +86,20 @@ def plan(export_type: ExportType, facts: Facts) -> Plan:
         facts=facts,
         columns=shown,
         withheld=withheld(chosen, request.policy),
+        companions={
+            companion.name: columns
+            for companion in export_type.companions
+            if companion.wanted(facts) and (columns := _shown(companion.columns(facts), facts))
+        },
+        deliveries=tuple(
+            (delivery, delivery.target(facts))
+            for delivery in export_type.deliveries
+            if delivery.destination in request.deliver
+        ),
     )
+
+
+def _shown(columns: Sequence[Column], facts: Facts) -> tuple[PlannedColumn, ...]:
+    policy = facts.request.policy
+    decided = (PlannedColumn(column=c, transform=transform(c, policy)) for c in columns)
+    return tuple(p for p in decided if p.transform is not Transform.WITHHELD)

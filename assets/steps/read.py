@@ -72,6 +72,14 @@ class EntryReader:
             message = "an entry changed its place while it was read"
             raise ExportFailed("SOURCE_MOVED", message, retryable=True)
 
+    def unordered(self) -> Iterator[EntryRow]:
+        """All rows, strand after strand: for counts and look-ups that need no order."""
+        for segments in self.source.strands(self.facts):
+            for segment in segments:
+                for batch in self.scan(segment):
+                    for _, row, _ in self.keyed(batch):
+                        yield row
+
     def _strand(self, segments: Sequence[Segment]) -> Iterator[tuple[Key, EntryRow]]:
         for segment in segments:
             if segment.gather:
@@ -98,7 +106,9 @@ class EntryReader:
     def keyed(self, batch: Sequence[bytes]) -> Iterator[tuple[Key, EntryRow, bytes]]:
         """The rows of raw documents with their sort keys; what cannot be a row is rejected."""
         entries = list(self._entries(batch))
-        users = self._accounts({entry["userId"] for entry, _ in entries if entry.get("userId")})
+        users = accounts(
+            {entry["userId"] for entry, _ in entries if entry.get("userId")}, self.users
+        )
         for entry, raw in entries:
             row = EntryRow(entry, users.get(entry.get("userId")), self.facts)
             if row.user is not None and row.user.get("undecodable"):
@@ -127,16 +137,24 @@ class EntryReader:
             self.ledger.note(notes)
             yield entry, raw
 
-    def _accounts(self, wanted: set[ObjectId]) -> dict[object, Document]:
-        """Users by the id that entries name, each the account that it was merged into."""
-        known = dict(self.users(wanted)) if wanted else {}
-        found = {user_id: known.get(user_id) for user_id in wanted}
-        for _ in range(MERGE_HOPS):
-            merged = {i: u["mergedInto"] for i, u in found.items() if _is_merged(u)}
-            missing = set(merged.values()) - known.keys()
-            known |= self.users(missing) if missing else {}
-            found |= {i: _carried(found[i], known.get(target)) for i, target in merged.items()}
-        return {i: user for i, user in found.items() if user and not user.get("mergedInto")}
+
+def accounts(
+    wanted: set[ObjectId], users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
+) -> dict[object, Document]:
+    """Users by the id that entries name, each the account that it was merged into.
+
+    Args:
+        wanted: Ids of users.
+        users: Finds users by id; unknown ones are left out.
+    """
+    known = dict(users(wanted)) if wanted else {}
+    found = {user_id: known.get(user_id) for user_id in wanted}
+    for _ in range(MERGE_HOPS):
+        merged = {i: u["mergedInto"] for i, u in found.items() if _is_merged(u)}
+        missing = set(merged.values()) - known.keys()
+        known |= users(missing) if missing else {}
+        found |= {i: _carried(found[i], known.get(target)) for i, target in merged.items()}
+    return {i: user for i, user in found.items() if user and not user.get("mergedInto")}
 
 
 def _has_twins(numbers: Iterable[int]) -> bool:

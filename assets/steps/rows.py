@@ -3,15 +3,18 @@
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from assets.model.column import Unfit
+from assets.model.export_type import Companion
 from assets.model.manifest import Accounting
 from assets.model.policy import Transform
-from assets.model.source import Verdict
+from assets.model.source import Arrange, Fold, Verdict
+from assets.steps.arrange import Key, Sorter
 from assets.steps.encode import DIALECTS
 from assets.steps.formats import (
     Rendering,
@@ -26,7 +29,10 @@ from assets.steps.formats import (
 )
 from assets.steps.plan import Plan, PlannedColumn
 
-Cells = tuple[str, ...]
+# The text of every cell of a row; None where the value is absent, which CSV shows as empty.
+Cells = tuple[str | None, ...]
+# A row on its way to a file: the group it is of, and its cells.
+Record = tuple[str, Cells]
 
 _TRANSFORMS: dict[Transform, Callable[[str], str]] = {
     Transform.MASK_EMAIL: mask_email,
@@ -43,9 +49,13 @@ class Ledger:
     """Where every row goes, while they go there."""
 
     read: int = 0
+    kept: int = 0
+    made: int = 0
     written: int = 0
     filtered: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    beside: Counter[str] = field(default_factory=Counter)
+    unfit: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
 
     def reject(self, reason: str) -> None:
@@ -56,15 +66,20 @@ class Ledger:
         """Count what was odd about a row that is kept."""
         self.notes.update(notes)
 
-    def close(self, expected: int) -> Accounting:
+    def close(self, expected: int, *, folded: bool = False) -> Accounting:
         """The final accounting, with reasons in a stable order."""
         return Accounting(
             expected=expected,
             read=self.read,
+            kept=self.kept,
+            made=self.made,
             written=self.written,
             filtered=dict(sorted(self.filtered.items())),
             rejected=dict(sorted(self.rejected.items())),
+            beside=dict(sorted(self.beside.items())),
+            unfit=dict(sorted(self.unfit.items())),
             notes=dict(sorted(self.notes.items())),
+            folded=folded,
         )
 
 
@@ -72,16 +87,18 @@ class Converter:
     """Makes the cells of a row, by the plan.
 
     Args:
-        plan: The columns and their transforms.
+        columns: What to make, and what the policy does to it.
         rendering: How values become text.
-        secret: The deployment's key for pseudonyms; each export derives its own from it, so
-            that ids of two files cannot be joined (DOMAIN.md 7.0, hashed mode).
+        key: Keys the pseudonyms of one export: ids of two files cannot be joined (DOMAIN.md 7.0,
+            hashed mode).
     """
 
-    def __init__(self, plan: Plan, *, rendering: Rendering, secret: bytes) -> None:
-        self._key = hmac.digest(secret, plan.facts.request.fingerprint().encode(), "sha256")
+    def __init__(
+        self, columns: Sequence[PlannedColumn], *, rendering: Rendering, key: bytes
+    ) -> None:
+        self._key = key
         self._rendering = rendering
-        self._columns = [(p.column.name, p.column.value, self._text(p)) for p in plan.columns]
+        self._columns = [(p.column.name, p.column.value, self._text(p)) for p in columns]
 
     def cells(self, row: object) -> Cells:
         """The texts of one row.
@@ -89,10 +106,11 @@ class Converter:
         Raises:
             Unfit: A value does not fit its column; the reason names the column.
         """
-        cells = []
-        for name, value, text in self._columns:
+        cells: list[str | None] = []
+        for name, read, text in self._columns:
             try:
-                cells.append(text(value(row)))
+                value = read(row)
+                cells.append(None if value is None else text(value))
             except Unfit as unfit:
                 raise Unfit(f"{name}:{unfit.reason}") from None
         return tuple(cells)
@@ -109,6 +127,11 @@ class Converter:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest() if text else ""
 
 
+def pseudonym_key(plan: Plan, secret: bytes) -> bytes:
+    """The key of one export's pseudonyms, made of the deployment's and the fingerprint."""
+    return hmac.digest(secret, plan.facts.request.fingerprint().encode(), "sha256")
+
+
 def rendering(plan: Plan, ledger: Ledger) -> Rendering:
     """How the values of an export become text: in the campaign's zone, by the dialect's rules."""
     campaign = plan.facts.campaign
@@ -121,29 +144,159 @@ def rendering(plan: Plan, ledger: Ledger) -> Rendering:
     )
 
 
-def convert(
-    rows: Iterable[Any],
-    *,
-    verdict: Verdict,
-    notes: Callable[[Any], Iterable[str]],
-    converter: Converter,
-    ledger: Ledger,
-) -> Iterator[Cells]:
-    """The cells of every row that stays, in the order of the rows."""
-    for row in rows:
-        try:
-            reason = verdict(row)
-            if reason is not None:
-                ledger.filtered[reason] += 1
+class Aside:
+    """Rows of one companion file, kept until the main files are written.
+
+    Args:
+        companion: Which rows, and its name.
+        converter: Makes their cells.
+    """
+
+    def __init__(self, companion: Companion, converter: Converter) -> None:
+        self.section = companion.name
+        self.reasons = companion.reasons
+        self._converter = converter
+        self._sorter: Sorter[Cells] = Sorter()
+
+    def add(self, key: Key, row: object) -> None:
+        """Keep one row.
+
+        Raises:
+            Unfit: A value does not fit its column.
+        """
+        self._sorter.add(key, self._converter.cells(row))
+
+    def records(self) -> Iterator[Record]:
+        """The rows, in the order of the main files."""
+        for _, cells in self._sorter.pairs():
+            yield "", cells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sieve:
+    """What happens to each row between being read and being written.
+
+    Attributes:
+        verdict: Why a row stays out of the main files, or None.
+        notes: What is odd about a row that is kept.
+        converter: Makes the cells.
+        ledger: Counts.
+        group: The group of a row, or None where there is one only.
+        fold: Makes rows of rows, or None.
+        arrange: The order of the files where the rows come in another.
+        asides: Companion files.
+        kept: Told every row read that is kept.
+    """
+
+    verdict: Verdict
+    notes: Callable[[Any], Iterable[str]]
+    converter: Converter
+    ledger: Ledger
+    group: Callable[[Any], str] | None = None
+    fold: Fold | None = None
+    arrange: Arrange | None = None
+    asides: Sequence[Aside] = ()
+    kept: Callable[[Any], None] | None = None
+
+    def records(self, rows: Iterable[Any]) -> Iterator[Record]:
+        """What is to be written, in order; each is counted as written when it is handed out."""
+        made = self._made(rows) if self.fold is None else self._folded(rows, self.fold)
+        ordered = made if self.arrange is None else self._arranged(made, self.arrange)
+        for _, record in ordered:
+            self.ledger.written += 1
+            yield record
+
+    def _sifted(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """The rows that are for the main files."""
+        by_reason: Mapping[str, Aside] = {
+            reason: aside for aside in self.asides for reason in aside.reasons
+        }
+        places = count()
+        for row in rows:
+            try:
+                reason = self.verdict(row)
+                if reason is None:
+                    yield row
+                elif reason in by_reason:
+                    self._set_aside(by_reason[reason], row, next(places))
+                else:
+                    self.ledger.filtered[reason] += 1
+            except Unfit as unfit:
+                self.ledger.reject(unfit.reason)
+
+    def _set_aside(self, aside: Aside, row: Any, place: int) -> None:
+        key = (place,) if self.arrange is None or self.fold else self.arrange.key(row)
+        aside.add(key, row)
+        self.ledger.beside[aside.section] += 1
+
+    def _made(self, rows: Iterable[Any]) -> Iterator[tuple[Key, Record]]:
+        """Rows that are written as they are read."""
+        for row in self._sifted(rows):
+            try:
+                odd = self.notes(row)  # may reject the row, so before any column that counts rows
+                made = self._one(row)
+            except Unfit as unfit:
+                self.ledger.reject(unfit.reason)
                 continue
-            odd = notes(row)  # may reject the row, so before any column that counts rows
-            cells = converter.cells(row)
-        except Unfit as unfit:
-            ledger.reject(unfit.reason)
-            continue
-        ledger.note(odd)
-        ledger.written += 1
-        yield cells
+            self._keep(row, odd)
+            self.ledger.made += 1
+            yield made
+
+    def _folded(self, rows: Iterable[Any], fold: Fold) -> Iterator[tuple[Key, Record]]:
+        """Rows that are made of others."""
+        for row in self._sifted(rows):
+            try:
+                odd = self.notes(row)
+                out = list(fold.add(row))
+            except Unfit as unfit:
+                self.ledger.reject(unfit.reason)
+                continue
+            self._keep(row, odd)
+            yield from self._fitting(out)
+        yield from self._fitting(fold.rest())
+
+    def _fitting(self, rows: Iterable[Any]) -> Iterator[tuple[Key, Record]]:
+        for row in rows:
+            self.ledger.made += 1
+            try:
+                yield self._one(row)
+            except Unfit as unfit:
+                self.ledger.unfit[unfit.reason] += 1
+
+    def _keep(self, row: Any, odd: Iterable[str]) -> None:
+        self.ledger.note(odd)
+        self.ledger.kept += 1
+        if self.kept is not None:
+            self.kept(row)
+
+    def _one(self, row: Any) -> tuple[Key, Record]:
+        key = () if self.arrange is None else self.arrange.key(row)
+        group = "" if self.group is None else self.group(row)
+        return key, (group, self.converter.cells(row))
+
+    def _arranged(
+        self, made: Iterator[tuple[Key, Record]], arrange: Arrange
+    ) -> Iterator[tuple[Key, Record]]:
+        sorter: Sorter[Record] = Sorter()
+        for key, record in made:
+            sorter.add(key, record)
+        last: Key | None = None
+        for key, record in sorter.pairs():
+            leading = key[: arrange.unique]
+            if arrange.unique and leading == last:
+                self._drop(arrange.reason)
+                continue
+            last = leading
+            yield key, record
+
+    def _drop(self, reason: str) -> None:
+        """Count a row as filtered that had been made already."""
+        self.ledger.made -= 1
+        if self.fold is not None:  # what it was made of is kept, in the row that is like it
+            self.ledger.note((reason,))
+            return
+        self.ledger.kept -= 1
+        self.ledger.filtered[reason] += 1
 
 
 def allowed_rejects(read: int, stated: int | None) -> int:

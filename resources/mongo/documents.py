@@ -5,11 +5,13 @@ The stores therefore receive raw documents and decode each by itself.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC
+from itertools import islice
 from typing import Any
 
 import bson
+from bson import ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
@@ -26,6 +28,9 @@ LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
     unicode_decode_error_handler="replace",
 )
 RAW = CodecOptions(document_class=RawBSONDocument)
+
+# 5,000 ids are 90 kB of query, far below the 48 MB message limit, and bound what one answer holds.
+IDS_PER_QUERY = 5_000
 
 LENGTH = struct.Struct("<i")
 
@@ -63,3 +68,10 @@ def split(batch: bytes) -> Iterator[bytes]:
         end = start + LENGTH.unpack_from(batch, start)[0]
         yield batch[start:end]
         start = end
+
+
+def chunks(ids: Collection[ObjectId]) -> Iterator[list[ObjectId]]:
+    """Cut any number of ids into lists that a query can hold."""
+    remaining = iter(ids)
+    while chunk := list(islice(remaining, IDS_PER_QUERY)):
+        yield chunk

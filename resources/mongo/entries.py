@@ -4,17 +4,18 @@ Raw BSON goes out: making a Python object of each document is the cost of an exp
 (PERFORMANCE.md). What the bytes mean is for the steps to say (fields: DOMAIN.md 2.5).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import bson
+from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, IndexModel
 
 from resources.errors import Refused, Unavailable
 from resources.mongo.connection import Document, MongoConnection, mongo_errors
-from resources.mongo.documents import LENIENT, raw, split
+from resources.mongo.documents import LENIENT, chunks, raw, split
 
 NAME = "entries"
 
@@ -165,6 +166,21 @@ class EntryStore:
                 continue
             if position.read - before < page_size:
                 return
+
+    def by_ids(self, ids: Collection[ObjectId]) -> Iterator[bytes]:
+        """Give the raw BSON of the entries with these ids, in no order; unknown ids are left out.
+
+        Args:
+            ids: Any number; asked for in chunks of ``IDS_PER_QUERY``.
+
+        Raises:
+            Unavailable: The database went away.
+        """
+        entries = raw(self._connection.collection(NAME))
+        for chunk in chunks(ids):
+            with self._connection.bounded("read entries by id"):
+                for document in entries.find({"_id": {"$in": chunk}}):
+                    yield bytes(document.raw)
 
     def count(self, filter: Mapping[str, object]) -> int:  # noqa: A002 - MongoDB's word
         """Return how many entries the filter matches, by counting them now (not from statistics).

@@ -80,6 +80,18 @@ class ScoringStore:
             found = list(self._connection.collection(NAME).find(query).sort(order))
         return cast(list[OverrideDocument], found)
 
+    def runs(self, campaign_id: ObjectId) -> list[RunDocument]:
+        """Return the campaign's scoring runs, newest first.
+
+        Raises:
+            Refused: A stored document cannot be decoded.
+        """
+        query = {"campaignId": campaign_id, "kind": "run"}
+        order = [("createdAt", DESCENDING), ("_id", DESCENDING)]
+        with self._connection.bounded("read the scoring runs of a campaign"):
+            found = list(self._connection.collection(NAME).find(query).sort(order))
+        return cast(list[RunDocument], found)
+
     def run(self, run_id: str) -> RunDocument | None:
         """Return the scoring run with this ``runId``, or None.
 

@@ -1,15 +1,14 @@
 """Users: fans and staff (DOMAIN.md 2.4)."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
 from typing import Any, TypedDict, cast
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 
 from resources.mongo.connection import MongoConnection
-from resources.mongo.documents import decoded, raw
+from resources.mongo.documents import IDS_PER_QUERY, chunks, decoded, raw
 
 NAME = "users"
 
@@ -31,11 +30,6 @@ INDEXES = (
         partialFilterExpression={"phone.e164": {"$type": "string"}},
     ),
 )
-
-# 5,000 ids are 90 kB of query, far below the 48 MB message limit, and bound what one answer can
-# hold.
-IDS_PER_QUERY = 5_000
-
 
 class UserDocument(TypedDict, total=False):
     """A user as stored; every field may be absent.
@@ -86,15 +80,28 @@ class UserStore:
         users = raw(self._connection.collection(NAME))
         projection = None if fields is None else ["_id", *fields]
         found: dict[ObjectId, UserDocument] = {}
-        for chunk in _chunks(ids):
+        for chunk in chunks(ids):
             with self._connection.bounded("read users"):
                 for document in users.find({"_id": {"$in": chunk}}, projection):
                     user = decoded(document)
                     found[user["_id"]] = cast(UserDocument, user)
         return found
 
+    def where(self, filter: Mapping[str, object]) -> Iterator[UserDocument]:  # noqa: A002
+        """Give the users that match, in the order of their id; whole documents.
 
-def _chunks(ids: Collection[ObjectId]) -> Iterator[list[ObjectId]]:
-    remaining = iter(ids)
-    while chunk := list(islice(remaining, IDS_PER_QUERY)):
-        yield chunk
+        Raises:
+            Unavailable: The database went away.
+        """
+        users = raw(self._connection.collection(NAME))
+        last: ObjectId | None = None
+        while True:
+            after = {"_id": {"$gt": last}} if last is not None else {}
+            with self._connection.bounded("read users"):
+                query = {"$and": [dict(filter), after]}
+                page = list(users.find(query).sort("_id", ASCENDING).limit(IDS_PER_QUERY))
+            for document in page:
+                yield cast(UserDocument, decoded(document))
+            if len(page) < IDS_PER_QUERY:
+                return
+            last = page[-1]["_id"]

@@ -1,7 +1,7 @@
 """A small catalogue: one column of every PII class, and one kind that is not of a campaign."""
 
 from assets.model.column import EMAIL, ENUM, ID, INTEGER, Column, Pii, text
-from assets.model.export_type import Catalog, Destination, ExportType, Scope
+from assets.model.export_type import Catalog, ExportType, Scope
 from assets.model.option import choice, flag, instant, whole, words
 from assets.model.source import AthenaSource, Statement
 
@@ -30,7 +30,6 @@ GUESTS = ExportType(
     version=2,
     summary="Who comes.",
     scope=Scope.CAMPAIGN,
-    destination=Destination.S3,
     owner="team:door",
     upstream=(("athena", "guests"),),
     options=(
@@ -51,7 +50,6 @@ DOORS_OF_A_DAY = ExportType(
     version=1,
     summary="How many came, day by day.",
     scope=Scope.DAY,
-    destination=Destination.S3,
     owner="team:door",
     upstream=(("athena", "doors"),),
     options=(),

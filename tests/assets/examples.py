@@ -7,9 +7,9 @@ from typing import Any
 from bson import ObjectId
 
 from assets.exports.catalog import CATALOG
-from assets.model.campaign import Campaign, Event, Facts, Market, Promoter, Question
+from assets.model.campaign import Campaign, Consent, Event, Facts, Market, Promoter, Question
 from assets.model.column import ID, Column, Format, Getter, Pii, text
-from assets.model.export_type import Destination, ExportType, Scope
+from assets.model.export_type import ExportType, Scope
 from assets.model.option import Option
 from assets.model.parameters import parse
 from assets.model.request import ExportRequest
@@ -64,7 +64,7 @@ def campaign(
         locales=("en-US", "es-US"),
         max_markets=max_markets,
         questions=tuple(questions),
-        consent_keys=tuple(consent_keys),
+        consents=tuple(Consent(key=key, party="operator") for key in consent_keys),
     )
 
 
@@ -125,7 +125,6 @@ def toy(
         version=1,
         summary="Toys.",
         scope=scope,
-        destination=Destination.S3,
         owner="team:toys",
         upstream=(("athena", "toys"),),
         options=tuple(options),

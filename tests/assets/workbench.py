@@ -12,7 +12,7 @@ from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog
 from assets.model.lifecycle import Timing
 from assets.model.parameters import parse
-from assets.pipeline import Doors
+from assets.reading import Doors
 from export_platform.local.seed.basis.ledger import Ledger
 from export_platform.local.seed.catalog import pack_named
 from resources.clock import Clock, SystemClock

@@ -48,6 +48,15 @@ class EntryStoreContract:
 
     doors: ClassVar = (EntryStore,)
 
+    def test_entries_are_found_by_their_ids(self, store: EntryStore, plant: Plant) -> None:
+        """The codes service names entries by id; one that is not there is simply left out."""
+        plant(encoded(entry(number) for number in range(5)))
+
+        found = store.by_ids([entry(3)["_id"], entry(1)["_id"], ObjectId()])
+
+        assert sorted(numbers([list(found)])) == [1, 3]
+        assert list(store.by_ids([])) == []
+
     @pytest.mark.parametrize(
         ("count", "page_size", "batch_size"),
         [(0, 10, 3), (1, 10, 3), (9, 10, 3), (10, 10, 3), (11, 10, 3), (100, 7, 7), (100, 33, 5)],

@@ -16,7 +16,8 @@ from resources.mongo.markets import MarketStore
 from resources.mongo.promoters import PromoterStore
 from resources.mongo.scoring import ScoringStore
 from resources.mongo.stores import MongoStores
-from resources.mongo.users import IDS_PER_QUERY, UserStore
+from resources.mongo.documents import IDS_PER_QUERY
+from resources.mongo.users import UserStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NEVER = DatetimeMS(10**17)
@@ -165,6 +166,18 @@ class SmallStoresContract:
         assert found[identity(1)] == {"_id": identity(1), "undecodable": True}
         assert found[identity(2)]["accountId"] == "b"
 
+    def test_users_that_match_come_in_pages_in_the_order_of_their_ids(
+        self, stores: MongoStores, plant: Plant
+    ) -> None:
+        """Suppression reads every fan who opted out; a page must not end the reading."""
+        for number in (3, 1, 2):
+            user = {"accountId": str(number), "marketing": {"smsStop": number != 2}}
+            _plant(plant, "users", {"_id": identity(number), **user})
+
+        found = list(stores.users.where({"marketing.smsStop": True}))
+
+        assert [one["_id"] for one in found] == [identity(1), identity(3)]
+
     def test_overrides_come_oldest_first(self, stores: MongoStores, plant: Plant) -> None:
         """The latest decision of a person wins, so their order matters."""
         for number, at in enumerate((5, 3, 4)):
@@ -176,6 +189,20 @@ class SmallStoresContract:
         found = stores.scoring.overrides(identity(7))
 
         assert [one["_id"] for one in found] == [identity(1), identity(2), identity(0)]
+
+    def test_the_scoring_runs_of_a_campaign_come_newest_first(
+        self, stores: MongoStores, plant: Plant
+    ) -> None:
+        """The latest run is the one that is shown unless another is named."""
+        for number, at in enumerate((5, 7, 6)):
+            one = {"_id": identity(number), "campaignId": identity(7), "kind": "run"}
+            _plant(plant, "scoring", {**one, "runId": f"r{number}", "createdAt": NOW.replace(day=at)})
+        other = {"_id": identity(8), "campaignId": identity(9), "kind": "run", "runId": "other"}
+        _plant(plant, "scoring", other)
+
+        found = stores.scoring.runs(identity(7))
+
+        assert [one["runId"] for one in found] == ["r1", "r2", "r0"]
 
     def test_a_scoring_run_is_found_by_its_id(self, stores: MongoStores, plant: Plant) -> None:
         """A campaign names its latest run by the run's own id."""

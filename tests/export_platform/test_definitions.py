@@ -12,7 +12,7 @@ from assets.checks import FILES, ROWS, SCHEMA
 from assets.exports.catalog import CATALOG
 from assets.factory import Platform
 from assets.model.lifecycle import Timing
-from assets.pipeline import Doors
+from assets.reading import Doors
 from export_platform import definitions
 from export_platform.definitions import build_definitions
 from resources.clock import SystemClock

@@ -1,7 +1,9 @@
 """Entries in memory: filters, keyset order and raw BSON as the real store gives them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
+
+from bson import ObjectId
 
 from resources.errors import Refused
 from resources.mongo.entries import (
@@ -52,6 +54,12 @@ class FakeEntryStore(EntryStore):
                 yield batch
             if len(page) < page_size:
                 return
+
+    def by_ids(self, ids: Collection[ObjectId]) -> Iterator[bytes]:
+        """Give the documents with these ids."""
+        wanted = set(ids)
+        self.asked.note("by_ids", tuple(ids))
+        yield from [raw for document, raw in self.kept.seen() if document["_id"] in wanted]
 
     def count(self, filter: Mapping[str, object]) -> int:  # noqa: A002 - the door's word
         """Count what matches."""

@@ -1,6 +1,6 @@
 """Every store in memory, under the attributes of ``MongoStores``."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -130,6 +130,14 @@ class FakeUserStore(UserStore):
         return {key: cast(UserDocument, _projected(user, fields)) for key, user in found.items()}
 
 
+    def where(self, filter: Mapping[str, object]) -> Iterator[UserDocument]:  # noqa: A002
+        """Give the users that match, by id."""
+        self.asked.note("where", filter)
+        found = [(doc, raw) for doc, raw in self.kept.seen() if matches(doc, filter)]
+        found.sort(key=lambda pair: order(pair[0]["_id"]))
+        yield from [cast(UserDocument, given(raw)) for _, raw in found]
+
+
 class FakeScoringStore(ScoringStore):
     """Scoring runs and overrides in memory."""
 
@@ -148,6 +156,16 @@ class FakeScoringStore(ScoringStore):
             lambda document: (order(document.get("at")), document["_id"]),
         )
         return cast(list[OverrideDocument], found)
+
+    def runs(self, campaign_id: ObjectId) -> list[RunDocument]:
+        """Return the runs of a campaign, newest first."""
+        self.asked.note("runs", campaign_id)
+        found = _strictly(
+            self.kept,
+            {"campaignId": campaign_id, "kind": "run"},
+            lambda document: (order(document.get("createdAt")), document["_id"]),
+        )
+        return cast(list[RunDocument], found[::-1])
 
     def run(self, run_id: str) -> RunDocument | None:
         """Return the run with this id."""

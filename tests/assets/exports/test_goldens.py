@@ -10,7 +10,7 @@ from assets.exports.catalog import CATALOG
 from assets.life import ExportLife
 from assets.model.lifecycle import Status
 from assets.model.parameters import parse
-from assets.pipeline import Doors
+from assets.reading import Doors
 from export_platform.local.seed import loader
 from export_platform.local.seed.catalog import pack_named
 from resources.clock import SystemClock

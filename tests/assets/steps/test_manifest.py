@@ -250,7 +250,7 @@ def _output(of_export: Export) -> OutputFormat:
 def test_rows_that_do_not_add_up_are_worth_another_try() -> None:
     """The source may have changed while it was read."""
     with pytest.raises(ExportFailed) as failed:
-        balance(Accounting(expected=5, read=4, written=4), max_rejects=None)
+        balance(Accounting(expected=5, read=4, kept=4, made=4, written=4), max_rejects=None)
 
     assert ("ROWS_UNACCOUNTED", True) == (failed.value.code, failed.value.retryable)
 
@@ -264,7 +264,12 @@ def test_more_rejects_than_allowed_are_not_worth_another_try(
 ) -> None:
     """The same documents would be wrong again."""
     accounting = Accounting(
-        expected=100, read=100, written=100 - rejected, rejected={"x": rejected}
+        expected=100,
+        read=100,
+        kept=100 - rejected,
+        made=100 - rejected,
+        written=100 - rejected,
+        rejected={"x": rejected},
     )
 
     if fits:
@@ -275,12 +280,20 @@ def test_more_rejects_than_allowed_are_not_worth_another_try(
         assert ("TOO_MANY_REJECTS", False) == (failed.value.code, failed.value.retryable)
 
 
+def accounted(read: int, **aside: dict[str, int]) -> Accounting:
+    """An accounting in which whatever is not aside is written."""
+    written = read - sum(sum(part.values()) for part in aside.values())
+    return Accounting(
+        expected=read, read=read, kept=written, made=written, written=written, **aside
+    )
+
+
 @pytest.mark.parametrize(
     ("accounting", "reason"),
     [
-        (Accounting(expected=0, read=0, written=0), "no_source_rows"),
-        (Accounting(expected=2, read=2, written=0, filtered={"erased": 2}), "all_filtered"),
-        (Accounting(expected=2, read=2, written=2), None),
+        (accounted(0), "no_source_rows"),
+        (accounted(2, filtered={"erased": 2}), "all_filtered"),
+        (accounted(2), None),
     ],
 )
 def test_an_empty_file_says_why_it_is_empty(accounting: Accounting, reason: str | None) -> None:

@@ -1,7 +1,7 @@
 """Rows become cells, each accounted for; masks and hashes are made of the plain value."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,11 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.model.column import E164, EMAIL, ID, Column, Pii, Unfit, text
+from assets.model.export_type import Companion
 from assets.model.output import Dialect, OutputFormat
 from assets.model.policy import PiiMode, Policy
 from assets.model.request import ExportRequest
+from assets.model.source import Arrange
 from assets.steps.plan import Plan, plan
-from assets.steps.rows import Converter, Ledger, allowed_rejects, convert, rendering
+from assets.steps.rows import (
+    Aside,
+    Converter,
+    Ledger,
+    Record,
+    Sieve,
+    allowed_rejects,
+    pseudonym_key,
+    rendering,
+)
 from tests.assets.examples import column, facts, request, toy
 
 GRANTS = ("pii:full", "pii:masked")
@@ -58,11 +69,27 @@ def planned(of_request: ExportRequest) -> Plan:
     return plan(toy(*COLUMNS), facts(asked=of_request))
 
 
-def cells(of_request: ExportRequest, fan: Mapping[str, Any] = FAN) -> dict[str, str]:
+def cells(of_request: ExportRequest, fan: Mapping[str, Any] = FAN) -> dict[str, str | None]:
     """The cells of one fan by header."""
     made = planned(of_request)
-    converter = Converter(made, rendering=rendering(made, Ledger()), secret=SECRET)
-    return dict(zip(made.header, converter.cells(fan), strict=True))
+    return dict(zip(made.header, converter(made).cells(fan), strict=True))
+
+
+def converter(made: Plan, ledger: Ledger | None = None, *, secret: bytes = SECRET) -> Converter:
+    """Makes the cells of a plan."""
+    shown = rendering(made, ledger or Ledger())
+    return Converter(made.columns, rendering=shown, key=pseudonym_key(made, secret))
+
+
+def sieve(made: Plan, ledger: Ledger, **parts: Any) -> Sieve:
+    """A sieve that keeps every row, apart from what a test gives it."""
+    usual = {"verdict": lambda _: None, "notes": lambda _: (), "ledger": ledger}
+    return Sieve(converter=converter(made, ledger), **{**usual, **parts})
+
+
+def ungrouped(records: Iterable[Record]) -> list[tuple[str | None, ...]]:
+    """The cells alone."""
+    return [cells for _, cells in records]
 
 
 def test_full_values_are_guarded_in_files_that_people_open() -> None:
@@ -124,10 +151,7 @@ def test_a_pseudonym_is_the_same_within_an_export_and_another_in_the_next() -> N
 def test_a_pseudonym_depends_on_the_key_of_the_deployment() -> None:
     """Without a key anybody could hash all ids and look them up."""
     made = planned(asked(PiiMode.HASHED))
-    keyed = [
-        Converter(made, rendering=rendering(made, Ledger()), secret=key).cells(FAN)[0]
-        for key in (SECRET, b"another")
-    ]
+    keyed = [converter(made, secret=key).cells(FAN)[0] for key in (SECRET, b"another")]
 
     assert keyed[0] != keyed[1]
 
@@ -137,7 +161,7 @@ def test_an_absent_value_has_no_hash_and_no_mask() -> None:
     nothing = dict.fromkeys(FAN)
 
     for mode in (PiiMode.FULL, PiiMode.MASKED, PiiMode.HASHED):
-        assert {""} == set(cells(asked(mode), nothing).values())
+        assert {None} == set(cells(asked(mode), nothing).values())
 
 
 def test_a_value_that_does_not_fit_names_its_column_and_not_itself() -> None:
@@ -172,15 +196,13 @@ def test_every_row_is_written_filtered_or_rejected(kinds: list[str]) -> None:
             raise Unfit("note:wrong_type")
         return ["odd"] if row == "odd" else []
 
-    written = list(
-        convert(
-            kinds,
-            verdict=lambda row: "rule" if row == "filtered" else None,
-            notes=noted,
-            converter=Converter(made, rendering=rendering(made, ledger), secret=SECRET),
-            ledger=ledger,
-        )
+    judged = sieve(
+        made,
+        ledger,
+        verdict=lambda row: "rule" if row == "filtered" else None,
+        notes=noted,
     )
+    written = ungrouped(judged.records(kinds))
     accounting = ledger.close(len(kinds))
 
     assert accounting.imbalance() is None
@@ -201,16 +223,95 @@ def test_a_row_that_is_rejected_takes_no_number() -> None:
             raise Unfit("note:wrong_type")
         return []
 
-    converter = Converter(made, rendering=rendering(made, ledger), secret=SECRET)
-    rows = convert(
-        ["good", "bad", "good"],
-        verdict=lambda _: None,
-        notes=noted,
-        converter=converter,
-        ledger=ledger,
+    rows = sieve(made, ledger, notes=noted).records(["good", "bad", "good"])
+
+    assert [("1",), ("2",)] == ungrouped(rows)
+
+
+def words(*, companion: bool = False) -> Plan:
+    """A plan with one column that shows the row itself; 5 does not fit it."""
+    word = column("word", lambda row: 5 if row == "unfit" else row)
+    beside = Companion(name="late", reasons=frozenset({"late"}), columns=lambda _: (word,))
+    kind = replace(toy(word), companions=(beside,) if companion else ())
+    return plan(kind, facts(asked=asked(PiiMode.FULL, dialect=Dialect.RFC4180)))
+
+
+@given(st.lists(st.text("abc", max_size=3), max_size=30))
+def test_rows_come_in_the_order_that_was_declared_and_the_first_of_equals_stays(
+    rows: list[str],
+) -> None:
+    """A promoter's file has one row an address, in an order that no index has."""
+    made, ledger = words(), Ledger(read=len(rows))
+    order = Arrange(key=lambda row: (row, len(row)), unique=1, reason="twice")
+
+    written = ungrouped(sieve(made, ledger, arrange=order).records(rows))
+    accounting = ledger.close(len(rows))
+
+    assert [(word,) for word in sorted(set(rows))] == written
+    assert accounting.imbalance() is None
+    assert len(rows) - len(set(rows)) == accounting.filtered.get("twice", 0)
+
+
+def test_a_row_with_a_companions_reason_is_written_beside_the_others() -> None:
+    """Fans who cannot be texted are listed for an e-mail, and are not merely missing."""
+    made, ledger = words(companion=True), Ledger(read=4)
+    aside = Aside(made.companion("late"), converter(made, ledger))
+    judged = sieve(
+        made, ledger, verdict=lambda row: "late" if row != "a" else None, asides=[aside]
     )
 
-    assert [("1",), ("2",)] == list(rows)
+    main = ungrouped(judged.records(["b", "a", "unfit", "c"]))
+    accounting = ledger.close(4)
+
+    assert ([("a",)], [("b",), ("c",)]) == (main, ungrouped(aside.records()))
+    assert {"late": 2} == accounting.beside
+    assert {"word:wrong_type": 1} == accounting.rejected
+    assert accounting.imbalance() is None
+
+
+class Letters:
+    """A fold that makes a row of each letter, and one of how many words there were."""
+
+    def __init__(self) -> None:
+        """Nothing is counted yet."""
+        self.words = 0
+
+    def add(self, row: str) -> list[str]:
+        """The letters of a word; one with a digit cannot be understood."""
+        if not row.isalpha():
+            raise Unfit("no_word")
+        self.words += 1
+        return ["unfit"] if row == "unfit" else list(row)
+
+    def rest(self) -> list[str]:
+        """The count."""
+        return [str(self.words)]
+
+
+def test_rows_made_of_others_are_accounted_for_on_both_sides() -> None:
+    """An answer that does not fit must not hide behind the entry that it was taken from."""
+    made, ledger = words(), Ledger(read=4)
+    judged = sieve(
+        made, ledger, fold=Letters(), verdict=lambda row: "rule" if row == "no" else None
+    )
+
+    written = ungrouped(judged.records(["ab", "no", "unfit", "4"]))
+    accounting = ledger.close(4, folded=True)
+
+    assert [("a",), ("b",), ("2",)] == written
+    assert (4, 2, 4, 3) == (accounting.read, accounting.kept, accounting.made, accounting.written)
+    assert {"word:wrong_type": 1} == accounting.unfit
+    assert accounting.imbalance() is None
+
+
+def test_a_lost_row_does_not_balance() -> None:
+    """The negative control of every accounting: one row fewer on any side is found."""
+    made, ledger = words(), Ledger(read=2)
+    list(sieve(made, ledger).records(["a", "b"]))
+
+    for name in ("read", "kept", "made", "written"):
+        short = replace(ledger.close(2), **{name: 1})
+        assert short.imbalance() is not None
 
 
 def test_reasons_are_told_in_a_stable_order() -> None:

@@ -1,0 +1,91 @@
+"""Read what must be known before the first row: the campaign and what belongs to it.
+
+A few small documents, so the bridge does it too when somebody asks for an export: what a run would
+refuse before its first row is refused there (API.md 4, 422).
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from assets.model.campaign import NO_CAMPAIGN, Campaign, Facts, Market
+from assets.model.export_type import ExportType, Scope
+from assets.model.failure import ExportFailed
+from assets.model.request import ExportRequest
+from assets.steps.documents import bands_from, campaign_from, markets_from, promoters_from
+from resources.mongo.campaigns import CampaignStore
+from resources.mongo.markets import MarketStore
+from resources.mongo.promoters import PromoterStore
+from resources.mongo.scoring import ScoringStore
+
+# DOMAIN.md 2.1: campaigns in these statuses are in no report of a day.
+_OVER = ("archived", "draft")
+
+
+class Stores(Protocol):
+    """The collections that say what a campaign is."""
+
+    campaigns: CampaignStore
+    markets: MarketStore
+    promoters: PromoterStore
+    scoring: ScoringStore
+
+
+def load(
+    export_type: ExportType,
+    request: ExportRequest,
+    snapshot: datetime,
+    stores: Stores,
+    *,
+    export_id: str = "",
+) -> Facts:
+    """Read the ground of an export.
+
+    Args:
+        export_type: The kind.
+        request: What was asked for.
+        snapshot: Nothing that was created later is read.
+        stores: Where to read.
+        export_id: Of the export document, once there is one.
+
+    Raises:
+        ExportFailed: There is no such campaign or market.
+        DoorError: The database failed.
+    """
+    if export_type.scope is not Scope.CAMPAIGN:
+        campaigns = _every(stores) if export_type.scope is Scope.DAY else ()
+        return Facts(
+            request=request,
+            campaign=NO_CAMPAIGN,
+            snapshot=snapshot,
+            export_id=export_id,
+            campaigns=campaigns,
+        )
+    document = stores.campaigns.by_key(request.partition)
+    if document is None:
+        raise ExportFailed("UNKNOWN_CAMPAIGN", "there is no campaign with this key")
+    campaign = campaign_from(document)
+    markets = markets_from(stores.markets.of_campaign(campaign.id))
+    _check_markets(request, markets)
+    return Facts(
+        request=request,
+        campaign=campaign,
+        snapshot=snapshot,
+        export_id=export_id,
+        markets=markets,
+        promoters=promoters_from(stores.promoters.by_ids(document.get("promoterIds") or [])),
+        bands=bands_from(stores.scoring.overrides(campaign.id), snapshot),
+    )
+
+
+def _every(stores: Stores) -> tuple[Campaign, ...]:
+    """Every campaign that a report of a day is about, by key."""
+    listed = [one.key for one in stores.campaigns.listing() if one.status not in _OVER]
+    found = (stores.campaigns.by_key(key) for key in listed)
+    return tuple(campaign_from(document) for document in found if document is not None)
+
+
+def _check_markets(request: ExportRequest, markets: tuple[Market, ...]) -> None:
+    unknown = set(request.options.get("markets") or ()) - {market.key for market in markets}
+    if unknown:
+        message = f"params/markets names {len(unknown)} that this campaign does not have"
+        raise ExportFailed("UNKNOWN_MARKET", message)

@@ -1,0 +1,40 @@
+"""Where the files of an export go beside the exports bucket, declared once a kind of export."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from assets.model.campaign import Facts
+
+
+class Destination(StrEnum):
+    """Where files can go; the first of an export is also the group of its asset.
+
+    `s3` is the exports bucket, where every file lies anyway; the others are deliveries.
+    """
+
+    S3 = "s3"
+    PROMOTER = "promoter"
+    SFMC = "sfmc"
+    SCORING = "scoring"
+    VF_SCORING = "vf_scoring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One way out of the platform that an export has (DOMAIN.md 7, "Dest").
+
+    Attributes:
+        destination: Which.
+        target: Where exactly: the external key of a data extension, a promoter's prefix, a
+            scoring prefix. Raises `ExportFailed` where the campaign has none; asked before the
+            first row, and when somebody asks for the export.
+        by_default: Done unless the request names other deliveries.
+        rechecks_erasure: Entries erased since the snapshot are looked for right before delivery;
+            one that is in the files fails the attempt, and the next one leaves it out.
+    """
+
+    destination: Destination
+    target: Callable[[Facts], str]
+    by_default: bool = True
+    rechecks_erasure: bool = False

@@ -1,0 +1,318 @@
+"""Reads what an export declares: entries, Athena, codes, scores; and counts what counts.
+
+It is the only code that knows which door a source goes through. What a row means is said in
+`assets/steps`, and which rows an export wants in its own module.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from bson import ObjectId
+
+from assets.exports.shared.entry_strands import by_registration
+from assets.model.campaign import Facts
+from assets.model.source import (
+    AthenaSource,
+    CodeRow,
+    CodeSlice,
+    CodeSource,
+    Document,
+    EntryRow,
+    EntrySource,
+    Filter,
+    MadeSource,
+    RowSource,
+    Segment,
+    Statement,
+    keep_all,
+    nothing_odd,
+)
+from assets.steps.documents import overrides_from
+from assets.steps.read import EntryReader, accounts
+from assets.steps.rows import Ledger
+from assets.watch import Watch
+from resources.athena import AthenaDoor, Query
+from resources.mongo.entries import Scan
+from resources.mongo.stores import MongoStores
+from resources.object_store import ObjectStore
+
+if TYPE_CHECKING:
+    from resources.codes_service import CodePage, CodeSearch, CodesService
+    from resources.entries_service import EntriesService
+    from resources.marketing_cloud import MarketingCloud
+    from resources.scoring_files import ScoringFiles
+
+# Documents decoded at a time in each strand: 20 kB of Python objects each, so 10 MB a strand.
+BATCH = 500
+# Documents that one cursor reads. Servers end a cursor that idles for 10 minutes; at 10,000 rows
+# a second a page takes 10 s. Smaller ones cost the stand-in a sort of everything each.
+PAGE = 100_000
+USER_FIELDS = (
+    "accountId",
+    "createdAt",
+    "emailNormalized",
+    "erasure",
+    "flags",
+    "history",
+    "marketing",
+    "mergedInto",
+    "phone",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The outside, as one export needs it.
+
+    Attributes:
+        secret: The deployment's key for pseudonyms in `hashed` files.
+    """
+
+    mongo: MongoStores
+    athena: AthenaDoor
+    objects: ObjectStore
+    codes: "CodesService" = None
+    entries_service: "EntriesService" = None
+    scoring: "ScoringFiles" = None
+    marketing_cloud: "MarketingCloud" = None
+    secret: bytes = field(repr=False)
+
+
+class Reader:
+    """Reads for one attempt of one export; also the `Reading` that the export itself gets.
+
+    Args:
+        doors: Where to read.
+        token: Names the attempt; Athena finds a crashed attempt's query again by it.
+        watch: Is told the progress and stops the reading.
+        ledger: Counts the rows of the source; look-ups are not counted.
+    """
+
+    def __init__(self, doors: Doors, *, token: str, watch: Watch, ledger: Ledger) -> None:
+        self._doors, self._token, self._watch, self._ledger = doors, token, watch, ledger
+        self._uncounted = Ledger()
+        self.queries: list[dict[str, Any]] = []
+
+    # --- what counts --------------------------------------------------------------------
+
+    def rows(self, source: RowSource, facts: Facts) -> Iterator[Any]:
+        """Every row of a source, each counted as read."""
+        match source:
+            case EntrySource():
+                return self._reader(source, facts, self._ledger).rows()
+            case AthenaSource():
+                return self._counted(self._results(source, facts))
+            case CodeSource():
+                slices = source.slices(facts)
+                return self._counted(chain.from_iterable(self._code_rows(facts, s) for s in slices))
+            case MadeSource():
+                return self._counted(source.rows(facts, self))
+
+    def population(self, source: RowSource, facts: Facts) -> int:
+        """How many rows there must be, counted independently."""
+        match source:
+            case EntrySource():
+                return self._doors.mongo.entries.count(source.population(facts))
+            case AthenaSource():
+                (counted,) = self.query(source.population(facts), "count")
+                return int(next(iter(counted.values())))
+            case CodeSource():
+                return sum(self._doors.codes.count(_search(facts, s)) for s in source.slices(facts))
+            case MadeSource():
+                return source.population(facts, self)
+
+    def recount(self, source: RowSource, facts: Facts, expected: int) -> int:
+        """How many rows there should have been, once all are read.
+
+        Codes change while they are read and their service has no snapshot: what was read must lie
+        between the counts before and after, and a difference of the two is noted (DOMAIN.md 7.2).
+        """
+        if not isinstance(source, CodeSource):
+            return expected
+        after = self.population(source, facts)
+        if after != expected:
+            self._ledger.note(["codes_changed_meanwhile"])
+        least, most = sorted((expected, after))
+        return min(max(self._ledger.read, least), most)
+
+    def progress(self) -> None:
+        """Report how far it is; raises to stop."""
+        self._watch.advance(rowsRead=self._ledger.read, rowsWritten=self._ledger.written)
+
+    def _counted(self, rows: Iterable[Any]) -> Iterator[Any]:
+        for row in rows:
+            self._ledger.read += 1
+            if self._ledger.read % BATCH == 0:
+                self.progress()
+            yield row
+
+    def _reader(self, source: EntrySource, facts: Facts, ledger: Ledger) -> EntryReader:
+        return EntryReader(
+            source=source,
+            facts=facts,
+            scan=self._scan,
+            users=self._known_users,
+            ledger=ledger,
+        )
+
+    def _known_users(self, ids: Collection[ObjectId]) -> Mapping[ObjectId, Document]:
+        return self._doors.mongo.users.by_ids(ids, fields=USER_FIELDS)
+
+    def _scan(self, segment: Segment) -> Iterator[list[bytes]]:
+        scan = Scan(filter=segment.filter, sort=segment.sort)
+        for batch in self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH):
+            self.progress()
+            yield batch
+
+    def _results(self, source: AthenaSource, facts: Facts) -> Iterator[Mapping[str, Any]]:
+        return self.query(source.query(facts), "rows")
+
+    def _code_rows(self, facts: Facts, wanted: CodeSlice) -> Iterator[CodeRow]:
+        codes = self._sound(self._pages(facts, wanted))
+        while batch := list(islice(codes, BATCH)):
+            known = self.entries_by_ids(facts, (code.get("entryId") for code in batch))
+            for code in batch:
+                yield CodeRow(code, known.get(str(code.get("entryId"))), facts)
+
+    def _pages(self, facts: Facts, wanted: CodeSlice) -> Iterator["CodePage"]:
+        for page in self._doors.codes.search(_search(facts, wanted)):
+            self._watch.advance()
+            yield page
+
+    def _sound(self, pages: Iterable["CodePage"]) -> Iterator[Document]:
+        """The codes that can be a row; one that the service gave malformed is a counted reject."""
+        for page in pages:
+            self._ledger.note(["code_given_twice"] * page.duplicates)
+            for code in page.items:
+                if "malformed" in code:
+                    self._ledger.read += 1
+                    self._ledger.reject("code:malformed")
+                else:
+                    yield code
+
+    # --- look-ups -----------------------------------------------------------------------
+
+    def entries(
+        self, facts: Facts, strands: Sequence[Sequence[Segment]] | None = None
+    ) -> Iterator[EntryRow]:
+        """Entries with their users, in no stated order; what cannot be read is passed over."""
+        source = _unordered(by_registration(facts) if strands is None else strands)
+        yield from self._reader(source, facts, self._uncounted).unordered()
+
+    def entries_by_ids(self, facts: Facts, ids: Iterable[object]) -> Mapping[str, EntryRow]:
+        """Entries by the hex text of their id; unknown ones are left out."""
+        wanted = {ObjectId(str(one)) for one in ids if ObjectId.is_valid(str(one))}
+        if not wanted:
+            return {}
+        raw = self._doors.mongo.entries.by_ids(wanted)
+        reader = self._reader(_unordered(()), facts, self._uncounted)
+        return {str(row.entry["_id"]): row for _, row, _ in reader.keyed(list(raw))}
+
+    def users(self, ids: Iterable[object]) -> Mapping[object, Document]:
+        """Accounts by the id of their user, after merges; unknown ones are left out."""
+        return accounts({one for one in ids if isinstance(one, ObjectId)}, self._known_users)
+
+    def users_where(self, filter: Filter) -> Iterator[Document]:  # noqa: A002 - MongoDB's word
+        """Users that match, in the order of their id."""
+        for user in self._doors.mongo.users.where(filter):
+            self._watch.advance()
+            yield user
+
+    def query(self, statement: Statement, name: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of an Athena query by result column."""
+        query = self._select(statement, name)
+        names = [column for column, _ in query.columns]
+        for batch in query.batches():
+            self._watch.advance()
+            for row in batch:
+                yield dict(zip(names, row, strict=True))
+
+    def _select(self, statement: Statement, name: str) -> Query:
+        query = self._doors.athena.select(
+            statement.sql,
+            statement.parameters,
+            token=f"{self._token}:{name}",
+            # A cancel or a lost lease must end the wait, and the query with it.
+            watch=lambda _: self._watch.advance(),
+        )
+        self.queries.append({"id": query.execution_id, "bytesScanned": query.bytes_scanned})
+        return query
+
+    def codes(self, facts: Facts, wanted: CodeSlice) -> Iterator[Document]:
+        """Codes as the service shows them, in no order."""
+        for page in self._pages(facts, wanted):
+            yield from (code for code in page.items if "malformed" not in code)
+
+    def scores(self, facts: Facts, run: Document) -> Iterator[Any]:
+        """The scores of a run, in the order of its files."""
+        for batch in self._doors.scoring.scores(facts.campaign.key, facts.campaign.id, run):
+            self._watch.advance()
+            yield from batch
+
+    def scoring_runs(self, facts: Facts) -> Sequence[Document]:
+        """The scoring runs of the campaign, newest first."""
+        return self._doors.mongo.scoring.runs(facts.campaign.id)
+
+    def overrides(self, facts: Facts) -> Mapping[object, Document]:
+        """Entry id to the manual decision in force at the snapshot."""
+        made = self._doors.mongo.scoring.overrides(facts.campaign.id)
+        return overrides_from(made, facts.snapshot)
+
+    def erased_since(self, facts: Facts, since: datetime) -> frozenset[str]:
+        """Ids of the campaign's entries that were erased since."""
+        return self._doors.entries_service.erased_since(str(facts.campaign.id), since)
+
+    def exports(self, day: date) -> Iterator[Document]:
+        """The exports that were asked for on a day in UTC: type, campaign and status only."""
+        start = datetime.combine(day, time.min, UTC)
+        before: tuple[datetime, str] | None = None
+        while page := self._doors.mongo.exports.page(
+            {},
+            created_after=start,
+            created_before=start + timedelta(days=1),
+            before=before,
+            limit=BATCH,
+        ):
+            for found in page:
+                yield {name: found.get(name) for name in ("type", "campaign", "status")}
+            before = page[-1]["createdAt"], page[-1]["_id"]
+
+    def last_success(self, facts: Facts) -> Document | None:
+        """The last export of this type and partition that succeeded, with the same options."""
+        request = facts.request
+        same = {
+            "type": request.type,
+            "partition": request.partition,
+            "status": "succeeded",
+            **{f"request.options.{name}": value for name, value in request.options.items()},
+        }
+        with suppress(IndexError):
+            return self._doors.mongo.exports.page(same, before=None, limit=1)[0]
+        return None
+
+
+def _unordered(strands: Sequence[Sequence[Segment]]) -> EntrySource:
+    """A source for look-ups, whose order nobody asks for."""
+    return EntrySource(
+        strands=lambda _: strands,
+        order=lambda row: (row.entry["_id"],),
+        population=lambda _: {},
+        verdict=lambda _: keep_all,
+        notes=nothing_odd,
+    )
+
+
+def _search(facts: Facts, wanted: CodeSlice) -> "CodeSearch":
+    from resources.codes_service import CodeSearch
+
+    return CodeSearch(
+        campaign_id=str(facts.campaign.id),
+        states=wanted.states,
+        market_keys=() if wanted.market is None else (wanted.market,),
+        wave=wanted.wave,
+        reveal=wanted.reveal,
+    )

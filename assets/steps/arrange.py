@@ -1,0 +1,98 @@
+"""Sort more rows than memory holds: sorted runs on disk, merged in one pass.
+
+The files have no name and vanish with the process, however it ends, so that personal data is not
+left behind. A full disk ends the attempt, which is tried again (RELIABILITY.md 4.3, disk full).
+"""
+
+import heapq
+import pickle  # noqa: S403 - only files of our own without a name are read
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from operator import itemgetter
+from tempfile import TemporaryFile
+from typing import IO, Any, Final, Generic, TypeVar
+
+from assets.model.failure import ExportFailed
+
+Row = TypeVar("Row")
+Key = tuple[Any, ...]
+
+# Rows sorted in memory at a time: 50,000 rows of 20 cells are about 60 MB of Python objects.
+RUN: Final = 50_000
+# Rows read back from a run at a time; a run is open for every 50,000 rows.
+BLOCK: Final = 500
+
+_BY_KEY: Final = itemgetter(0)
+
+
+def arranged(rows: Iterable[Row], key: Callable[[Row], Key], *, run: int = RUN) -> Iterator[Row]:
+    """The rows in the order of their keys.
+
+    Args:
+        rows: Any number of values that can be pickled.
+        key: Gives values that compare with each other; rows of equal keys keep their order.
+        run: Rows sorted in memory at a time; fewer rows than that never touch the disk.
+
+    Raises:
+        ExportFailed: `DISK_FULL`; worth another try.
+    """
+    sorter: Sorter[Row] = Sorter(run=run)
+    for row in rows:
+        sorter.add(key(row), row)
+    yield from map(itemgetter(1), sorter.pairs())
+
+
+class Sorter(Generic[Row]):
+    """Takes rows in any order and gives them back in that of their keys.
+
+    Args:
+        run: Rows sorted in memory at a time.
+    """
+
+    def __init__(self, *, run: int = RUN) -> None:
+        self._run = run
+        self._files: list[IO[bytes]] = []
+        self._held: list[tuple[Key, Row]] = []
+
+    def add(self, key: Key, row: Row) -> None:
+        """Keep one row.
+
+        Raises:
+            ExportFailed: `DISK_FULL`; worth another try.
+        """
+        self._held.append((key, row))
+        if len(self._held) >= self._run:
+            self._files.append(_written(self._take()))
+
+    def pairs(self) -> Iterator[tuple[Key, Row]]:
+        """Every row with its key, in order; to be asked for once, after the last row."""
+        with ExitStack() as stack:
+            runs = [_read(stack.enter_context(file)) for file in self._files]
+            yield from heapq.merge(*runs, self._take(), key=_BY_KEY)
+
+    def _take(self) -> list[tuple[Key, Row]]:
+        taken, self._held = self._held, []
+        taken.sort(key=_BY_KEY)
+        return taken
+
+
+def _written(pairs: list[tuple[Key, Any]]) -> IO[bytes]:
+    file = TemporaryFile()  # noqa: SIM115 - closed by the reader, or with its last reference
+    try:
+        for start in range(0, len(pairs), BLOCK):
+            pickle.dump(pairs[start : start + BLOCK], file, pickle.HIGHEST_PROTOCOL)
+        file.seek(0)
+    except OSError:
+        file.close()
+        message = "there is no room to sort the rows on disk"
+        raise ExportFailed("DISK_FULL", message, retryable=True) from None
+    return file
+
+
+def _read(file: IO[bytes]) -> Iterator[tuple[Key, Any]]:
+    while True:
+        try:
+            pairs = pickle.load(file)  # noqa: S301 - written above, by this process
+        except EOFError:
+            return
+        yield from pairs
