@@ -1,13 +1,17 @@
 """The only list of the kinds of export; add yours here and nowhere else."""
 
 from assets.exports.code_redemptions import CODE_REDEMPTIONS
+from assets.exports.codes import CODES_EXPORT
 from assets.exports.entries import ENTRIES
+from assets.exports.selected_fans import SELECTED_FANS
 from assets.exports.waitlist import WAITLIST
 from assets.model.export_type import Catalog, ExportType
 
 _ALL: tuple[ExportType, ...] = (
     ENTRIES,
+    CODES_EXPORT,
     WAITLIST,
+    SELECTED_FANS,
     CODE_REDEMPTIONS,
 )
 

@@ -1,10 +1,6 @@
 """`entries`: everything known about the registrations of a campaign (DOMAIN.md 7.1)."""
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import chain, count
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from assets.exports.shared.entry_columns import (
     ACCOUNT_ID,
@@ -28,52 +24,43 @@ from assets.exports.shared.entry_options import (
     first_failing,
     withdrawn_and_duplicates,
 )
-from assets.exports.shared.entry_strands import before_snapshot, by_registration
+from assets.exports.shared.entry_strands import (
+    before_snapshot,
+    by_registration,
+    registration_order,
+)
 from assets.exports.shared.entry_values import (
-    answer,
     event_dates,
     granted,
     granted_to,
+    mappings,
     market,
-    millis,
     notes,
     preferences,
     preferred,
     present,
+    version,
 )
+from assets.exports.shared.questions import distinct, in_form_order, question_columns, slug
 from assets.model.campaign import Facts, Market, Question
 from assets.model.column import (
-    DATE,
     ENUM,
     ID,
     INTEGER,
+    JSON,
     LIST,
     LOCAL_TIME,
-    NUMBER,
     UTC_TIME,
     YES_NO,
     Column,
     Format,
     Getter,
     Pii,
-    Unfit,
     text,
 )
-from assets.model.export_type import Destination, ExportType, Scope
-from assets.model.failure import ExportFailed
+from assets.model.export_type import ExportType, Scope
 from assets.model.option import choice, flag
 from assets.model.source import EntryRow, EntrySource, Verdict
-
-_ANSWER_FORMATS: dict[str, Format] = {
-    "text": text(2000),
-    "single": text(200),
-    "multi": LIST,
-    "boolean": YES_NO,
-    "number": NUMBER,
-    "date": DATE,
-    "membership": text(80),
-}
-
 
 _BEFORE_PREFERENCES: tuple[Column, ...] = (
     ENTRY_ID,
@@ -140,23 +127,9 @@ def columns(facts: Facts) -> tuple[Column, ...]:
         *promoters,
         *_AFTER_CONSENTS,
         *_question_columns(facts),
+        *_extra_answers(facts),
     )
-    return tuple(_distinct(shown))
-
-
-def _distinct(columns: Iterable[Column]) -> Iterator[Column]:
-    """Headers made of staff text may collide; the later one is numbered (DOMAIN.md 6.6)."""
-    taken: set[str] = set()
-    for column in columns:
-        names = (f"{column.name}_{number}" for number in count(2))
-        name = next(n for n in chain([column.name], names) if n not in taken)
-        taken.add(name)
-        yield column if name == column.name else replace(column, name=name)
-
-
-def slug(name: str) -> str:
-    """A header made of staff text: `[a-z0-9_]{1,40}` (DOMAIN.md 6.4 rule 5, 6.6)."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "x"
+    return tuple(distinct(shown))
 
 
 def _consent(name: str, who: str, value: Getter) -> Column:
@@ -231,51 +204,48 @@ def _market_column(shown: Market) -> Column:
 
 def _question_columns(facts: Facts) -> Iterator[Column]:
     """`q_<key>` in the order of the form."""
-    options = facts.request.options
-    for question in sorted(facts.campaign.questions, key=lambda q: (q.order, q.key)):
-        if not question.exportable or (question.retired and not options["include_retired"]):
-            continue
-        name = f"q_{slug(question.key)}"
-        if question.type == "multi" and options["multi_as"] == "columns":
-            yield from _option_columns(name, question)
-        else:
-            yield _question(name, _answer_format(question), question, answer(question.key))
+    split = facts.request.options["multi_as"] == "columns"
+    shown = [question for question in in_form_order(facts.campaign) if _is_shown(facts, question)]
+    return question_columns(facts.campaign, shown, split=split)
 
 
-def _answer_format(question: Question) -> Format:
-    form = _ANSWER_FORMATS.get(question.type)
-    if form is None:
-        message = "the campaign asks a question of a type that exports do not know"
-        raise ExportFailed("UNKNOWN_QUESTION_TYPE", message)
-    return form
+def _is_shown(facts: Facts, question: Question) -> bool:
+    retired = question.retired and not facts.request.options["include_retired"]
+    return question.exportable and not retired
 
 
-def _option_columns(name: str, question: Question) -> Iterator[Column]:
-    for value in question.options:
-        yield _question(f"{name}__{slug(value)}", YES_NO, question, _chose(question.key, value))
-
-
-def _question(name: str, format_: Format, question: Question, value: Getter) -> Column:
-    source = f"e.answers[{question.key}]"
-    return Column(name=name, format=format_, pii=question.pii, source=source, value=value)
-
-
-def _chose(key: str, value: str) -> Getter:
-    read = answer(key)
+def _extra_answers(facts: Facts) -> Iterator[Column]:
+    """Answers to what the campaign does not ask; their class is unknown, so the most sensitive."""
+    if not facts.request.options["include_unknown"]:
+        return
+    known = {question.key for question in facts.campaign.questions}
 
     def get(row: EntryRow) -> object:
-        given = read(row)
-        if given is None:
-            return None
-        if not isinstance(given, list):
-            raise Unfit("wrong_type")
-        return value in given
+        given = sorted(mappings(row.entry.get("answers")), key=version)
+        # The latest version comes last, and so stays.
+        extra = {key: a.get("value") for a in given if (key := str(a.get("key"))) not in known}
+        return extra or None
 
-    return get
+    yield Column(
+        name="extra_answers",
+        format=JSON,
+        pii=Pii.SECRET,
+        source="X: e.answers without a question of the campaign, by key",
+        value=get,
+        description="Answers with keys that the campaign's form does not know.",
+    )
 
 
-def _order(row: EntryRow) -> tuple[Any, ...]:
-    return millis(row.entry.get("createdAt")), row.entry["_id"]
+def _notes(row: EntryRow) -> Sequence[str]:
+    """What is odd about the entry, and which questions it answers.
+
+    A question that was added later is as empty as one that was left blank; `answered:<key>` counts
+    in the manifest tell the two apart (DOMAIN.md 6.3).
+    """
+    facts, given = row.facts, mappings(row.entry.get("answers"))
+    answered = {str(a.get("key")) for a in given if a.get("value") not in (None, "", [])}
+    shown = {q.key for q in facts.campaign.questions if _is_shown(facts, q)} if answered else set()
+    return [*notes(row), *(f"answered:{key}" for key in sorted(answered & shown))]
 
 
 def _verdict(facts: Facts) -> Verdict:
@@ -288,7 +258,6 @@ ENTRIES = ExportType(
     version=1,
     summary="Everything known about the registrations of a campaign, one row an entry.",
     scope=Scope.CAMPAIGN,
-    destination=Destination.S3,
     owner="team:client-services",
     upstream=(
         ("mongo", "entries"),
@@ -315,20 +284,22 @@ ENTRIES = ExportType(
             default="list",
         ),
         flag("include_retired", "Keep questions that the form no longer asks."),
+        flag("include_unknown", "Add extra_answers: answers to what the form does not ask."),
     ),
     columns=columns,
     static_columns=(*_BEFORE_PREFERENCES, *_AFTER_CONSENTS),
     sort=("registered_at_utc", "entry_id"),
     rows=EntrySource(
         strands=by_registration,
-        order=_order,
+        order=registration_order,
         population=before_snapshot,
         verdict=_verdict,
-        notes=notes,
+        notes=_notes,
     ),
     retention_days=30,
     other_columns=(
         r"pref_[0-9]+_(market|market_key|events|quantity)",
         r"(mkt|opt_in|q)_[a-z0-9_]{1,80}",
+        "extra_answers",
     ),
 )

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,7 @@ from assets.exports.shared.entry_values import (
     notes,
     preferences,
 )
+from assets.exports.shared.salesforce import data_extension
 from assets.model.campaign import Facts, Market
 from assets.model.column import (
     ID,
@@ -50,7 +51,8 @@ from assets.model.column import (
     Pii,
     text,
 )
-from assets.model.export_type import Destination, ExportType, Scope
+from assets.model.delivery import Delivery, Destination
+from assets.model.export_type import ExportType, Scope
 from assets.model.option import flag, whole
 from assets.model.source import EntryRow, EntrySource, Filter, Segment, Verdict
 
@@ -323,12 +325,28 @@ def _top(facts: Facts) -> Iterator[Rule]:
     yield "beyond_top_n", stays
 
 
+def _by_market(facts: Facts) -> Callable[[EntryRow], str] | None:
+    """The files' groups: rows are in the order of the market's key already.
+
+    Entries whose market is unknown come last, in files without a market in their name.
+    """
+    return _key_of if facts.request.options["split_by_market"] else None
+
+
+# Asked for by name, since most waiting lists are for people who decide. The rows are then matched
+# to the data extension's fields by header, so it is asked for with the columns that it has.
+_TO_SFMC = Delivery(
+    destination=Destination.SFMC,
+    target=data_extension,
+    by_default=False,
+    rechecks_erasure=True,
+)
+
 WAITLIST = ExportType(
     name="waitlist",
     version=1,
     summary="Who waits for which market, in which place, for promotions and waitlist e-mails.",
     scope=Scope.CAMPAIGN,
-    destination=Destination.S3,
     owner="team:client-services",
     upstream=(
         ("mongo", "entries"),
@@ -349,7 +367,8 @@ WAITLIST = ExportType(
             after="positions_from",
         ),
         flag("include_promoted", "Keep fans who were invited since."),
-        flag("renumber", "Add effective_rank, the place among the rows of the file."),
+        flag("renumber", "Add effective_rank, the place among the rows of the market."),
+        flag("split_by_market", "Begin a new file for each market."),
     ),
     columns=columns,
     static_columns=_COLUMNS,
@@ -364,4 +383,6 @@ WAITLIST = ExportType(
     ),
     retention_days=30,
     other_columns=("effective_rank",),
+    deliveries=(_TO_SFMC,),
+    split=_by_market,
 )

@@ -6,13 +6,14 @@ a last one holds whatever is left, so that nothing is passed over in silence.
 """
 
 import math
+from typing import Any
 
 from bson.datetime_ms import DatetimeMS
 
 from assets.exports.shared.entry_values import millis
 from assets.model.campaign import Facts
 from assets.model.instant import rfc3339
-from assets.model.source import Filter, Segment
+from assets.model.source import EntryRow, Filter, Segment
 
 # The first millisecond that RFC 3339 and Python cannot say: 10000-01-01T00:00:00Z.
 BEYOND = 253_402_300_800_000
@@ -62,6 +63,11 @@ def by_registration(facts: Facts) -> list[list[Segment]]:
     strands.append([Segment(filter={**campaign, **legacy}, sort=("created", "_id"))])
     strands.append([Segment(filter={**campaign, "$or": _left_over()}, sort=("_id",))])
     return strands
+
+
+def registration_order(row: EntryRow) -> tuple[Any, ...]:
+    """The order of `by_registration`: the instant, then the id."""
+    return millis(row.entry.get("createdAt")), row.entry["_id"]
 
 
 def _left_over() -> list[Filter]:

@@ -200,14 +200,15 @@ def answer(key: str) -> Getter:
 
     def get(row: EntryRow) -> object:
         given = [a for a in mappings(row.entry.get("answers")) if a.get("key") == key]
-        return max(given, key=_version).get("value") if given else None
+        return max(given, key=version).get("value") if given else None
 
     return get
 
 
-def _version(given: Mapping[str, Any]) -> int:
-    version = given.get("version")
-    return version if isinstance(version, int) else 0
+def version(given: Mapping[str, Any]) -> int:
+    """The version of the question that an answer is to."""
+    stated = given.get("version")
+    return stated if isinstance(stated, int) else 0
 
 
 def account_id(row: EntryRow) -> object:

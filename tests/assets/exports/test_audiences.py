@@ -1,5 +1,6 @@
 """Whom one may write to: every rule that keeps a message from somebody who must not get it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,7 +51,7 @@ def ground() -> Facts:
         Consent(key="promoter_email", party="promoter", promoter_id=NORTHLAKE, texts=(TEXT,)),
         Consent(key="promoter_sms", party="sms", promoter_id=NORTHLAKE, texts=(TEXT,)),
     ]
-    return facts(of=campaign(consents=asks))
+    return facts(of=replace(campaign(), consents=tuple(asks)))
 
 
 def reason(

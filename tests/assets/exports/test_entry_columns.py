@@ -8,8 +8,9 @@ from bson import ObjectId
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.exports.entries import columns, slug
-from assets.model.campaign import Market, Promoter, Question
+from assets.exports.entries import ENTRIES, columns
+from assets.exports.shared.questions import slug
+from assets.model.campaign import Choice, Market, Promoter, Question
 from assets.model.column import FormatKind, Pii, Unfit
 from tests.assets.examples import MARKETS, NEW_YORK, VANCOUVER, campaign, facts, row
 
@@ -17,10 +18,17 @@ TEXTS = st.sampled_from(["a b", "A-B", "a_b", "a_b_2", "x", "X", "ü", "", "=1+1
 QUESTION_TYPES = ("text", "single", "multi", "boolean", "number", "date", "membership")
 
 
-def question(key: str, *, type: str = "text", **fields: Any) -> Question:  # noqa: A002
+def question(
+    key: str,
+    *,
+    type: str = "text",  # noqa: A002
+    options: tuple[str, ...] = (),
+    **fields: Any,
+) -> Question:
     """A question of the form."""
     usual: dict[str, Any] = {"pii": Pii.QUASI_IDENTIFIER, "order": 1, "exportable": True}
-    return Question(key=key, type=type, **{**usual, **fields})
+    choices = tuple(Choice(value=value) for value in options)
+    return Question(key=key, type=type, choices=choices, **{**usual, **fields})
 
 
 def names(**fields: Any) -> list[str]:
@@ -170,6 +178,54 @@ def test_the_latest_version_of_an_answer_counts() -> None:
     assert 2014 == cell(
         "q_since", {"answers": answers}, of=campaign(questions=[question("since", type="number")])
     )
+
+
+def test_answers_to_what_nobody_asks_are_one_column_if_asked_for() -> None:
+    """Answers of a form that was changed must not be lost, nor shown to just anyone."""
+    asked = campaign(questions=[question("since"), question("hidden", exportable=False)])
+    answers = [
+        {"key": "since", "version": 1, "value": "2014"},
+        {"key": "hidden", "version": 1, "value": "secret"},
+        {"key": "zodiac", "version": 2, "value": "leo"},
+        {"key": "zodiac", "version": 1, "value": "aries"},
+        {"key": "age", "version": 1, "value": 31},
+    ]
+    extra = columns(facts(of=asked, include_unknown=True))[-1]
+
+    assert "extra_answers" not in names(of=asked)
+    assert ("extra_answers", Pii.SECRET) == (extra.name, extra.pii)
+    assert {"age": 31, "zodiac": "leo"} == extra.value(row({"answers": answers}))
+    assert extra.value(row({"answers": answers[:2]})) is None
+    assert extra.value(row({})) is None
+
+
+def test_each_answer_that_is_shown_is_counted_by_its_question() -> None:
+    """Whether a question was left blank or never asked is told by how many answered it."""
+    asked = campaign(
+        questions=[
+            question("fan-club", order=1),
+            question("fan_club", order=2),
+            question("old", retired=True),
+            question("hidden", exportable=False),
+        ]
+    )
+    keys = ["fan_club", "old", "hidden", "unknown"]
+    given_answers: list[dict[str, Any]] = [{"key": key, "value": "x"} for key in keys]
+    blanks: tuple[object, ...] = (None, "", [])
+    blank = [{"key": "fan-club", "value": value} for value in blanks]
+    entry = {"userId": None, "answers": given_answers + blank}
+    usual, retired = facts(of=asked), facts(of=asked, include_retired=True)
+    noted = getattr(ENTRIES.rows, "notes")  # noqa: B009 - the other sources have none of it
+
+    assert ["answered:fan_club"] == noted(row(entry, ground=usual))
+    assert ["answered:fan_club", "answered:old"] == noted(row(entry, ground=retired))
+
+
+def test_a_question_is_labelled_in_the_default_language_of_the_campaign() -> None:
+    """The key is for machines; people read the question as it was asked."""
+    asked = campaign(questions=[question("since", label={"en-US": "Fan since", "fr-CA": "Depuis"})])
+
+    assert "Fan since" == columns(facts(of=asked))[-1].description
 
 
 def test_a_cancelled_market_keeps_its_name_and_says_so() -> None:

@@ -1,5 +1,6 @@
 """`waitlist`: who waits, in which place; places are never made up or closed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,11 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.exports.waitlist import WAITLIST
+from assets.model.failure import ExportFailed
 from assets.model.source import EntryRow, EntrySource, Verdict
 from assets.steps.read import EntryReader
 from assets.steps.rows import Ledger
 from resources.mongo.entries import Scan
-from tests.assets.examples import CAMPAIGN_ID, NEW_YORK, SNAPSHOT, VANCOUVER, facts
+from tests.assets.examples import (
+    CAMPAIGN_ID,
+    NEW_YORK,
+    SNAPSHOT,
+    VANCOUVER,
+    campaign,
+    facts,
+    request,
+)
 from tests.fakes.entries import FakeEntryStore
 
 NOBODY = ObjectId("66530000000000000000afff")
@@ -199,6 +209,33 @@ def test_only_a_message_that_was_sent_is_a_notice(state: str, expected: bool) ->
     entry = waiting(1, 1, messages=[{"kind": "waitlist", "state": state}])
 
     assert expected is cell("notified", entry)
+
+
+def test_a_new_file_begins_with_each_market_if_asked_for() -> None:
+    """Each promoter's office gets the list of its own city; rows of one market stay together."""
+    ground = facts("waitlist", split_by_market=True)
+    group = WAITLIST.split(ground)
+    assert group is not None
+    rows = [
+        EntryRow(waiting(n, 1, market), None, ground)
+        for n, market in ((1, NEW_YORK), (2, VANCOUVER), (3, NOBODY))
+    ]
+
+    assert ["new-york-ny", "vancouver-bc", ""] == [group(row) for row in rows]
+    assert WAITLIST.split(facts("waitlist")) is None
+
+
+def test_the_list_goes_to_marketing_cloud_only_when_asked_and_mapped() -> None:
+    """People who decide on promotions read it; a mail to all who wait is another decision."""
+    (to_sfmc,) = WAITLIST.deliveries
+    mapped = replace(campaign(), data_extensions={"waitlist": "WaitlistAudience"})
+
+    assert () == request("waitlist").deliver
+    assert ("sfmc",) == request("waitlist", deliver=["sfmc"]).deliver
+    assert "WaitlistAudience" == to_sfmc.target(facts("waitlist", of=mapped))
+    with pytest.raises(ExportFailed, match="SFMC_DE_NOT_MAPPED"):
+        to_sfmc.target(facts("waitlist"))
+    assert to_sfmc.rechecks_erasure
 
 
 POSITIONS = st.one_of(
