@@ -14,7 +14,6 @@ from typing import Any, Final
 from assets.exports.shared.codes import (
     ALWAYS,
     AVAILABLE,
-    CODES_SERVICE,
     ISSUED,
     CodeRule,
     Reissued,
@@ -348,7 +347,6 @@ CODES_EXPORT = ExportType(
     scope=Scope.CAMPAIGN,
     owner="team:ticketing-operations",
     upstream=(
-        CODES_SERVICE,
         ("mongo", "entries"),
         ("mongo", "campaigns"),
         ("mongo", "markets"),

@@ -67,9 +67,17 @@ def of_entry(rule: Rule) -> CodeRule:
 
 # A code whose fan is erased tells of the fan, whatever the layout; the snapshot bounds the rest.
 ALWAYS: Final[tuple[CodeRule, ...]] = (
+    ("malformed", lambda row: _is_code(row.code)),
     ("assigned_later", lambda row: not is_later(row.code, row.facts)),
     *(of_entry(rule) for rule in LIVE if rule[0] in ("deleted", "erased")),
 )
+
+
+def _is_code(code: Document) -> bool:
+    """Let a code pass; one that the door could not read is a counted reject, not left out."""
+    if reason := code.get("malformed"):
+        raise Unfit(f"code:{reason}")
+    return True
 
 
 def is_later(code: Document, facts: Facts) -> bool:
