@@ -15,8 +15,11 @@ import dagster as dg
 from pydantic import Field
 
 from resources.athena import AthenaDoor
+from resources.codes_service import CodesService
+from resources.entries_service import EntriesService
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
+from resources.scoring_files import ScoringFiles
 from resources.wiring import environment
 
 
@@ -77,10 +80,81 @@ class ObjectStoreResource(dg.ConfigurableResource[ObjectStore]):
             yield door
 
 
+class CodesServiceResource(dg.ConfigurableResource[CodesService]):
+    """The codes service."""
+
+    token: str = Field(description="Bearer token of the service, an EnvVar.", repr=False)
+
+    def create_resource(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
+    ) -> CodesService:
+        """Build the door; nothing is opened."""
+        return environment.codes_service(
+            {**os.environ, environment.CODES_SERVICE_TOKEN: self.token}
+        )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[CodesService]:
+        """Close the connections when the run or tick is over, however it ended."""
+        with closing(self.create_resource(context)) as door:
+            yield door
+
+
+class EntriesServiceResource(dg.ConfigurableResource[EntriesService]):
+    """The entries service."""
+
+    token: str = Field(description="Bearer token of the service, an EnvVar.", repr=False)
+
+    def create_resource(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
+    ) -> EntriesService:
+        """Build the door; nothing is opened."""
+        return environment.entries_service(
+            {**os.environ, environment.ENTRIES_SERVICE_TOKEN: self.token}
+        )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[EntriesService]:
+        """Close the connections when the run or tick is over, however it ended."""
+        with closing(self.create_resource(context)) as door:
+            yield door
+
+
+class ScoringFilesResource(dg.ConfigurableResource[ScoringFiles]):
+    """The buckets of the two scoring providers."""
+
+    internal: str = Field(description="Name of the bucket of our model.")
+    vf: str = Field(description="Name of the bucket of the second provider.")
+
+    def create_resource(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
+    ) -> ScoringFiles:
+        """Build the door; nothing is opened."""
+        named = {environment.SCORING_BUCKET: self.internal, environment.VF_SCORING_BUCKET: self.vf}
+        return environment.scoring_files({**os.environ, **named})
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[ScoringFiles]:
+        """Close the connections when the run or tick is over, however it ended."""
+        with closing(self.create_resource(context)) as door:
+            yield door
+
+
 def configured_doors() -> dict[str, object]:
     """Return the shells under the names that assets and sensors ask for."""
     return {
         "mongo": MongoResource(uri=dg.EnvVar(environment.MONGODB_URI)),
         "athena": AthenaResource(staging=dg.EnvVar(environment.ATHENA_STAGING)),
         "object_store": ObjectStoreResource(bucket=dg.EnvVar(environment.EXPORTS_BUCKET)),
+        "codes": CodesServiceResource(token=dg.EnvVar(environment.CODES_SERVICE_TOKEN)),
+        "entries_service": EntriesServiceResource(
+            token=dg.EnvVar(environment.ENTRIES_SERVICE_TOKEN)
+        ),
+        "scoring": ScoringFilesResource(
+            internal=dg.EnvVar(environment.SCORING_BUCKET),
+            vf=dg.EnvVar(environment.VF_SCORING_BUCKET),
+        ),
     }

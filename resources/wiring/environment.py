@@ -8,9 +8,12 @@ finds its own.
 from collections.abc import Mapping
 
 from resources.athena import AthenaDoor
+from resources.codes_service import CodesService
+from resources.entries_service import EntriesService
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
+from resources.scoring_files import ScoringFiles
 
 MONGODB_URI = "MONGODB_URI"
 MONGODB_DATABASE = "MONGODB_DATABASE"
@@ -22,6 +25,12 @@ EXPORTS_BUCKET = "EXPORTS_BUCKET"
 ATHENA_DATABASE = "ATHENA_DATABASE"
 ATHENA_STAGING = "ATHENA_STAGING"
 ATHENA_WORKGROUP = "ATHENA_WORKGROUP"
+SCORING_BUCKET = "SCORING_BUCKET"
+VF_SCORING_BUCKET = "VF_SCORING_BUCKET"
+CODES_SERVICE_URL = "CODES_SERVICE_URL"
+CODES_SERVICE_TOKEN = "CODES_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
+ENTRIES_SERVICE_URL = "ENTRIES_SERVICE_URL"
+ENTRIES_SERVICE_TOKEN = "ENTRIES_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
 
 # What an absent or empty variable means; one that is not here must be given.
 DEFAULTS = {
@@ -62,11 +71,7 @@ def object_store(env: Mapping[str, str]) -> ObjectStore:
     Raises:
         ValueError: A variable is missing; the text names it.
     """
-    return ObjectStore(
-        bucket=_required(env, EXPORTS_BUCKET),
-        endpoint_url=_endpoint(env, AWS_ENDPOINT_URL_S3),
-        region=_required(env, AWS_REGION),
-    )
+    return _bucket(env, EXPORTS_BUCKET)
 
 
 def athena(env: Mapping[str, str]) -> AthenaDoor:
@@ -82,6 +87,45 @@ def athena(env: Mapping[str, str]) -> AthenaDoor:
         region=_required(env, AWS_REGION),
         endpoint_url=_endpoint(env, AWS_ENDPOINT_URL_ATHENA),
         s3_endpoint_url=_endpoint(env, AWS_ENDPOINT_URL_S3),
+    )
+
+
+def codes_service(env: Mapping[str, str]) -> CodesService:
+    """Return the codes service; nothing is opened.
+
+    Raises:
+        ValueError: A variable is missing, and the text names it; or the address is not https.
+    """
+    return CodesService(
+        base_url=_required(env, CODES_SERVICE_URL), token=_required(env, CODES_SERVICE_TOKEN)
+    )
+
+
+def entries_service(env: Mapping[str, str]) -> EntriesService:
+    """Return the entries service; nothing is opened.
+
+    Raises:
+        ValueError: A variable is missing, and the text names it; or the address is not https.
+    """
+    return EntriesService(
+        base_url=_required(env, ENTRIES_SERVICE_URL), token=_required(env, ENTRIES_SERVICE_TOKEN)
+    )
+
+
+def scoring_files(env: Mapping[str, str]) -> ScoringFiles:
+    """Return the buckets of the two scoring providers; nothing is opened.
+
+    Raises:
+        ValueError: A variable is missing; the text names it.
+    """
+    return ScoringFiles(internal=_bucket(env, SCORING_BUCKET), vf=_bucket(env, VF_SCORING_BUCKET))
+
+
+def _bucket(env: Mapping[str, str], name: str) -> ObjectStore:
+    return ObjectStore(
+        bucket=_required(env, name),
+        endpoint_url=_endpoint(env, AWS_ENDPOINT_URL_S3),
+        region=_required(env, AWS_REGION),
     )
 
 
