@@ -1,0 +1,1 @@
+"""The codes service, with codes in SQLite (DOMAIN.md 5.2)."""
