@@ -34,6 +34,12 @@ STATUSES = (*ACTIVE, "rejected", "duplicate", "withdrawn", "erased")
 GROUPS = {"active": ACTIVE, "invited": INVITED, "waitlisted": ("waitlisted", "promoted")}
 
 MARKETS = words("markets", "Only these markets, by key.", pattern=SLUG_PATTERN)
+LOCALES = words(
+    "locales",
+    "Only these locales (BCP 47).",
+    pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+    scope="pii:masked",
+)
 ENTRY_FILTER: tuple[Option, ...] = (
     MARKETS,
     words("statuses", "Only entries in these statuses.", values=STATUSES),
@@ -46,12 +52,7 @@ ENTRY_FILTER: tuple[Option, ...] = (
         pattern=r"^[A-Z]{2}$",
         scope="pii:masked",
     ),
-    words(
-        "locales",
-        "Only these locales (BCP 47).",
-        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
-        scope="pii:masked",
-    ),
+    LOCALES,
     words("bands", "Only these risk bands.", values=("A", "B", "C", "D", "E"), scope="scores:read"),
     Option(
         name="has_code",
@@ -99,7 +100,7 @@ def entry_filter(facts: Facts) -> list[Rule]:
         "countries": _one_of(lambda row: string(row, "contact.countryCode")),
         "locales": _one_of(lambda row: string(row, "locale").replace("_", "-")),
         "bands": _one_of(band),
-        "has_code": lambda wanted: lambda row: _has_code(row) is wanted,
+        "has_code": lambda wanted: lambda row: has_code(row) is wanted,
         "exclude_flags": lambda flags: lambda row: not set(flags) & set(_flags(row)),
     }
     return [
@@ -159,7 +160,8 @@ def _one_of(value: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[En
     return make
 
 
-def _has_code(row: EntryRow) -> bool:
+def has_code(row: EntryRow) -> bool:
+    """Whether the fan holds a code that was assigned or sent, and not revoked since."""
     codes = mappings(row.entry.get("codes"))
     return any(code.get("state") in ("assigned", "sent") for code in codes)
 
