@@ -83,7 +83,7 @@ def _is_code(code: Document) -> bool:
 def is_later(code: Document, facts: Facts) -> bool:
     """Whether a code was assigned after the snapshot; what cannot be read is for its column."""
     try:
-        return millis(_instant(code.get("assignedAt"))) > millis(facts.snapshot)
+        return millis(as_instant(code.get("assignedAt"))) > millis(facts.snapshot)
     except Unfit:
         return False
 
@@ -137,7 +137,7 @@ def code_instant(name: str, form: Format, member: str) -> Column:
         format=form,
         pii=Pii.NONE,
         source=f"CS.{member}",
-        value=lambda row: _instant(row.code.get(member)),
+        value=lambda row: as_instant(row.code.get(member)),
     )
 
 
@@ -153,7 +153,7 @@ def entry_column(column: Column, name: str = "") -> Column:
     )
 
 
-def _instant(value: object) -> object:
+def as_instant(value: object) -> object:
     """An instant as JSON says it; what is none stays, so that its column rejects it."""
     if not isinstance(value, str):
         return value

@@ -226,7 +226,7 @@ def test_a_code_that_only_one_side_knows_is_flagged_and_counted(
     found = of(shown, on, entry)
 
     assert expected == list(source().notes(found))
-    assert (expected or [None])[0] == flag.value(found)
+    assert next(iter(expected), None) == flag.value(found)
 
 
 def test_the_events_of_assignment_are_compared_and_a_late_one_is_only_counted() -> None:
