@@ -34,6 +34,7 @@ _PROBLEM: Mapping[str, Any] = {
         "required_scopes": {"type": "array", "items": {"type": "string"}},
         "denied_columns": {"type": "array", "items": {"type": "string"}},
         "export_status": {"type": "string"},
+        "business_code": {"type": "string", "pattern": "^[A-Z_]+$"},
     },
 }
 _IDEMPOTENCY_KEY: Mapping[str, Any] = {
@@ -44,6 +45,14 @@ _IDEMPOTENCY_KEY: Mapping[str, Any] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
+_PREFER: Mapping[str, Any] = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "handling=lenient withholds the columns that the scopes do not allow.",
+    "schema": {"type": "string"},
+}
+
 
 def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     """Complete the generated description in place and return it."""
@@ -51,7 +60,7 @@ def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
         for operation in operations.values():
             _complete(operation, secured=path.startswith("/v1/"))
     create = generated["paths"]["/v1/exports"]["post"]
-    create["parameters"] = [_IDEMPOTENCY_KEY]
+    create["parameters"] = [_IDEMPOTENCY_KEY, _PREFER]
     create["requestBody"] = _body(catalog)
     generated["paths"]["/v1/exports"]["get"]["parameters"] = [
         {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}

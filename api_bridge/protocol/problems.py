@@ -37,6 +37,8 @@ class Code(StrEnum):
     BODY_TOO_LARGE = "body-too-large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
+    NOT_EXPORTABLE = "not-exportable"
+    NOT_DOWNLOADABLE = "not-downloadable"
     INTERNAL_ERROR = "internal-error"
     QUEUE_UNAVAILABLE = "queue-unavailable"
     QUEUE_STALLED = "queue-stalled"
@@ -83,6 +85,8 @@ REGISTRY: Mapping[Code, Kind] = {
     Code.IDEMPOTENCY_KEY_REUSED: Kind(
         status=422, title="The Idempotency-Key was used with another payload"
     ),
+    Code.NOT_EXPORTABLE: Kind(status=422, title="The campaign cannot have this export"),
+    Code.NOT_DOWNLOADABLE: Kind(status=403, title="The files are for their delivery only"),
     Code.INTERNAL_ERROR: Kind(status=500, title="The bridge failed"),
     Code.QUEUE_UNAVAILABLE: Kind(status=503, title="The queue does not answer", retry_after=5),
     Code.QUEUE_STALLED: Kind(status=503, title="The queue is not being worked off", retry_after=30),

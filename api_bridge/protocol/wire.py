@@ -86,7 +86,7 @@ def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict
         "queue_position": None,
         "progress": _progress(document, now),
         "snapshot_time": timestamp(document.get("snapshotAt")),
-        "result": _result(document),
+        "result": _result(document, export_type),
         "error": _error(document.get("error")),
         "columns_withheld": _withheld(document["request"], export_type),
         "requested_by": document["requestedBy"]["subject"],
@@ -155,6 +155,7 @@ def _params(request: Document, export_type: ExportType | None) -> dict[str, Any]
         "dialect": form["dialect"],
         "compression": form["compression"],
         "rows_per_file": form["rowsPerFile"],
+        "deliver": request["deliver"],
         "pii": request["policy"]["mode"],
         "reason": request.get("reason"),
         "max_rejects": request.get("maxRejects"),
@@ -207,12 +208,13 @@ def _short(document: Document) -> str:
     return shown_status(document) if ratio is None else f"{shown_status(document)} {ratio:.0%}"
 
 
-def _result(document: Document) -> dict[str, Any] | None:
+def _result(document: Document, export_type: ExportType | None) -> dict[str, Any] | None:
     result = document.get("result")
     if not result:
         return None
     base = f"/v1/exports/{document['_id']}"
     available = document["status"] == Status.SUCCEEDED
+    downloadable = export_type is None or export_type.downloadable
     return {
         "rows": result["rows"],
         "bytes": result["bytes"],
@@ -222,13 +224,22 @@ def _result(document: Document) -> dict[str, Any] | None:
         "manifest_sha256": result["manifestSha256"],
         "files": [
             {
-                "url": f"{base}/files/{file['number']}",
+                "url": f"{base}/files/{file['number']}" if downloadable else None,
+                "section": file["section"],
+                "group": file["group"],
                 "rows": file["rows"],
                 "bytes": file["bytes"],
                 "sha256": file["sha256"],
                 "media_type": file["mediaType"],
             }
             for file in (result["files"] if available else [])
+        ],
+        "deliveries": [
+            {
+                name: delivery[name]
+                for name in ("destination", "target", "sent", "accepted", "rejected", "state")
+            }
+            for delivery in result["deliveries"]
         ],
     }
 

@@ -36,6 +36,7 @@ def get_file(
     now = bridge.clock.now()
     _check_available(document, now)
     _check_scopes(bridge, document, caller)
+    _check_downloadable(bridge, document)
     file = _file(document, number)
     seconds = _link_seconds(bridge, document, now)
     link = bridge.objects.sign(file["key"], seconds=seconds, filename=file["filename"])
@@ -114,6 +115,13 @@ def _hidden_columns(bridge: Bridge, document: Document, policy: Policy, held: Po
         and transform(column, policy) is not Transform.WITHHELD
         and transform(column, held) is Transform.WITHHELD
     ]
+
+
+def _check_downloadable(bridge: Bridge, document: Document) -> None:
+    export_type = bridge.catalog.get(document["type"])
+    if export_type is not None and not export_type.downloadable:
+        said = "The manifest says where they went; nobody downloads them."
+        raise ProblemError(Code.NOT_DOWNLOADABLE, said)
 
 
 def _file(document: Document, number: str) -> dict[str, Any]:

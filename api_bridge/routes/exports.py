@@ -1,6 +1,6 @@
 """Asking for exports, watching them, and stopping or repeating them (API.md 1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from api_bridge.access.caller import (
     insufficient_scope,
 )
 from api_bridge.protocol.listing import Listing, parse_listing
+from api_bridge.protocol.preference import preference
 from api_bridge.protocol.problems import Code, ProblemError, invalid, not_found
 from api_bridge.protocol.submission import Submission, idempotency, parse_submission
 from api_bridge.protocol.wire import (
@@ -27,9 +28,13 @@ from api_bridge.protocol.wire import (
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
 from api_bridge.routes.lookup import Document, find_export, is_visible
 from assets.life import IllegalMove
+from assets.loading import load
+from assets.model.export_type import ExportType
+from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status
 from assets.model.parameters import Forbidden, InvalidRequest, parse
 from assets.model.request import ExportRequest
+from assets.steps.plan import plan
 from resources.errors import AlreadyExists
 
 ORIGIN = "api"
@@ -51,8 +56,10 @@ def create_export(
         headers.getlist("idempotency-key"), owner, "POST /v1/exports", submission.payload
     )
     caller.require(create_scope(submission.export_type.name))
-    export_request = _parsed(submission, caller)
+    preferred = preference(headers.getlist("prefer"))
+    export_request = _parsed(submission, caller, lenient=preferred.lenient)
     _check_campaign(bridge, caller, export_request)
+    _check_possible(bridge, submission.export_type, export_request)
     try:
         document = bridge.life.create(
             export_request,
@@ -63,7 +70,7 @@ def create_export(
         )
     except AlreadyExists:
         document = _first_with(bridge, key)
-    return _accepted(bridge, document)
+    return _accepted(bridge, document, headers=preferred.headers)
 
 
 @router.get("/v1/exports", summary="List exports, newest first")
@@ -121,10 +128,14 @@ def retry_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> Re
     return _moved(bridge, lambda: bridge.life.retry(document["_id"], by=caller.subject))
 
 
-def _parsed(submission: Submission, caller: Caller) -> ExportRequest:
+def _parsed(submission: Submission, caller: Caller, *, lenient: bool) -> ExportRequest:
     try:
         return parse(
-            submission.export_type, submission.params, scopes=caller.scopes, pointer="/params"
+            submission.export_type,
+            submission.params,
+            scopes=caller.scopes,
+            pointer="/params",
+            lenient=lenient,
         )
     except InvalidRequest as wrong:
         raise invalid(wrong.problems) from None
@@ -143,6 +154,18 @@ def _check_campaign(bridge: Bridge, caller: Caller, request: ExportRequest) -> N
     exists = bridge.stores.campaigns.by_key(request.campaign) is not None
     if not exists or not caller.sees(request.campaign):
         raise not_found("/params/campaign_id")
+
+
+def _check_possible(bridge: Bridge, export_type: ExportType, request: ExportRequest) -> None:
+    """Refuse now what a run would refuse before its first row (DOMAIN.md 5.1, 422)."""
+    try:
+        plan(export_type, load(export_type, request, bridge.clock.now(), bridge.stores))
+    except ExportFailed as failed:
+        raise ProblemError(
+            Code.NOT_EXPORTABLE,
+            f"{failed.message[:1].upper()}{failed.message[1:]}.",
+            members={"business_code": failed.code},
+        ) from None
 
 
 def _first_with(bridge: Bridge, key: dict[str, str] | None) -> Document:
@@ -199,10 +222,12 @@ def _moved(bridge: Bridge, move: Callable[[], Document | None]) -> Response:
     return _accepted(bridge, moved)
 
 
-def _accepted(bridge: Bridge, document: Document) -> Response:
+def _accepted(
+    bridge: Bridge, document: Document, *, headers: Mapping[str, str] | None = None
+) -> Response:
     """202 with where to look and when; 200 when the files are there already (API.md 1)."""
     now = bridge.clock.now()
-    headers = status_headers(document, now)
+    headers = {**status_headers(document, now), **(headers or {})}
     headers["Location"] = f"/v1/exports/{document['_id']}"
     ready = document["status"] == Status.SUCCEEDED
     return _shown(bridge, document, now, headers=headers, status_code=200 if ready else 202)

@@ -127,6 +127,8 @@ class Bench(Client):
         self.objects.put(f"{base}/_manifest.json", manifest, media_type="application/json")
         file = {
             "number": 1,
+            "section": "",
+            "group": "",
             "key": f"{base}/part-00001.csv.gz",
             "rows": 3,
             "bytes": 120,
@@ -142,6 +144,7 @@ class Bench(Client):
             "emptyReason": None,
             "accounting": {"read": 3},
             "files": [file],
+            "deliveries": [],
         }
         self.life.deliver(export_id, token)
         expires = self.clock.now() + timedelta(seconds=retention)
@@ -186,7 +189,12 @@ def running_bench(folder: Path, catalog: Catalog, **settings: Any) -> Iterator[B
     issuer = Issuer(clock=clock)
     (folder / "jwks.json").write_bytes(issuer.jwks())
     campaigns = [{"_id": key, "key": key, "deletedAt": None} for key in CAMPAIGNS]
-    stores = FakeMongoStores(clock, campaigns=campaigns)
+    markets = [
+        {"_id": f"{campaign}/{key}", "campaignId": campaign, "key": key, "name": key.upper()}
+        for campaign in CAMPAIGNS
+        for key in "ab"
+    ]
+    stores = FakeMongoStores(clock, campaigns=campaigns, markets=markets)
     objects = FakeObjectStore()
     chosen = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": str(folder / "jwks.json")} | settings
     doors = Doors(stores=stores, objects=objects, clock=clock)

@@ -216,3 +216,55 @@ def test_full_personal_data_needs_a_reason(bench: Bench) -> None:
     answer = post(bench, {"type": "guests", "params": params})
 
     assert (answer.status, answer.pointers) == (400, ["/params/reason"])
+
+
+def test_a_lenient_request_withholds_what_the_token_may_not_see(bench: Bench) -> None:
+    """RFC 7240: a caller who would rather have less than nothing says so, and is told what."""
+    body = {"type": "guests", "params": {"campaign_id": "aurora-lights"}}
+    headers = [("Prefer", "respond-async"), ("Prefer", 'wait=5, Handling="lenient"')]
+    token = bench.token(scope="exports:create:guests")
+
+    strict = bench.call("POST", "/v1/exports", body, token=token)
+    lenient = bench.call("POST", "/v1/exports", body, token=token, headers=headers)
+
+    assert strict.status == 403
+    assert lenient.status == 202
+    assert lenient.headers["Preference-Applied"] == "handling=lenient"
+    assert {"email", "city", "account_id"} < set(lenient.body["columns_withheld"])
+    assert set(strict.body["denied_columns"]) <= set(lenient.body["columns_withheld"])
+
+
+@pytest.mark.parametrize("prefer", ["handling=strict", "lenient", "handling=", "", "x;y=z,=,;;"])
+def test_any_other_preference_changes_nothing(bench: Bench, prefer: str) -> None:
+    """A preference that is not known is ignored, never half understood (RFC 7240 2)."""
+    token = bench.token(scope="exports:create:guests")
+
+    answer = bench.call(
+        "POST", "/v1/exports", GOOD_BODY, token=token, headers=[("Prefer", prefer)]
+    )
+
+    assert answer.status == 403
+    assert "Preference-Applied" not in answer.headers
+
+
+def test_what_a_campaign_cannot_have_is_refused_when_it_is_asked_for(bench: Bench) -> None:
+    """DOMAIN.md 5.1: 422 with a code to act on, not an export that fails a minute later."""
+    body = {"type": "badges", "params": {"campaign_id": "northern-sky"}}
+
+    answer = post(bench, body, scope="exports:create:* pii:masked")
+
+    assert answer.status == 422
+    assert answer.body["code"] == "not-exportable"
+    assert answer.body["business_code"] == "NO_BADGES"
+    assert answer.body["detail"] == "The campaign has no badges; order some first."
+    assert bench.documents() == []
+
+
+def test_markets_of_another_campaign_are_refused_when_they_are_asked_for(bench: Bench) -> None:
+    """A market that the campaign lacks would give an empty file that looks like an answer."""
+    params = {"campaign_id": "aurora-lights", "markets": ["of_another"]}
+
+    answer = post(bench, {"type": "guests", "params": params})
+
+    assert (answer.status, answer.body["business_code"]) == (422, "UNKNOWN_MARKET")
+    assert b"of_another" not in answer.raw

@@ -209,3 +209,16 @@ def test_storage_that_does_not_answer_is_a_503(bench: Bench) -> None:
 
     assert (answer.status, answer.body["code"]) == (503, "storage-unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_files_that_are_for_their_delivery_are_given_to_nobody(bench: Bench) -> None:
+    """Access codes go to the mailer; a download would be a list of keys on somebody's laptop."""
+    export_id = bench.finish(bench.create())
+    bench.plant(export_id, type="badges", typeVersion=1)
+
+    answer = file(bench, export_id)
+    shown = bench.call("GET", f"/v1/exports/{export_id}", token=bench.token())
+
+    assert (answer.status, answer.body["code"]) == (403, "not-downloadable")
+    assert [one["url"] for one in shown.body["result"]["files"]] == [None]
+    assert [] == bench.objects.asked.named("sign")

@@ -52,6 +52,8 @@ def test_a_finished_export_names_its_files_and_is_done(bench: Bench) -> None:
     assert answer.body["result"]["files"] == [
         {
             "url": f"{base}/files/1",
+            "section": "",
+            "group": "",
             "rows": 3,
             "bytes": 120,
             "sha256": "ab" * 32,
@@ -220,4 +222,4 @@ def test_every_kind_is_listed(bench: Bench) -> None:
     """What is not listed cannot be found."""
     listed = get(bench, "/v1/export-types").body["export_types"]
 
-    assert [one["id"] for one in listed] == ["guests.2", "door-count.1"]
+    assert [one["id"] for one in listed] == ["guests.2", "door-count.1", "badges.1"]

@@ -164,6 +164,8 @@ def finish(mongo: MongoStores, bucket: ObjectStore, export_id: str, content: byt
     bucket.put(f"{key}/_manifest.json", b"{}", media_type="application/json")
     file = {
         "number": 1,
+        "section": "",
+        "group": "",
         "key": stored.key,
         "rows": 1,
         "bytes": len(content),
@@ -179,6 +181,7 @@ def finish(mongo: MongoStores, bucket: ObjectStore, export_id: str, content: byt
         "emptyReason": None,
         "accounting": {"read": 1},
         "files": [file],
+        "deliveries": [],
     }
     life.deliver(export_id, token)
     life.succeed(export_id, token, result=result, expires_at=datetime(2126, 3, 20, tzinfo=UTC))

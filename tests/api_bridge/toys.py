@@ -1,7 +1,11 @@
-"""A small catalogue: one column of every PII class, and one kind that is not of a campaign."""
+"""A small catalogue: a column of every PII class, a kind of a day, and one that goes elsewhere."""
 
+from dataclasses import replace
+
+from assets.model.campaign import Facts
 from assets.model.column import EMAIL, ENUM, ID, INTEGER, Column, Pii, text
 from assets.model.export_type import Catalog, ExportType, Scope
+from assets.model.failure import ExportFailed
 from assets.model.option import choice, flag, instant, whole, words
 from assets.model.source import AthenaSource, Statement
 
@@ -59,4 +63,12 @@ DOORS_OF_A_DAY = ExportType(
     rows=ROWS,
     retention_days=30,
 )
-TOYS: Catalog = {one.name: one for one in (GUESTS, DOORS_OF_A_DAY)}
+
+
+def _no_badges(facts: Facts) -> None:
+    if facts.campaign.key == "northern-sky":
+        raise ExportFailed("NO_BADGES", "the campaign has no badges; order some first")
+
+
+BADGES = replace(GUESTS, name="badges", version=1, refuse=_no_badges, downloadable=False)
+TOYS: Catalog = {one.name: one for one in (GUESTS, DOORS_OF_A_DAY, BADGES)}
