@@ -1,4 +1,4 @@
-"""The embedded stack: a MongoDB-wire server, an S3 server and an Athena endpoint (DESIGN.md 5).
+"""The embedded stack: MongoDB, S3, Athena and partner services, all on loopback (DESIGN.md 5).
 
 Every outside service the platform talks to, as a real process on 127.0.0.1, so that the code runs
 against the same clients and wire protocols as in production. What each server is stands in its own
@@ -6,6 +6,7 @@ folder; here is only how they are started together and how the others find them.
 """
 
 import http.client
+import json
 import os
 import socket
 import struct
@@ -17,7 +18,7 @@ import bson
 
 from export_platform.local.processes import NotStartedError, Service, Status, Supervisor
 
-BUCKETS = ("exports", "lake", "athena-results")
+BUCKETS = ("exports", "lake", "athena-results", "scoring", "vf-scoring")
 # Not a secret: the S3 server on loopback knows this one pair, so that signatures can be checked.
 _CREDENTIALS = {
     "AWS_REGION": "us-east-1",
@@ -25,6 +26,18 @@ _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local-secret",
 }
+
+_DATABASE = "fanreg"
+
+# Not secrets either: what the stand-ins of the partner services take. The second token of the codes
+# service may not see values.
+CODES_TOKEN, CODES_TOKEN_WITHOUT_VALUES = "local-codes", "local-codes-without-values"
+ENTRIES_TOKEN = "local-entries"  # noqa: S105 - see above
+_CODES_SCOPES = {
+    CODES_TOKEN: ["codes:read", "codes:reveal"],
+    CODES_TOKEN_WITHOUT_VALUES: ["codes:read"],
+}
+_ENTRIES_SCOPES = {ENTRIES_TOKEN: ["entries:read", "entries:write"]}
 
 _LOOPBACK = "127.0.0.1"
 _PROBE_SECONDS = 1.0
@@ -34,7 +47,7 @@ _OP_MSG = 2013  # MongoDB wire protocol, OP_MSG opcode
 
 
 class Stack:
-    """Mongo, S3 and Athena under one folder; any number of stacks can run side by side.
+    """All of them under one folder; any number of stacks can run side by side.
 
     Args:
         directory: Holds data, logs and state (`.local` for a developer, `tmp_path` for a test).
@@ -48,11 +61,14 @@ class Stack:
                 _mongo(self._directory / "mongo"),
                 _s3(self._directory / "s3"),
                 _athena(self._directory / "athena", self._port_of_s3),
+                _codes(self._directory / "codes"),
+                # After mongo in this list, since its command needs to know the port.
+                _entries(self._directory / "entries", self._port_of_mongo),
             ],
         )
 
     def up(self) -> dict[str, str]:
-        """Starts what does not run and waits until all is healthy; takes about two seconds.
+        """Starts what does not run and waits until all is healthy; takes about three seconds.
 
         Returns:
             The variables that point the platform's code at the stack.
@@ -88,21 +104,32 @@ class Stack:
     def _port_of_s3(self) -> int:
         return self._supervisor.ports()["s3"]
 
+    def _port_of_mongo(self) -> int:
+        return self._supervisor.ports()["mongo"]
+
 
 def _variables(ports: Mapping[str, int]) -> dict[str, str]:
     return {
-        # The server calls itself a replica set of one; a direct connection spares the discovery.
-        "MONGODB_URI": (
-            f"mongodb://{_LOOPBACK}:{ports['mongo']}/?directConnection=true&retryWrites=true"
-        ),
-        "MONGODB_DATABASE": "fanreg",
+        "MONGODB_URI": _mongo_uri(ports["mongo"]),
+        "MONGODB_DATABASE": _DATABASE,
         "AWS_ENDPOINT_URL_S3": f"http://{_LOOPBACK}:{ports['s3']}",
         "AWS_ENDPOINT_URL_ATHENA": f"http://{_LOOPBACK}:{ports['athena']}",
         **_CREDENTIALS,
         "EXPORTS_BUCKET": "exports",
         "ATHENA_DATABASE": "fan_events",
         "ATHENA_STAGING": "s3://athena-results/staging/",
+        "SCORING_BUCKET": "scoring",
+        "VF_SCORING_BUCKET": "vf-scoring",
+        "CODES_SERVICE_URL": f"http://{_LOOPBACK}:{ports['codes']}",
+        "CODES_SERVICE_TOKEN": CODES_TOKEN,
+        "ENTRIES_SERVICE_URL": f"http://{_LOOPBACK}:{ports['entries']}",
+        "ENTRIES_SERVICE_TOKEN": ENTRIES_TOKEN,
     }
+
+
+def _mongo_uri(port: int) -> str:
+    # The server calls itself a replica set of one; a direct connection spares the discovery.
+    return f"mongodb://{_LOOPBACK}:{port}/?directConnection=true&retryWrites=true"
 
 
 def _mongo(data: Path) -> Service:
@@ -155,6 +182,38 @@ def _athena(data: Path, s3_port: Callable[[], int]) -> Service:
         healthy=_answers_http,
         data=data,
         environment=_child_variables(),
+    )
+
+
+def _codes(data: Path) -> Service:
+    def command(port: int) -> list[str]:
+        return _module("export_platform.local.services.codes", port, data)
+
+    tokens = {"LOCAL_CODES_TOKENS": json.dumps(_CODES_SCOPES)}
+    return Service(
+        name="codes",
+        command=command,
+        healthy=_answers_http,
+        data=data,
+        environment={**_child_variables(), **tokens},
+    )
+
+
+def _entries(data: Path, mongo_port: Callable[[], int]) -> Service:
+    def command(port: int) -> list[str]:
+        return _module("export_platform.local.services.entries", port, data)
+
+    def follows() -> dict[str, str]:
+        return {"MONGODB_URI": _mongo_uri(mongo_port()), "MONGODB_DATABASE": _DATABASE}
+
+    tokens = {"LOCAL_ENTRIES_TOKENS": json.dumps(_ENTRIES_SCOPES)}
+    return Service(
+        name="entries",
+        command=command,
+        healthy=_answers_http,
+        data=data,
+        environment={**_child_variables(), **tokens},
+        follows=follows,
     )
 
 

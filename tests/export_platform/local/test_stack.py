@@ -1,4 +1,4 @@
-"""The three services together: what is stored stays, through a stop and through kill -9."""
+"""The services together: what is stored stays, through a stop and through kill -9."""
 
 import io
 import os
@@ -124,6 +124,8 @@ def test_the_stack_starts_fast_and_beside_others(
             "exports",
             "lake",
             "athena-results",
+            "scoring",
+            "vf-scoring",
         }
     finally:
         other.down()
