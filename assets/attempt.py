@@ -13,15 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from assets.delivery.contract import snapshot_of
 from assets.heartbeat import Cancelled, Heartbeat
 from assets.life import Document, ExportLife, IllegalMove, LeaseLost
+from assets.loading import load
+from assets.model.campaign import Facts
 from assets.model.export_type import Catalog, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.instant import rfc3339
 from assets.model.lifecycle import Status
 from assets.model.manifest import Manifest
 from assets.model.request import ExportRequest
-from assets.pipeline import Doors, Produced, load, produce
+from assets.pipeline import Produced, produce
+from assets.reading import Doors
+from assets.shipping import STARTS_OVER, Shipping, ids_prefix, keeps
 from assets.steps.address import Address, address, attempt_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
@@ -78,6 +83,7 @@ class Attempt:
     ) -> None:
         self._life, self._doors, self._catalog = life, doors, catalog
         self._build, self._clock, self._jitter = build, clock, jitter
+        self._shipping = Shipping(life, doors, clock)
 
     def run(
         self,
@@ -139,7 +145,27 @@ class Attempt:
                 f"version {request.version} is asked for, this code makes {export_type.version}"
             )
             raise ExportFailed("UNSUPPORTED_VERSION", message)
-        facts = load(request, document["snapshotAt"], self._doors)
+        draft = self._shipping.begun(document)
+        if draft is None:
+            manifest = self._from_sources(document, export_type, request, heartbeat)
+        else:
+            shipped = self._shipping.resume(document, draft)
+            facts = self._facts(document, export_type, request, snapshot_of(draft))
+            manifest = self._delivered(shipped, draft, facts, export_type, heartbeat)
+        body, key = manifest.to_bytes(), self._place(document).manifest
+        self._doors.objects.put(key, body, media_type="application/json")
+        heartbeat.advance()
+        return manifest
+
+    def _from_sources(
+        self,
+        document: Document,
+        export_type: ExportType,
+        request: ExportRequest,
+        heartbeat: Heartbeat,
+    ) -> Manifest:
+        """New files, confirmed, and delivered where that was asked for."""
+        facts = self._facts(document, export_type, request, document["snapshotAt"])
         planned = plan(export_type, facts)
         place = self._place(document)
         produced = produce(
@@ -149,11 +175,35 @@ class Attempt:
             token=f"{document['_id']}:{document['attempt']}",
             watch=heartbeat,
         )
-        manifest = self._manifest(document, planned, produced)
-        body = manifest.to_bytes()
-        self._doors.objects.put(place.manifest, body, media_type="application/json")
+        draft = self._manifest(document, planned, produced)
+        if not planned.deliveries:
+            return draft
         heartbeat.advance()
-        return manifest
+        shipped = self._shipping.begin(document, draft, planned, place, produced.entries)
+        return self._delivered(shipped, draft, facts, export_type, heartbeat)
+
+    def _delivered(
+        self,
+        document: Document,
+        draft: Manifest,
+        facts: Facts,
+        export_type: ExportType,
+        heartbeat: Heartbeat,
+    ) -> Manifest:
+        place = self._place(document)
+        return self._shipping.deliver(
+            document, draft, facts, export_type, place=place, watch=heartbeat
+        )
+
+    def _facts(
+        self,
+        document: Document,
+        export_type: ExportType,
+        request: ExportRequest,
+        snapshot: datetime,
+    ) -> Facts:
+        mongo, export_id = self._doors.mongo, document["_id"]
+        return load(export_type, request, snapshot, mongo, export_id=export_id)
 
     def _committed(self, document: Document, manifest: Manifest, heartbeat: Heartbeat) -> Document:
         """The one commit point: the document names the manifest, if the lease is still ours."""
@@ -161,10 +211,8 @@ class Attempt:
         self._life.deliver(export_id, token)
         heartbeat.advance()
         named = result(manifest, key=self._place(document).manifest, body=manifest.to_bytes())
-        export_type = self._catalog[document["type"]]
-        return self._life.succeed(
-            export_id, token, result=named, expires_at=_expiry(document, export_type)
-        )
+        expires_at = datetime.fromisoformat(str(manifest.expires_at))
+        return self._life.succeed(export_id, token, result=named, expires_at=expires_at)
 
     def _perhaps_committed(self, document: Document, error: DoorError) -> Document:
         """The document, if the commit is in force although its answer was lost.
@@ -190,8 +238,9 @@ class Attempt:
         """
         try:
             outcome = self._written_down(document, error)
-            if not self._names_ours(self._life.find(document["_id"]) or {}, document):
-                self._clear(document)
+            found = self._life.find(document["_id"]) or {}
+            if not self._names_ours(found, document):
+                self._clear(document, found)
         except DoorError:
             return error if isinstance(error, Cancelled | LeaseLost) else reduced(error)
         return outcome
@@ -203,7 +252,13 @@ class Attempt:
             if not isinstance(error, Cancelled | LeaseLost):
                 failure = reduced(error)
                 stored = _stored(failure, document)
-                self._life.fail(document, token, error=stored, jitter=self._jitter())
+                self._life.fail(
+                    document,
+                    token,
+                    error=stored,
+                    jitter=self._jitter(),
+                    afresh=failure.code in STARTS_OVER,
+                )
                 return failure
         with suppress(LeaseLost):
             self._life.cancelled(export_id, token)
@@ -213,14 +268,15 @@ class Attempt:
     def _give_back(self, document: Document, *, cancelled: bool) -> None:
         """End an attempt whose process must end: for good, or to go on elsewhere."""
         export_id, token = document["_id"], document["lease"]["token"]
+        after: Document | None = None
         try:
             if not cancelled:
-                self._life.release(export_id, token)
+                after = self._life.release(export_id, token)
             elif self._life.cancel(export_id, by="dagster") is not None:
-                self._life.cancelled(export_id, token)
+                after = self._life.cancelled(export_id, token)
         except (LeaseLost, IllegalMove, DoorError):
             return  # committed, or somebody else's, or unknown: its files are not ours to touch
-        self._clear(document)
+        self._clear(document, after or {})
 
     def _place(self, document: Document) -> Address:
         request = ExportRequest.from_document(document["request"])
@@ -245,6 +301,10 @@ class Attempt:
             snapshot_at=rfc3339(facts.snapshot),
             zone=facts.campaign.zone,
             columns=tuple(column.entry() for column in planned.columns),
+            companions={
+                section: tuple(column.entry() for column in columns)
+                for section, columns in planned.companions.items()
+            },
             withheld=planned.withheld,
             accounting=produced.accounting,
             files=produced.files,
@@ -260,20 +320,29 @@ class Attempt:
         found = (last or {}).get("result") or {}
         return found.get("manifestSha256")
 
-    def _clear(self, document: Document) -> None:
-        """Remove what this attempt stored; its prefix holds our token, so it is only ours."""
+    def _clear(self, document: Document, found: Document) -> None:
+        """Remove what this attempt stored; its prefix holds our token, so it is only ours.
+
+        Files whose delivery is not over stay: the next attempt goes on with them.
+        """
+        if keeps(found, document["attempt"]):
+            return
         try:
-            self._doors.objects.remove(self._place(document).attempt)
+            place = self._place(document).attempt
+            self._doors.objects.remove(place)
+            self._doors.objects.remove(ids_prefix(place))
         except (DoorError, KeyError):
             return  # housekeeping finds it; the reason for the failure must not be lost
 
     def _sweep(self, document: Document) -> None:
-        """Remove what earlier attempts of a published export left behind."""
-        ours, _ = attempt_of(document["result"]["manifestKey"])
-        export = ours.rsplit("/", 2)[0] + "/"
+        """Remove what the attempts of a published export left behind, but for what it names."""
+        told = document["result"]
+        named = {told["manifestKey"], *(entry["key"] for entry in told["files"])}
+        ours = {attempt_of(key)[0] for key in named}
+        export = told["manifestKey"].rsplit("/", 2)[0] + "/"
         try:
             found = {attempt_of(key)[0] for key in self._doors.objects.keys(export)}
-            for prefix in found - {ours}:
+            for prefix in found - ours:
                 self._doors.objects.remove(prefix)
         except DoorError:
             return

@@ -91,6 +91,8 @@ class ExportLife:
             "cancel": None,
             "result": None,
             "error": None,
+            "shipping": None,
+            "deliveries": {},
             "progress": {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0},
         }
         if idempotency:
@@ -194,7 +196,7 @@ class ExportLife:
         counted: dict[str, int] = {"rescues": 1}
         action = "rescued"
         if document["status"] == Status.CANCELLING:
-            move, change = Move.CANCELLED, _ended()
+            move, change = Move.CANCELLED, _cancelled()
         elif document["status"] == Status.DISPATCHED and document.get("lease"):
             # Its run never began: no worker died of it, however often that happens.
             move, change = Move.REQUEUE, _requeued(0.0, error=None)
@@ -228,15 +230,29 @@ class ExportLife:
         )
 
     def dead(self, limit: int) -> Sequence[Document]:
-        """Exports that ended without a result and whose attempts may have left objects."""
+        """Exports that ended without a result and whose attempts may have left objects.
+
+        Files whose delivery was begun are kept for their usual time: a retry goes on with them.
+        """
         ended = (str(Status.FAILED), str(Status.CANCELLED))
-        left = Match(statuses=ended, equal={"purgedAt": None}, older={"finishedAt": 60.0})
-        return self._store.candidates(left, limit=limit)
+        left = Match(
+            statuses=ended,
+            equal={"purgedAt": None, "shipping": None},
+            older={"finishedAt": 60.0},
+        )
+        late = Match(
+            statuses=ended,
+            equal={"purgedAt": None},
+            older={"finishedAt": 60.0, "shipping.keepUntil": 0.0},
+        )
+        found = self._store.candidates(left, limit=limit)
+        return [*found, *self._store.candidates(late, limit=limit - len(found))]
 
     def purged(self, document: Document) -> Document | None:
         """Say that a dead export has no objects left."""
         same = Match(statuses=(document["status"],), equal={"attempt": document["attempt"]})
-        return self._store.change(document["_id"], same, Change(stamp=("purgedAt",)))
+        gone = Change(set={"shipping": None}, stamp=("purgedAt",))
+        return self._store.change(document["_id"], same, gone)
 
     def expired(self, limit: int) -> Sequence[Document]:
         """Succeeded exports whose time is over."""
@@ -285,8 +301,71 @@ class ExportLife:
             ),
         )
 
+    def ship(
+        self,
+        export_id: str,
+        token: str,
+        *,
+        draft: bytes,
+        attempt: int,
+        deliveries: Mapping[str, str],
+        keep: float,
+    ) -> Document:
+        """Say that the files are confirmed and that they now go to their destinations.
+
+        From now on a retry goes on with these files instead of making others, so that no receiver
+        gets two versions of one export (docs/decisions/0009).
+
+        Args:
+            export_id: Which export.
+            token: The lease's token.
+            draft: The manifest but for its deliveries, packed.
+            attempt: Which attempt made the files.
+            deliveries: Destination to target, as they stand from now on.
+            keep: Seconds that the files are kept if no attempt ever delivers them.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now; nothing may be sent.
+        """
+        opened = {name: {"target": target, "state": "open"} for name, target in deliveries.items()}
+        change = Change(
+            set={
+                "phase": "delivering",
+                "deliveries": opened,
+                "shipping.draft": draft,
+                "shipping.attempt": attempt,
+            },
+            delay={"shipping.keepUntil": keep},
+        )
+        return self._held(Move.DELIVER, export_id, token, change)
+
+    def resume(self, export_id: str, token: str, *, snapshot: datetime) -> Document:
+        """Say that this attempt goes on with the delivery that an earlier one began.
+
+        Args:
+            export_id: Which export.
+            token: The lease's token.
+            snapshot: That of the files; the one of this attempt is of no use.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now; nothing may be sent.
+        """
+        change = Change(set={"phase": "delivering", "snapshotAt": snapshot})
+        return self._held(Move.DELIVER, export_id, token, change)
+
+    def note_delivery(
+        self, export_id: str, token: str, destination: str, changes: Mapping[str, object]
+    ) -> Document:
+        """Write down how a delivery stands: dotted paths below it to their values.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now; nothing more may be sent.
+        """
+        paths = {f"deliveries.{destination}.{path}": value for path, value in changes.items()}
+        return self._held(Move.LEDGER, export_id, token, Change(set=paths))
+
     def deliver(self, export_id: str, token: str) -> Document:
-        """Say that the files are verified and delivery begins."""
+        """Say that all is verified, and delivered where it was asked for: publishing begins."""
         return self._held(Move.DELIVER, export_id, token, Change(set={"phase": "publishing"}))
 
     def succeed(
@@ -306,15 +385,33 @@ class ExportLife:
         change = _ended(error=None)
         change = _also(
             change,
-            set={"result": dict(result), "expiresAt": expires_at, **_final(result)},
+            set={
+                "result": dict(result),
+                "expiresAt": expires_at,
+                "shipping": None,
+                **_final(result),
+            },
             audit={"action": "succeeded", "rows": result["rows"]},
         )
         return self._held(Move.SUCCEED, export_id, token, change)
 
     def fail(
-        self, document: Document, token: str, *, error: Mapping[str, Any], jitter: float
+        self,
+        document: Document,
+        token: str,
+        *,
+        error: Mapping[str, Any],
+        jitter: float,
+        afresh: bool = False,
     ) -> Document:
         """End an attempt that failed: queue the next one, or fail for good.
+
+        Args:
+            document: The export as it was started.
+            token: The lease's token.
+            error: Why; `retryable` says whether another attempt can help.
+            jitter: Spreads the retries, from 0 up to 1.
+            afresh: The next attempt makes new files even if the delivery of these was begun.
 
         Raises:
             LeaseLost: The lease is somebody else's by now.
@@ -327,6 +424,7 @@ class ExportLife:
             change = _ended(error=error)
         change = _also(
             change,
+            set={"shipping": None} if afresh else {},
             increment={"failures": 1},
             audit={"action": "attempt_failed", "code": error["code"], "again": again},
         )
@@ -338,7 +436,7 @@ class ExportLife:
 
     def cancelled(self, export_id: str, token: str) -> Document:
         """Confirm that the worker has stopped for a cancel."""
-        return self._held(Move.CANCELLED, export_id, token, _ended(error=None))
+        return self._held(Move.CANCELLED, export_id, token, _cancelled())
 
     # --- people's moves -----------------------------------------------------------------
 
@@ -352,7 +450,7 @@ class ExportLife:
             IllegalMove: It has ended in another way.
         """
         wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
-        ended = _merged(_ended(error=None), wish)
+        ended = _merged(_cancelled(), wish)
         for _ in range(2):  # between the two tries it may have gone from the one to the other
             moved = self._move(Move.CANCEL_WAITING, export_id, change=ended)
             moved = moved or self._move(Move.CANCEL, export_id, change=wish)
@@ -474,6 +572,11 @@ def _ended(*, error: Mapping[str, Any] | None = None) -> Change:
         set={"lease": None, "phase": None, **_told(error)},
         stamp=("finishedAt", *_when(error)),
     )
+
+
+def _cancelled() -> Change:
+    """Ended by a person's wish; what was delivered stays on record, the files are nobody's."""
+    return _also(_ended(error=None), set={"shipping": None})
 
 
 def _told(error: Mapping[str, Any] | None) -> dict[str, object]:

@@ -69,6 +69,9 @@ def clear(
 
 def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Document | None:
     """Delete the objects of an expired export, then say so (DESIGN.md 3, rule 10)."""
-    manifest_key = document["result"]["manifestKey"]
-    object_store.remove(manifest_key.rsplit("/", 1)[0] + "/")
+    told = document["result"]
+    # A delivery that a second attempt took up left its files under the prefix of the first.
+    keys = {told["manifestKey"], *(entry["key"] for entry in told.get("files") or [])}
+    for prefix in sorted({attempt_of(key)[0] for key in keys}):
+        object_store.remove(prefix)
     return life.expire(document["_id"])

@@ -8,6 +8,7 @@ outcome that nobody knows is said, never called delivered.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from assets.model.campaign import Facts
@@ -45,6 +46,11 @@ class Ledger(Protocol):
         """Keep an id that the receiver gave."""
 
 
+def snapshot_of(manifest: Manifest) -> datetime:
+    """The instant of a manifest's files."""
+    return datetime.fromisoformat(manifest.snapshot_at)
+
+
 def _unknown(_: str) -> bool:
     return True
 
@@ -72,6 +78,11 @@ class Shipment:
     def files(self) -> tuple[FileEntry, ...]:
         """The main files, in order; companions stay in the bucket."""
         return tuple(entry for entry in self.manifest.files if not entry.section)
+
+    @property
+    def snapshot(self) -> datetime:
+        """The instant of the files: nothing that came later is in them."""
+        return snapshot_of(self.manifest)
 
     @property
     def output(self) -> OutputFormat:

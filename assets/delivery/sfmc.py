@@ -10,6 +10,7 @@ from typing import Final
 
 from assets.delivery.batches import Cut, Limits, cut, rows_of
 from assets.delivery.contract import Ledger, Shipment, Watch, unknown_outcome
+from assets.delivery.erasure import refuse_erased
 from assets.delivery.outcomes import PATIENCE_SECONDS, Poll, Resolver
 from assets.delivery.table import Table
 from assets.model.delivery import Destination
@@ -23,6 +24,7 @@ from assets.model.ledger import (
     totals,
 )
 from resources.clock import Clock
+from resources.entries_service import EntriesService
 from resources.errors import DoorError, Refused
 from resources.http_json import may_have_happened
 from resources.marketing_cloud import (
@@ -55,6 +57,7 @@ class SfmcDelivery:
     Args:
         cloud: The service.
         objects: Where the files are.
+        entries: Knows who was erased meanwhile.
         clock: Waits between polls.
         limits: Where a batch ends.
         patience: Seconds that all batches together may be pending.
@@ -66,12 +69,14 @@ class SfmcDelivery:
         self,
         cloud: MarketingCloud,
         objects: ObjectStore,
+        entries: EntriesService,
         clock: Clock,
         *,
         limits: Limits | None = None,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self._cloud, self._objects, self._clock = cloud, objects, clock
+        self._cloud, self._objects, self._entries = cloud, objects, entries
+        self._clock = clock
         self._limits, self._patience = limits or Limits(), patience
 
     def deliver(self, shipment: Shipment, ledger: Ledger, watch: Watch) -> Delivered:
@@ -82,7 +87,9 @@ class SfmcDelivery:
                 `DELIVERY_UNKNOWN`, `DELIVERY_FAILED`, `DELIVERY_UNBALANCED`, `DELIVERY_REJECTED`.
             DoorError: The service or the bucket failed.
         """
+        refuse_erased(shipment, self._entries)
         extension = self._described(shipment.target)
+        self._refuse_second_copy(shipment, extension, ledger)
         allowed = MOST_REJECTED * shipment.manifest.rows
         sender = _Sender(self._cloud, ledger, watch, extension, allowed)
         for batch in self._cuts(shipment, extension):
@@ -102,6 +109,16 @@ class SfmcDelivery:
                 raise
             message = "there is no data extension with the campaign's key"
             raise ExportFailed("SFMC_DE_NOT_FOUND", message) from None
+
+    def _refuse_second_copy(
+        self, shipment: Shipment, extension: DataExtension, ledger: Ledger
+    ) -> None:
+        """Where nothing tells two rows apart, what an earlier version left must not be doubled."""
+        if extension.keyed or ledger.batches() or not _counts_exports(shipment):
+            return
+        if self._cloud.count(extension.key, EXPORT_ID, shipment.manifest.export_id):
+            message = "rows of this export are in the table already, and it has no primary key"
+            raise unknown_outcome(message, retryable=False)
 
     def _cuts(self, shipment: Shipment, extension: DataExtension) -> Iterator[Cut]:
         table = Table(extension, shipment.manifest.columns)
@@ -135,7 +152,7 @@ class SfmcDelivery:
         Raises:
             ExportFailed: `DELIVERY_UNBALANCED`: rows were lost there, or are there twice.
         """
-        if EXPORT_ID not in {column.name for column in shipment.manifest.columns}:
+        if not _counts_exports(shipment):
             return None
         found = -1
         for number in range(COUNTS):
@@ -159,6 +176,10 @@ class SfmcDelivery:
                 ledger.note(name, operation)
             asked[name] = operation
         return asked
+
+
+def _counts_exports(shipment: Shipment) -> bool:
+    return EXPORT_ID in {column.name for column in shipment.manifest.columns}
 
 
 def _balance(files: int, rows: int, accounted: int) -> None:

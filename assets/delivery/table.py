@@ -35,7 +35,7 @@ class Row:
 
     Attributes:
         position: Its place among all rows of the export, from 0.
-        key: What people find it by: the values of the primary key, else its first cell.
+        key: What people find it by: the values of the primary key, else its number from 1.
         values: Field to value.
         reject: Why it cannot be sent, or None.
     """
@@ -80,7 +80,7 @@ class Table:
             _Cell(place, known[column.name.casefold()], _reader(column))
             for place, column in enumerate(columns)
         )
-        self._key = [cell.place for cell in self._cells if cell.field.primary_key] or [0]
+        self._key = [cell.place for cell in self._cells if cell.field.primary_key]
         self.keyed = any(field.primary_key for field in extension.fields)
         self._last: str | None = None
 
@@ -90,7 +90,7 @@ class Table:
         Rows come in the order of the files, which is that of the key where there is one: two rows
         with one key, of which the second would replace the first, follow each other.
         """
-        key = "|".join(cells[place] for place in self._key)
+        key = "|".join(cells[place] for place in self._key) or str(position + 1)
         values = {cell.field.name: cell.value(cells[cell.place]) for cell in self._cells}
         reject = next(
             filter(None, (_unfit(c.field, values[c.field.name]) for c in self._cells)), None

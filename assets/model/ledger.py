@@ -103,6 +103,11 @@ class Batch:
         )
 
 
+def whole(number: int, rows: int, sha256: str) -> Batch:
+    """A batch that arrived as one object, with all its rows."""
+    return Batch(number=number, rows=rows, sha256=sha256, state=BatchState.COMPLETE, accepted=rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedRow:
     """A line of the companion file: which row, and why it was not taken."""

@@ -30,6 +30,7 @@ class Move(StrEnum):
     START = "start"
     BEAT = "beat"
     DELIVER = "deliver"
+    LEDGER = "ledger"
     SUCCEED = "succeed"
     FAIL = "fail"
     REQUEUE = "requeue"
@@ -58,7 +59,10 @@ TRANSITIONS: Mapping[Move, Transition] = {
     Move.START: Transition(sources=(Status.DISPATCHED,), target=Status.RUNNING),
     # A cancelled worker keeps its lease while it cleans up, so it still beats.
     Move.BEAT: Transition(sources=(*HELD, Status.CANCELLING), target=None),
-    Move.DELIVER: Transition(sources=(Status.RUNNING,), target=Status.DELIVERING),
+    # From DELIVERING too: what was delivered elsewhere is published in the bucket at the end.
+    Move.DELIVER: Transition(sources=HELD, target=Status.DELIVERING),
+    # What a receiver has answered is written down even when the export is being cancelled.
+    Move.LEDGER: Transition(sources=(Status.DELIVERING, Status.CANCELLING), target=None),
     Move.SUCCEED: Transition(sources=HELD, target=Status.SUCCEEDED),
     Move.FAIL: Transition(sources=LIVE, target=Status.FAILED),
     Move.REQUEUE: Transition(sources=(Status.DISPATCHED, *HELD), target=Status.QUEUED),

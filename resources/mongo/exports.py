@@ -113,6 +113,8 @@ class ExportDocument(TypedDict, total=False):
     progress: dict[str, Any]
     result: dict[str, Any] | None
     error: dict[str, Any] | None
+    shipping: dict[str, Any] | None
+    deliveries: dict[str, Any]
     audit: list[dict[str, Any]]
     undecodable: bool
 

@@ -1,5 +1,6 @@
 """Scoring: runs of the model and the decisions that people made over it (DOMAIN.md 2.6)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypedDict, cast
 
@@ -91,6 +92,19 @@ class ScoringStore:
         with self._connection.bounded("read the scoring runs of a campaign"):
             found = list(self._connection.collection(NAME).find(query).sort(order))
         return cast(list[RunDocument], found)
+
+    def insert_run(self, document: Mapping[str, Any]) -> None:
+        """Store a new scoring run; one that is there stays as it is.
+
+        Args:
+            document: As ``RunDocument``; ``kind`` is set here.
+
+        Raises:
+            AlreadyExists: A run with this ``runId`` is there.
+            Unavailable: The database did not confirm; it may or may not be stored.
+        """
+        with self._connection.bounded("insert a scoring run"):
+            self._connection.collection(NAME).insert_one({**document, "kind": "run"})
 
     def run(self, run_id: str) -> RunDocument | None:
         """Return the scoring run with this ``runId``, or None.

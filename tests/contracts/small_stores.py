@@ -9,14 +9,14 @@ import pytest
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
-from resources.errors import Refused
+from resources.errors import AlreadyExists, Refused
 from resources.mongo.campaigns import CampaignListing, CampaignStore
 from resources.mongo.connection import MongoConnection
+from resources.mongo.documents import IDS_PER_QUERY
 from resources.mongo.markets import MarketStore
 from resources.mongo.promoters import PromoterStore
 from resources.mongo.scoring import ScoringStore
 from resources.mongo.stores import MongoStores
-from resources.mongo.documents import IDS_PER_QUERY
 from resources.mongo.users import UserStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -196,7 +196,9 @@ class SmallStoresContract:
         """The latest run is the one that is shown unless another is named."""
         for number, at in enumerate((5, 7, 6)):
             one = {"_id": identity(number), "campaignId": identity(7), "kind": "run"}
-            _plant(plant, "scoring", {**one, "runId": f"r{number}", "createdAt": NOW.replace(day=at)})
+            _plant(
+                plant, "scoring", {**one, "runId": f"r{number}", "createdAt": NOW.replace(day=at)}
+            )
         other = {"_id": identity(8), "campaignId": identity(9), "kind": "run", "runId": "other"}
         _plant(plant, "scoring", other)
 
@@ -214,6 +216,19 @@ class SmallStoresContract:
         assert run is not None
         assert run["missing"] == 3
         assert stores.scoring.run("q") is None
+
+    def test_a_new_scoring_run_is_stored_once(self, stores: MongoStores) -> None:
+        """Two attempts that commit one run must not make two, nor change the first."""
+        stores.ensure_indexes()
+        run = {"campaignId": identity(7), "runId": "r", "provider": "vf", "createdAt": NOW}
+
+        stores.scoring.insert_run(run)
+        with pytest.raises(AlreadyExists):
+            stores.scoring.insert_run({**run, "provider": "internal"})
+
+        stored = stores.scoring.run("r")
+        assert stored is not None
+        assert {"kind": "run", **run} == {name: stored[name] for name in ("kind", *run)}  # type: ignore[literal-required]
 
 
 def _plant(plant: Plant, collection: str, document: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from bson import ObjectId
 
 from resources.clock import Clock
+from resources.errors import AlreadyExists
 from resources.mongo.campaigns import CampaignDocument, CampaignListing, CampaignStore
 from resources.mongo.markets import MarketDocument, MarketStore
 from resources.mongo.promoters import PromoterDocument, PromoterStore
@@ -129,7 +130,6 @@ class FakeUserStore(UserStore):
         }
         return {key: cast(UserDocument, _projected(user, fields)) for key, user in found.items()}
 
-
     def where(self, filter: Mapping[str, object]) -> Iterator[UserDocument]:  # noqa: A002
         """Give the users that match, by id."""
         self.asked.note("where", filter)
@@ -166,6 +166,14 @@ class FakeScoringStore(ScoringStore):
             lambda document: (order(document.get("createdAt")), document["_id"]),
         )
         return cast(list[RunDocument], found[::-1])
+
+    def insert_run(self, document: Mapping[str, Any]) -> None:
+        """Store a run whose id is free."""
+        self.asked.note("insert_run", document)
+        with self.kept.lock:
+            if _strictly(self.kept, {"kind": "run", "runId": {"$eq": document["runId"]}}):
+                raise AlreadyExists("MONGO_DUPLICATE", "insert a scoring run")
+            self.kept.keep({"_id": ObjectId(), **document, "kind": "run"})
 
     def run(self, run_id: str) -> RunDocument | None:
         """Return the run with this id."""
