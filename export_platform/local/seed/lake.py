@@ -1,9 +1,9 @@
 """Slices of lake rows to Parquet objects, where Athena's partition projection looks for them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from io import BytesIO
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,16 +13,13 @@ from export_platform.local.athena.tables import (
     TABLES,
     Table,
     arrow_schema,
-    find,
     partition_prefix,
 )
 from export_platform.local.seed.basis.dataset import Slice
 
-_DATABASE: Final = "fan_events"
-
 
 class LakeClient(Protocol):
-    """The part of a boto3 S3 client that is used here."""
+    """The part of a boto3 S3 client that a load uses."""
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> object:  # noqa: N803
         """Write one object."""
@@ -34,10 +31,16 @@ class LakeClient(Protocol):
         """Pages of an operation."""
 
 
-def object_key(piece: Slice, part: int) -> str:
-    """The key of one object of a slice."""
-    prefix = partition_prefix(_table(piece.table), dt=piece.day, campaign_id=str(piece.campaign_id))
-    return f"{prefix}part-{part:05d}.parquet"
+def object_key(piece: Slice, part: int, *, pack: int) -> str:
+    """The key of one object of a slice.
+
+    In a table that is partitioned by day only, packs share the partitions: there the name begins
+    with the number of the pack, so that a pack can be told from its neighbours.
+    """
+    campaign = str(piece.campaign_id) if piece.campaign_id is not None else None
+    prefix = partition_prefix(_table(piece.table), dt=piece.day, campaign_id=campaign)
+    mine = _mark(pack) if campaign is None else ""
+    return f"{prefix}{mine}part-{part:05d}.parquet"
 
 
 def parquet_bytes(piece: Slice) -> bytes:
@@ -54,14 +57,36 @@ def parquet_bytes(piece: Slice) -> bytes:
 
 def remove_campaign(client: LakeClient, bucket: str, campaign_id: ObjectId) -> int:
     """Delete the objects of a campaign in every table; returns how many there were."""
+    return sum(
+        remove(client, bucket, f"{table.prefix}campaign_id={campaign_id}/", lambda _name: True)
+        for table in TABLES
+        if table.is_injected
+    )
+
+
+def remove_pack(client: LakeClient, bucket: str, pack: int) -> int:
+    """Delete the objects of a pack in the tables by day only; returns how many there were."""
+    mine = _mark(pack)
+    return sum(
+        remove(client, bucket, table.prefix, lambda name: name.startswith(mine))
+        for table in TABLES
+        if not table.is_injected
+    )
+
+
+def remove(client: LakeClient, bucket: str, prefix: str, of: Callable[[str], bool]) -> int:
+    """Delete the objects below a prefix whose last name says `of`; returns how many there were."""
     removed = 0
-    for table in (each for each in TABLES if each.is_injected):
-        for keys in _pages(client, bucket, f"{table.prefix}campaign_id={campaign_id}/"):
-            client.delete_objects(
-                Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-            )
-            removed += len(keys)
+    for keys in _pages(client, bucket, prefix):
+        mine = [{"Key": key} for key in keys if of(key.rpartition("/")[2])]
+        if mine:
+            client.delete_objects(Bucket=bucket, Delete={"Objects": mine, "Quiet": True})
+        removed += len(mine)
     return removed
+
+
+def _mark(pack: int) -> str:
+    return f"pack-{pack:04x}-"
 
 
 def _pages(client: LakeClient, bucket: str, prefix: str) -> Iterator[list[str]]:
@@ -73,10 +98,10 @@ def _pages(client: LakeClient, bucket: str, prefix: str) -> Iterator[list[str]]:
 
 
 def _table(name: str) -> Table:
-    table = find(_DATABASE, name)
-    if table is None:
+    found = next((table for table in TABLES if table.name == name), None)
+    if found is None:
         raise ValueError(f"the lake has no table {name!r}")
-    return table
+    return found
 
 
 def _naive(value: object) -> object:

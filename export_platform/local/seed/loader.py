@@ -1,12 +1,20 @@
-"""A pack into MongoDB and the lake; loading it again replaces that pack and nothing else."""
+"""A pack into MongoDB, the lake, the codes service and the buckets of the scoring providers.
+
+Loading it again replaces that pack and nothing else.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from export_platform.local.seed import lake
-from export_platform.local.seed.basis.dataset import Collection, Dataset
+from export_platform.local.seed.basis.dataset import (
+    Collection,
+    Dataset,
+    ScoreBucket,
+)
 from export_platform.local.seed.basis.identifiers import Kind, pack_range
 from export_platform.local.seed.basis.ledger import Ledger
 from export_platform.local.seed.lake import LakeClient
@@ -28,6 +36,10 @@ _KINDS: Final[Mapping[Collection, Kind]] = {
     "scoring": Kind.SCORING,
 }
 
+_INTERNAL: Final[ScoreBucket] = "scoring"
+_VF: Final[ScoreBucket] = "vf-scoring"
+_VF_ANSWERS: Final = ("response_", "done_")
+
 CHUNK: Final = 4_000
 """Documents an insert: 8 MB of entries, well under the 48 MB of one wire message."""
 
@@ -39,6 +51,8 @@ def load(
     database: str,
     s3: LakeClient,
     bucket: str = "lake",
+    codes_url: str | None = None,
+    codes_token: str | None = None,
     progress: Progress | None = None,
     plants_directory: Path | None = None,
 ) -> Ledger:
@@ -46,6 +60,7 @@ def load(
 
     `progress` is told (done, total) in documents and rows. The documents of an earlier load of the
     pack, of whatever size, are removed first: they are told by the pack's number in their `_id`.
+    Without `codes_url` the codes are left out, and so are their plants.
     """
     ledger = Ledger()
     total = pack.documents_total + pack.rows_total
@@ -57,6 +72,9 @@ def load(
     report(0)
     written = _load_documents(pack, mongo_uri, database, ledger, report)
     _load_rows(pack, s3, bucket, ledger, lambda done: report(written + done))
+    _load_objects(pack, s3, ledger)
+    if codes_url is not None:
+        _load_codes(pack, codes_url, codes_token, ledger)
     report(total)
     if plants_directory is not None:
         write_plants(ledger, plants_directory / pack.name)
@@ -136,13 +154,35 @@ def _load_rows(
 ) -> None:
     for campaign_id in pack.campaigns.values():
         lake.remove_campaign(s3, bucket, campaign_id)
+    lake.remove_pack(s3, bucket, pack.number)
     parts: Counter[str] = Counter()
     done = 0
     for piece in pack.slices(ledger):
-        day = lake.object_key(piece, 0)
-        s3.put_object(
-            Bucket=bucket, Key=lake.object_key(piece, parts[day]), Body=lake.parquet_bytes(piece)
-        )
+        day = lake.object_key(piece, 0, pack=pack.number)
+        key = lake.object_key(piece, parts[day], pack=pack.number)
+        s3.put_object(Bucket=bucket, Key=key, Body=lake.parquet_bytes(piece))
         parts[day] += 1
         done += piece.rows
         progress(done)
+
+
+def _load_objects(pack: Dataset, s3: LakeClient, ledger: Ledger) -> None:
+    """The scores of the providers; what exports asked them for (`input/`, `request_`) stays."""
+    for key, campaign_id in pack.campaigns.items():
+        lake.remove(s3, _INTERNAL, f"output/v1/campaign_id={campaign_id}/", lambda _name: True)
+        lake.remove(s3, _VF, f"verified-fan/{key}/", lambda name: name.startswith(_VF_ANSWERS))
+    for each in pack.objects(ledger):
+        s3.put_object(Bucket=each.bucket, Key=each.key, Body=each.body)
+
+
+def _load_codes(pack: Dataset, url: str, token: str | None, ledger: Ledger) -> None:
+    from export_platform.local.services.seeding import put_codes  # noqa: PLC0415 - only with a URL
+
+    without = set(pack.campaigns.values())
+    batches = pack.codes(ledger)  # those of a campaign one after the other
+    for campaign_id, group in groupby(batches, key=lambda batch: batch.campaign_id):
+        items = (item for batch in group for item in batch.items)
+        put_codes(url, str(campaign_id), items, token=token)
+        without.discard(campaign_id)
+    for campaign_id in without:
+        put_codes(url, str(campaign_id), (), token=token)

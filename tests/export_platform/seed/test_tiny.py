@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bson
 import pytest
@@ -38,6 +38,8 @@ def ledger() -> Ledger:
     counted = Ledger()
     list(TinyPack().documents(counted))
     list(TinyPack().slices(counted))
+    list(TinyPack().codes(counted))
+    list(TinyPack().objects(counted))
     return counted
 
 
@@ -81,11 +83,23 @@ def test_the_markets_are_awkward_in_the_three_promised_ways() -> None:
     )
 
 
-def test_one_agreement_is_active_and_one_has_expired() -> None:
+def test_an_agreement_is_in_force_for_addresses_for_hashes_for_nobody_or_over() -> None:
     """An expired agreement refuses an export; without one in the pack nobody would notice."""
-    ends: list[Any] = [each["dataSharing"] for each in documents_of("promoters")]
+    states: dict[str, Any] = {
+        each["key"]: (
+            each["status"],
+            (each["dataSharing"]["expiresAt"] or AS_OF.replace(year=9999)) > AS_OF,
+            each["dataSharing"]["hashOnly"],
+        )
+        for each in cast(list[Any], documents_of("promoters"))
+    }
 
-    assert sorted(each["expiresAt"] > AS_OF for each in ends) == [False, True]
+    assert states == {
+        "northlake": ("active", True, False),
+        "old-mill": ("active", False, True),
+        "fjord-live": ("active", True, True),
+        "quarry": ("suspended", True, False),
+    }
 
 
 @pytest.mark.parametrize(
@@ -123,7 +137,8 @@ def test_the_ledger_counts_what_a_scan_finds(entries: list[Any], ledger: Ledger)
             each["status"] in {"standby", "waitlist"} and "erasure" not in each for each in entries
         ),
         "legacy_draw_rank": sum(
-            each.get("schemaVersion", 1) < 3 and "drawRank" in (each.get("selection") or {})
+            each["status"] in {"standby", "waitlist"}
+            and "drawRank" in (each.get("selection") or {})
             for each in entries
         ),
         "underscore_locale": sum("_" in each.get("locale", "") for each in entries),
@@ -244,8 +259,9 @@ def test_lake_rows_have_every_declared_column() -> None:
 
     assert sum(each.rows for each in slices) == TinyPack().rows_total
     for each in slices:
-        table = find("fan_events", each.table)
+        table = find("fan_events", each.table) or find("fan_scoring", each.table)
         assert table is not None
+        assert table.is_injected == (each.campaign_id is not None)
         assert list(each.columns) == [column.name for column in table.columns]
 
 

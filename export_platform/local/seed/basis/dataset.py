@@ -50,7 +50,8 @@ class CodeBatch:
     """Codes of one campaign for the codes service, value included.
 
     Attributes:
-        campaign_id: The campaign they belong to; its codes may come in several batches.
+        campaign_id: The campaign they belong to; its codes may come in several batches, one after
+            the other.
         items: In the shape of an item of `codes:search` (DOMAIN.md 5.2): `codeId, value, configKey,
             entryId?, marketKey, hostEventIds, wave, seq, state, assignedAt, validFrom, validUntil`;
             ids as text, instants as ISO 8601 text with a `Z`.

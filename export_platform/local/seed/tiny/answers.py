@@ -29,19 +29,23 @@ def answer(key: str, value: object, version: int = 1) -> dict[str, object]:
 
 
 ENTRIES: Final = (
-    # 39. No ranks and no quantities: the order of the list is the order of the wishes.
+    # 39. No ranks and no quantities: the order of the list is the order of the wishes. A consent
+    # without evidence.
     planted(
         v3(
             39,
             "waitlisted",
             contact("norank@example.com", "No", "Rank"),
             preferences=[prefer(VANCOUVER, None, None), prefer(NEW_YORK, None, None)],
+            consents=[consent("promoter_email", promoter=NORTHLAKE, evidence=None)],
             selection=drawn("waitlisted", 812373),
             waitlist=on_list(NEW_YORK, 26),
         ),
         "ranks_missing",
+        "consent_without_evidence",
     ),
     # 40. The same rank twice, then 3: order is (rank, place in the list), numbered 1, 2, 3 again.
+    # Consented more than 24 months before the pack's now.
     planted(
         v3(
             40,
@@ -52,13 +56,24 @@ ENTRIES: Final = (
                 prefer(NEW_YORK, 1, 2, SECOND_NIGHT, FIRST_NIGHT),
                 prefer(VANCOUVER, 1, 4, VANCOUVER_NIGHT),
             ],
+            consents=[
+                consent(
+                    "promoter_email",
+                    promoter=NORTHLAKE,
+                    at_text="2024-01-10T12:00:00Z",
+                    evidence="ev_0040",
+                    source="import",
+                )
+            ],
             selection=drawn("waitlisted", 812374),
             waitlist=on_list(NEW_YORK, 27),
         ),
         "ranks_repeated",
         "leading_zero_postal",
+        "consent_expired",
     ),
     # 41. Four wishes where three are allowed; French with an underscore; telephone not confirmed.
+    # Consented, withdrew and consented again, in French: the last word counts.
     planted(
         v3(
             41,
@@ -77,6 +92,17 @@ ENTRIES: Final = (
                 prefer(LOS_ANGELES, 3, 2),
                 prefer(NEW_YORK, 4, 1, SECOND_NIGHT),
             ],
+            consents=[
+                consent(
+                    "promoter_email",
+                    promoter=NORTHLAKE,
+                    version="2026-03-05",
+                    at_text="2026-03-09T08:00:00Z",
+                    evidence="ev_0041",
+                    locale="fr-CA",
+                    source="preference_centre",
+                )
+            ],
             selection=drawn("waitlisted", 812375),
             waitlist=on_list(VANCOUVER, 4),
         ),
@@ -84,6 +110,7 @@ ENTRIES: Final = (
         "underscore_locale",
         "canadian_postal",
         "phone_unverified",
+        "consented_again",
     ),
     # 42. First wish cancelled, and on its list; a landline.
     planted(
@@ -115,13 +142,15 @@ ENTRIES: Final = (
         ),
         "dst_fold",
     ),
-    # 44. … and 01:30 again an hour later: only the UTC column tells them apart.
+    # 44. … and 01:30 again an hour later: only the UTC column tells them apart. A consent that
+    # names no promoter.
     planted(
         v3(
             44,
             "waitlisted",
             contact("fold2@example.com", "Fold", "Second"),
             at_text="2025-11-02T06:30:00Z",
+            consents=[consent("promoter_email", evidence="ev_0044")],
             selection=drawn("waitlisted", 812378),
             waitlist=on_list(NEW_YORK, 29),
         ),

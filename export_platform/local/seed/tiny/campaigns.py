@@ -1,20 +1,24 @@
-"""Three campaigns, five markets, two promoters, one scoring run with its override: written out."""
+"""Three campaigns, five markets, four promoters, the decisions over the scores: written out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from export_platform.local.seed.basis.dataset import Document
 from export_platform.local.seed.basis.instants import at
+from export_platform.local.seed.tiny import scores
 from export_platform.local.seed.tiny.shapes import (
     AURORA,
     BOREAL,
     COMET,
     FIRST_NIGHT,
+    FJORD,
     LEEDS,
     LOS_ANGELES,
     NEW_YORK,
     NORTHLAKE,
     OLD_MILL,
     OSLO,
+    QUARRY,
     SECOND_NIGHT,
     VANCOUVER,
     VANCOUVER_NIGHT,
@@ -29,7 +33,7 @@ def question(key: str, type_: str, order: int, pii: str = "N", **fields: object)
         "key": key,
         "version": 1,
         "type": type_,
-        "label": {"en-US": key.replace("_", " ").capitalize()},
+        "label": {"en-US": key.replace("_", " ").capitalize(), "fr-CA": f"{key} ?"},
         "options": [],
         "required": False,
         "order": order,
@@ -40,19 +44,48 @@ def question(key: str, type_: str, order: int, pii: str = "N", **fields: object)
     return asked | fields
 
 
-def option(value: str, label: str) -> Document:
-    """One answer that may be picked."""
-    return {"value": value, "label": {"en-US": label}}
+def option(value: str, label: str, french: str) -> Document:
+    """One answer that may be picked, in the two languages of the form."""
+    return {"value": value, "label": {"en-US": label, "fr-CA": french}}
 
 
-def asks_for(key: str, party: str, **fields: object) -> Document:
-    """A consent the form asks for, with its one text."""
-    text = {
-        "version": "2026-02-01",
-        "text": {"en-US": f"Yes, {party} may write to me."},
-        "validFrom": at("2026-02-01T00:00:00Z"),
+def wording(version: str, **text: str) -> Document:
+    """One text of a consent, by locale (`en_US` stands for `en-US`), valid from its own date."""
+    return {
+        "version": version,
+        "text": {locale.replace("_", "-"): words for locale, words in text.items()},
+        "validFrom": at(f"{version}T00:00:00Z"),
     }
-    return {"key": key, "party": party, "textVersions": [text], "default": False} | fields
+
+
+def asks_for(key: str, party: str, *texts: Document, **fields: object) -> Document:
+    """A consent the form asks for; unless said otherwise with the one text of 2026-02-01."""
+    usual = wording("2026-02-01", en_US=f"Yes, {party} may write to me.")
+    return {
+        "key": key,
+        "party": party,
+        "textVersions": list(texts) or [usual],
+        "default": False,
+    } | fields
+
+
+_NORTHLAKE_TEXTS: Final = (
+    wording(
+        "2026-02-01",
+        en_US="Yes, Northlake Presents may send me e-mail about its shows.",
+        fr_CA="Oui, Northlake Presents peut m\u2019écrire au sujet de ses spectacles.",
+    ),
+    wording(
+        "2026-03-05",
+        en_US="Yes, Northlake Presents may send me e-mail about its shows, monthly.",
+        fr_CA="Oui, Northlake Presents peut m\u2019écrire chaque mois.",
+    ),
+)
+"""Two wordings, the second in use two days after the registration opened."""
+
+
+def _leeds_text(promoter: str) -> Document:
+    return wording("2025-09-01", en_GB=f"Yes, {promoter} may send me e-mail.")
 
 
 QUESTIONS: Final = [
@@ -64,13 +97,18 @@ QUESTIONS: Final = [
         "favourite_song",
         "single",
         4,
-        options=[option("polaris", "Polaris"), option("=zenith", "Zenith")],
+        # "borealis" was an option once: an answer keeps the value and has no label.
+        options=[option("polaris", "Polaris", "Polaire"), option("=zenith", "Zenith", "Zénith")],
     ),
     question(
         "days",
         "multi",
         5,
-        options=[option("fri", "Friday"), option("sat", "Saturday"), option("a|b", "Any")],
+        options=[
+            option("fri", "Friday", "vendredi"),
+            option("sat", "Saturday", "samedi"),
+            option("a|b", "Any", "peu importe"),
+        ],
     ),
     question("first_time", "boolean", 6),
     question("last_concert", "date", 7),
@@ -113,10 +151,18 @@ AURORA_LIGHTS: Final[Document] = {
     "consents": [
         asks_for("artist_email", "artist"),
         asks_for("sms", "sms"),
-        asks_for("promoter_email", "promoter", promoterId=NORTHLAKE),
-        asks_for("promoter_email", "promoter", promoterId=OLD_MILL),
+        asks_for("promoter_email", "promoter", *_NORTHLAKE_TEXTS, promoterId=NORTHLAKE),
+        asks_for(
+            "promoter_email",
+            "promoter",
+            wording("2026-02-01", en_US="Yes, Old Mill Live may send me e-mail."),
+            promoterId=OLD_MILL,
+        ),
     ],
-    "boosts": [{"key": "share", "label": {"en-US": "Share"}, "weight": 20, "dailyCap": 2}],
+    "boosts": [
+        {"key": "share", "label": {"en-US": "Share"}, "weight": 20, "dailyCap": 2},
+        {"key": "watch", "label": {"en-US": "Watch"}, "weight": 10, "dailyCap": 1},
+    ],
     "codeConfig": [
         {
             "key": "presale",
@@ -128,14 +174,37 @@ AURORA_LIGHTS: Final[Document] = {
             "validFrom": at("2026-03-13T14:00:00Z"),
             "validUntil": at("2026-03-14T03:00:00Z"),
             "host": "host-us",
-        }
+        },
+        {
+            "key": "fanclub",
+            "codeType": "shared",
+            "marketId": NEW_YORK,
+            "alphabet": "ABCDEFGHJKLMNPQRSTUVWXYZ",
+            "length": 10,
+            "prefix": "AURORA",
+            "poolSize": 1,
+            "validFrom": at("2026-03-13T14:00:00Z"),
+            "validUntil": at("2026-03-14T03:00:00Z"),
+            "host": "host-us",
+        },
     ],
     "scoring": {
         "enabled": True,
         "model": "internal-2026.02",
         "vfModel": "vf-2026.02",
         "acceptBands": ["A", "B", "C"],
-        "latestRunId": "aurora-lights-2026-20260311T053000Z",
+        "latestRunId": scores.VF_RUN,
+    },
+    "sfmc": {
+        "businessUnitMid": 7001234,
+        "dataExtensions": {
+            "reminder-email": "ReminderAudience",
+            "waitlist": "WaitlistAudience",
+            "code-sms": "CodeSmsAudience",
+            "non-purchasers": "SecondChance",
+            "suppression": "Suppression",
+        },
+        "deliveryMode": "async",
     },
     "privacy": {"controller": "operator-us", "retentionDays": 400, "kAnonymity": 10},
     "counters": {"entries": 60},
@@ -146,7 +215,8 @@ AURORA_LIGHTS: Final[Document] = {
 }
 
 BOREAL_NIGHTS: Final[Document] = {
-    # A small one in another zone, with one promoter and no questions.
+    # A small one in another zone: three promoters, of whom one takes hashes only and one is
+    # suspended; no questions, no data extensions.
     "_id": BOREAL,
     "schemaVersion": 3,
     "key": "boreal-nights-2025",
@@ -158,7 +228,7 @@ BOREAL_NIGHTS: Final[Document] = {
     "defaultLocale": "en-GB",
     "locales": ["en-GB"],
     "eligibility": {"countries": []},
-    "promoterIds": [NORTHLAKE],
+    "promoterIds": [NORTHLAKE, FJORD, QUARRY],
     "schedule": {
         "registrationOpensAt": at("2025-10-20T09:00:00Z"),
         "registrationClosesAt": at("2025-10-27T09:00:00Z"),
@@ -173,7 +243,13 @@ BOREAL_NIGHTS: Final[Document] = {
         "maxQuantity": 4,
     },
     "questions": [],
-    "consents": [asks_for("promoter_email", "promoter", promoterId=NORTHLAKE)],
+    "consents": [
+        asks_for(
+            "promoter_email", "promoter", _leeds_text("Northlake Presents"), promoterId=NORTHLAKE
+        ),
+        asks_for("promoter_email", "promoter", _leeds_text("Fjord Live"), promoterId=FJORD),
+        asks_for("promoter_email", "promoter", _leeds_text("Quarry Concerts"), promoterId=QUARRY),
+    ],
     "boosts": [],
     "codeConfig": [],
     "scoring": {"enabled": False},
@@ -275,7 +351,15 @@ MARKETS: Final = (
         order=1,
         events=[
             event(FIRST_NIGHT, "2026-07-11T00:00:00Z", "2026-07-10", "20:00"),
-            event(SECOND_NIGHT, "2026-07-12T00:00:00Z", "2026-07-11", "20:00"),
+            # No presale of its own: the campaign's counts.
+            event(
+                SECOND_NIGHT,
+                "2026-07-12T00:00:00Z",
+                "2026-07-11",
+                "20:00",
+                presaleStartsAt=None,
+                presaleEndsAt=None,
+            ),
         ],
     ),
     # Outside the US: no dmaId, and a zone that is not the campaign's.
@@ -290,7 +374,19 @@ MARKETS: Final = (
         timeZone="America/Vancouver",
         order=2,
         status="added_late",
-        events=[event(VANCOUVER_NIGHT, "2026-08-02T03:00:00Z", "2026-08-01", "20:00")],
+        # Its presale starts at ten in the morning of Vancouver, three hours after New York's.
+        events=[
+            event(
+                VANCOUVER_NIGHT,
+                "2026-08-02T03:00:00Z",
+                "2026-08-01",
+                "20:00",
+                venue={"id": "V-27", "name": "Pacific Dome", "capacity": 12000},
+                presaleStartsAt=at("2026-03-13T17:00:00Z"),
+                presaleEndsAt=at("2026-03-14T06:00:00Z"),
+                fanAllocation=6000,
+            )
+        ],
     ),
     # Cancelled after fans chose it: it stays, and shows as "Los Angeles (cancelled)".
     market(
@@ -306,7 +402,15 @@ MARKETS: Final = (
         order=3,
         status="cancelled",
         events=[
-            event("1A005F0A0004", "2026-08-09T03:00:00Z", "2026-08-08", "20:00", status="cancelled")
+            event(
+                "1A005F0A0004",
+                "2026-08-09T03:00:00Z",
+                "2026-08-08",
+                "20:00",
+                status="cancelled",
+                venue={"id": "V-31", "name": "Canyon Bowl", "capacity": 16000},
+                fanAllocation=0,
+            )
         ],
     ),
     market(
@@ -332,6 +436,41 @@ MARKETS: Final = (
     ),
 )
 
+
+def _promoter(
+    identity: object, key: str, name: str, agreement: str, *, hash_only: bool, status: str
+) -> Document:
+    """A promoter of Boreal Nights with an agreement in force."""
+    return {
+        "_id": identity,
+        "schemaVersion": 3,
+        "key": key,
+        "name": name,
+        "legalName": f"{name} Ltd",
+        "description": "Promotes the north",
+        "countryCode": "GB",
+        "regions": [],
+        "privacyPolicyUrl": f"https://{key}.example/privacy",
+        "dataSharing": {
+            "agreementId": agreement,
+            "signedAt": at("2025-08-01T00:00:00Z"),
+            "expiresAt": None,
+            "allowedFields": ["email", "country"],
+            "hashOnly": hash_only,
+            "retentionDays": 30,
+        },
+        "delivery": {
+            "kind": "s3",
+            "prefix": f"promoters/{key}/",
+            "pgpKeyFingerprint": None,
+            "notifyEmails": [f"data@{key}.test"],
+        },
+        "status": status,
+        "createdAt": at("2025-08-01T00:00:00Z"),
+        "updatedAt": at("2025-08-01T00:00:00Z"),
+    }
+
+
 PROMOTERS: Final = (
     {
         "_id": NORTHLAKE,
@@ -355,6 +494,7 @@ PROMOTERS: Final = (
                 "postal_code",
                 "locale",
                 "markets",
+                "phone",
             ],
             "hashOnly": False,
             "retentionDays": 365,
@@ -398,32 +538,14 @@ PROMOTERS: Final = (
         "createdAt": at("2023-01-10T00:00:00Z"),
         "updatedAt": at("2023-01-10T00:00:00Z"),
     },
+    # In force, but addresses leave as hashes only.
+    _promoter(FJORD, "fjord-live", "Fjord Live", "DSA-201", hash_only=True, status="active"),
+    # In force, but suspended: refused all the same.
+    _promoter(QUARRY, "quarry", "Quarry Concerts", "DSA-202", hash_only=False, status="suspended"),
 )
 
-SCORING: Final = (
-    {
-        "_id": scoring_id(1),
-        "schemaVersion": 3,
-        "kind": "run",
-        "campaignId": AURORA,
-        "runId": "aurora-lights-2026-20260311T053000Z",
-        "provider": "vf",
-        "modelVersion": "vf-2026.02",
-        "status": "imported",
-        "input": {
-            "bucket": "vf-scoring",
-            "prefix": "verified-fan/aurora-lights-2026/2026-03-11/",
-            "rows": 46,
-        },
-        "output": {"prefix": "verified-fan/aurora-lights-2026/2026-03-11/", "rows": 46},
-        "thresholds": {"A": 0.85, "B": 0.7, "C": 0.5, "D": 0.3, "E": 0},
-        "missing": 0,
-        "unknownEntries": 0,
-        "acceptedAt": at("2026-03-11T06:05:00Z"),
-        "acceptedBy": "staff:jd",
-        "createdAt": at("2026-03-11T05:30:00Z"),
-        "updatedAt": at("2026-03-11T06:05:00Z"),
-    },
+SCORING: Final[Sequence[Document]] = (
+    *scores.RUNS,
     {
         # Entry 2 was scored D; a person decided B. The decision beats the score on the entry.
         "_id": scoring_id(2),

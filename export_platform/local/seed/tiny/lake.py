@@ -1,38 +1,28 @@
 """What the codes, the host and the shop wrote about Aurora Lights: small enough to add up by hand.
 
 Expected of `code-redemptions` by code: six assigned codes (1 to 6, code 2 was revoked and re-issued
-as 3) and two that were redeemed without ever being assigned (8, 9).
+as 3) and two that were redeemed without ever being assigned (8, 9). The codes of wave 4 (13 to 18)
+were assigned an hour ago: their events come tomorrow.
+
+Expected of `non-purchasers`: those of entries 17 and 19 bought (orders 1 and 2). Entry 18 bought
+and cancelled (order 6), entry 56 bought in another market (order 7), entry 15 was never invited.
+Of the waiting room: 14 and 16 were let in, 16 at the second try; 18 waited in vain.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from export_platform.local.seed.basis.identifiers import account_id
 from export_platform.local.seed.basis.instants import at
+from export_platform.local.seed.tiny.event import Event, day_of
 from export_platform.local.seed.tiny.shapes import (
     FIRST_NIGHT,
     VANCOUVER_NIGHT,
+    account,
     code_id,
     entry_id,
     user_id,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One row of a table in the partition of a day (the day it arrived, not always its own)."""
-
-    table: str
-    day: date
-    row: dict[str, object]
-    plants: tuple[str, ...]
-
-
-def _day(instant: datetime, arrived: str | None) -> date:
-    return date.fromisoformat(arrived) if arrived else instant.date()
 
 
 def assigned(
@@ -64,7 +54,7 @@ def assigned(
         "valid_until": at("2026-03-14T03:00:00Z"),
     }
     return Event(
-        table="codes_assigned", day=_day(instant, arrived), row=row | fields, plants=plants
+        table="codes_assigned", day=day_of(instant, arrived), row=row | fields, plants=plants
     )
 
 
@@ -85,14 +75,14 @@ def redeemed(
     row: dict[str, object] = {
         "redemption_id": f"re-{number:03d}",
         "code_id": code_id(code),
-        "account_id": _account(user),
+        "account_id": account(user),
         "host_event_id": night,
         "redeemed_at": instant,
         "result": result,
         "order_id": f"or-{order:03d}" if order is not None else None,
         "tickets": tickets,
     }
-    return Event(table="code_redemptions", day=_day(instant, arrived), row=row, plants=plants)
+    return Event(table="code_redemptions", day=day_of(instant, arrived), row=row, plants=plants)
 
 
 def ordered(
@@ -109,7 +99,7 @@ def ordered(
     instant = at(at_text)
     row: dict[str, object] = {
         "order_id": f"or-{number:03d}",
-        "account_id": _account(user),
+        "account_id": account(user),
         "host_event_id": night,
         "market_key": "vancouver-bc" if night == VANCOUVER_NIGHT else "new-york-ny",
         "ordered_at": instant,
@@ -120,11 +110,32 @@ def ordered(
         "status": "paid",
         "resale_listed": False,
     }
-    return Event(table="ticket_orders", day=_day(instant, arrived), row=row | fields, plants=plants)
+    return Event(
+        table="ticket_orders", day=day_of(instant, arrived), row=row | fields, plants=plants
+    )
 
 
-def _account(user: int) -> str:
-    return "0b7d2c1e-5a41-4c0e-9d0e-2f7a1f6f9a10" if user == 1 else account_id(user_id(user))
+def queued(
+    number: int,
+    at_text: str,
+    outcome: str,
+    *plants: str,
+    user: int,
+    admitted: str | None = None,
+    market: str = "new-york-ny",
+    arrived: str | None = None,
+) -> Event:
+    """One visit to the waiting room."""
+    joined = at(at_text)
+    row: dict[str, object] = {
+        "visit_id": f"qv-{number:03d}",
+        "account_id": account(user),
+        "market_key": market,
+        "joined_at": joined,
+        "admitted_at": at(admitted) if admitted else None,
+        "outcome": outcome,
+    }
+    return Event(table="queue_visits", day=day_of(joined, arrived), row=row, plants=plants)
 
 
 EVENTS: Final[Sequence[Event]] = (
@@ -237,4 +248,43 @@ EVENTS: Final[Sequence[Event]] = (
     ordered(4, "2026-03-13T14:10:30Z", "299.99", "second_currency", user=1, currency="EUR"),
     # Order 5: in the general sale, without a code.
     ordered(5, "2026-03-16T14:00:30Z", "155.25", user=15, tickets=1, used_code=False),
+    # Order 6: bought with code 4 and given back, so entry 18 is no buyer.
+    ordered(
+        6,
+        "2026-03-13T18:00:00Z",
+        "220.00",
+        "cancelled_order",
+        user=18,
+        night=VANCOUVER_NIGHT,
+        currency="CAD",
+        status="cancelled",
+    ),
+    # Order 7: entry 56 was invited to New York and bought in Vancouver, without a code.
+    ordered(
+        7,
+        "2026-03-16T14:05:00Z",
+        "180.00",
+        "bought_in_other_market",
+        user=56,
+        night=VANCOUVER_NIGHT,
+        currency="CAD",
+        used_code=False,
+    ),
+    # The waiting room: 14 in; 16 gave up and came back, and that row came twice; 17 in (and
+    # bought); 18 never reached the front.
+    queued(1, "2026-03-13T13:50:00Z", "admitted", user=14, admitted="2026-03-13T14:05:00Z"),
+    queued(2, "2026-03-13T13:58:00Z", "abandoned", user=16),
+    queued(3, "2026-03-13T14:10:00Z", "admitted", user=16, admitted="2026-03-13T14:30:00Z"),
+    queued(
+        3,
+        "2026-03-13T14:10:00Z",
+        "admitted",
+        "duplicate_event",
+        "late_event",
+        user=16,
+        admitted="2026-03-13T14:30:00Z",
+        arrived="2026-03-15",
+    ),
+    queued(4, "2026-03-13T14:00:00Z", "admitted", user=17, admitted="2026-03-13T14:01:00Z"),
+    queued(5, "2026-03-13T17:01:00Z", "timed_out", user=18, market="vancouver-bc"),
 )

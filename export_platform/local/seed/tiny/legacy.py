@@ -2,13 +2,22 @@
 
 from typing import Final
 
+from bson import ObjectId
+
+from export_platform.local.seed.basis.dataset import Document
 from export_platform.local.seed.basis.instants import at
 from export_platform.local.seed.tiny.shapes import (
     BOREAL,
+    FJORD,
     LEEDS,
     LOS_ANGELES,
     NEW_YORK,
+    NORTHLAKE,
+    QUARRY,
     VANCOUVER,
+    VANCOUVER_NIGHT,
+    code,
+    consent,
     contact,
     drawn,
     on_list,
@@ -19,6 +28,7 @@ from export_platform.local.seed.tiny.shapes import (
     v1,
     v2,
     v3,
+    waiting_code,
 )
 
 
@@ -38,6 +48,20 @@ def old_contact(
     if raw_phone is not None:
         block["phone"] = {"raw": raw_phone}
     return block
+
+
+def _leeds_consent(
+    promoter: ObjectId, evidence: str, at_text: str = "2025-10-26T00:30:00Z"
+) -> Document:
+    """Consent to a promoter of Boreal Nights, in the words of that year."""
+    return consent(
+        "promoter_email",
+        promoter=promoter,
+        version="2025-09-01",
+        at_text=at_text,
+        evidence=evidence,
+        locale="en-GB",
+    )
 
 
 ENTRIES: Final = (
@@ -91,7 +115,8 @@ ENTRIES: Final = (
         "unmatched_market",
         "unparseable_phone",
     ),
-    # 50. v1 confirmed, before 1970: the clock of the form was wrong. No schemaVersion at all.
+    # 50. v1 confirmed, before 1970: the clock of the form was wrong. No schemaVersion at all. Its
+    # code (7) is one that the codes service does not know.
     planted(
         {
             key: value
@@ -104,12 +129,14 @@ ENTRIES: Final = (
                 phone="+1 416 555 0150 ext. 7",
                 market="vancouver",
                 optin=True,
+                codes=[code(7, VANCOUVER)],
             ).items()
             if key != "schemaVersion"
         },
         "v1",
         "before_1970",
         "schema_version_absent",
+        "code_not_in_service",
     ),
     # 51. v1 denied; wished for a market that was cancelled; said no.
     planted(
@@ -190,7 +217,7 @@ ENTRIES: Final = (
         "cancelled_market",
         "score_bound",
     ),
-    # 56. v2 winner with the highest score.
+    # 56. v2 winner with the highest score; a code waits, but the telephone was never confirmed.
     planted(
         v2(
             56,
@@ -198,17 +225,20 @@ ENTRIES: Final = (
             "2021-06-01T08:00:00Z",
             old_contact("v2.winner@example.com", "Win", "Ner", "+16465550156"),
             risk={"score": 100, "band": "A"},
+            codes=[waiting_code(15, NEW_YORK)],
         ),
         "v2",
         "score_bound",
+        "phone_unverified",
     ),
-    # 57. v2 with the names of v1: confirmed …
+    # 57. v2 with the names of v1: confirmed, with a code waiting and no telephone …
     planted(
         v2(
             57,
             "confirmed",
             "2019-01-01T00:00:00Z",
             old_contact("v2.confirmed@example.com", "Con", "Firmed"),
+            codes=[waiting_code(16, NEW_YORK)],
         ),
         "v2",
     ),
@@ -238,7 +268,8 @@ ENTRIES: Final = (
         "legacy_draw_rank",
         "unmatched_market",
     ),
-    # 60. v2 of a fan who withdrew; user id in capitals.
+    # 60. v2 of a fan who withdrew after being selected for a market that was no wish; user id in
+    # capitals.
     planted(
         v2(
             60,
@@ -247,9 +278,11 @@ ENTRIES: Final = (
             old_contact("v2.withdrawn@example.com", "With", "Drawn"),
             userId=str(user_id(60)).upper(),
             withdrawnAt="2022-07-02T00:00:00Z",
+            selection=drawn("selected", 104, VANCOUVER, 2, VANCOUVER_NIGHT),
         ),
         "v2",
         "withdrawn",
+        "selected_outside_preferences",
     ),
 )
 
@@ -272,11 +305,15 @@ BOREAL_ENTRIES: Final = (
             locale="en-GB",
             timeZone="Europe/London",
             preferences=[prefer(LEEDS, None, 2)],
+            consents=[
+                _leeds_consent(NORTHLAKE, "ev_0257"),
+                _leeds_consent(FJORD, "ev_0257f"),
+            ],
             updatedAt=at("2025-10-28T09:00:00Z"),
             waitlist=on_list(LEEDS, 1),
         ),
     ),
-    # 258. The hour after: London's own fold.
+    # 258. The hour after: London's own fold. The address of entry 259, which consented later.
     planted(
         v3(
             0x102,
@@ -293,6 +330,7 @@ BOREAL_ENTRIES: Final = (
             locale="en-GB",
             timeZone="Europe/London",
             preferences=[prefer(LEEDS, None, 4)],
+            consents=[_leeds_consent(NORTHLAKE, "ev_0258"), _leeds_consent(QUARRY, "ev_0258q")],
             updatedAt=at("2025-10-28T09:00:00Z"),
             waitlist=on_list(LEEDS, 5),
         ),
@@ -302,17 +340,19 @@ BOREAL_ENTRIES: Final = (
         v3(
             0x103,
             "selected",
-            contact("leeds2@example.com", "Lea", "Dees", place=("York", None, "YO1 7HH", "GB")),
+            contact("Leeds@example.com", "Lea", "Dees", place=("York", None, "YO1 7HH", "GB")),
             at_text="2025-10-21T09:00:00Z",
             campaign=BOREAL,
             locale="en-GB",
             timeZone="Europe/London",
             preferences=[prefer(LEEDS, None, 2)],
+            consents=[_leeds_consent(NORTHLAKE, "ev_0259", "2025-10-27T08:00:00Z")],
             updatedAt=at("2025-10-28T09:00:00Z"),
             selection=drawn("selected", 1, LEEDS, 1),
         ),
     ),
-    # 260. A guest of the first years whose milliseconds were stored as a whole double.
+    # 260. A guest of the first years whose milliseconds were stored as a whole double. The address
+    # is that of entries 1 and 257 in other letters: the same person, before there was an account.
     planted(
         v1(
             0x104,
@@ -321,7 +361,7 @@ BOREAL_ENTRIES: Final = (
             campaignId=BOREAL,
             created=1_525_496_705_000.0,
             name="Leeds Guest",
-            email="guest@example.org",
+            email="ZOE.MULLER+tour@example.com",
             market="leeds",
             optin="Y",
         ),

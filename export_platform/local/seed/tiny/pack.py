@@ -2,23 +2,37 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from typing import Final
 
 import bson
 from bson import ObjectId
 
-from export_platform.local.seed.basis.dataset import Batch, Collection, Document, Slice
+from export_platform.local.seed.basis.dataset import (
+    Batch,
+    CodeBatch,
+    Collection,
+    Document,
+    SeedObject,
+    Slice,
+)
 from export_platform.local.seed.basis.ledger import Ledger
 from export_platform.local.seed.tiny import (
     answers,
     campaigns,
+    codes,
+    funnel,
     lake,
+    ledgers,
     legacy,
     lifecycle,
+    messages,
+    scores,
     texts,
     users,
 )
+from export_platform.local.seed.tiny.event import Event
 from export_platform.local.seed.tiny.shapes import AURORA, BOREAL, COMET, PACK, Planted
 
 AURORA_ENTRIES: Final[tuple[Planted, ...]] = (
@@ -30,6 +44,15 @@ AURORA_ENTRIES: Final[tuple[Planted, ...]] = (
 """The 60 entries of the goldens, in the order of their number."""
 
 _ENTRIES: Final = (*AURORA_ENTRIES, *legacy.BOREAL_ENTRIES)
+
+EVENTS: Final[tuple[Event, ...]] = (
+    *lake.EVENTS,
+    *funnel.EVENTS,
+    *messages.EVENTS,
+    *ledgers.EVENTS,
+    *scores.EVENTS,
+)
+"""All rows of the lake."""
 
 _COLLECTIONS: Final[Mapping[Collection, Sequence[Document]]] = {
     "campaigns": campaigns.CAMPAIGNS,
@@ -65,7 +88,7 @@ class TinyPack:
     @property
     def rows_total(self) -> int:
         """All rows of all lake tables."""
-        return len(lake.EVENTS)
+        return len(EVENTS)
 
     def documents(
         self, ledger: Ledger, *, chunk: int = 2_000, broken_text: bool = True
@@ -81,19 +104,32 @@ class TinyPack:
                 yield Batch(collection=collection, documents=batch)
 
     def slices(self, ledger: Ledger, *, chunk: int = 20_000) -> Iterator[Slice]:
-        """The lake rows of Aurora Lights; never more than a few a day, so `chunk` is not needed."""
+        """The lake rows; never more than a few a day, so `chunk` is not needed."""
         del chunk
-        for each in lake.EVENTS:
+        for each in EVENTS:
             for name in each.plants:
                 ledger.add(name, _natural_id(each.row))
-        ordered = sorted(lake.EVENTS, key=lambda each: (each.table, each.day))
-        for (table, day), group in groupby(ordered, key=lambda each: (each.table, each.day)):
+        for _, group in groupby(sorted(EVENTS, key=_partition), key=_partition):
+            rows = list(group)
             yield Slice(
-                table=table,
-                campaign_id=AURORA,
-                day=day,
-                columns=_columns([each.row for each in group]),
+                table=rows[0].table,
+                campaign_id=rows[0].campaign,
+                day=rows[0].day,
+                columns=_columns([each.row for each in rows]),
             )
+
+    def codes(self, ledger: Ledger) -> Iterator[CodeBatch]:
+        """The codes of Aurora Lights; the other campaigns have none."""
+        for each in codes.CODES:
+            for name in each.plants:
+                ledger.add(name, each.item["codeId"])
+        yield CodeBatch(campaign_id=AURORA, items=[dict(each.item) for each in codes.CODES])
+
+    def objects(self, ledger: Ledger) -> Iterator[SeedObject]:
+        """The score files of Aurora Lights; the other campaigns are not scored."""
+        for name, identity in scores.PLANTS:
+            ledger.add(name, identity)
+        yield from scores.objects()
 
 
 def documents_of(collection: Collection) -> list[Document]:
@@ -103,8 +139,20 @@ def documents_of(collection: Collection) -> list[Document]:
 
 
 def _natural_id(row: Mapping[str, object]) -> object:
-    keys: Iterable[str] = ("redemption_id", "event_id", "order_id")
+    keys: Iterable[str] = (
+        "redemption_id",
+        "event_id",
+        "order_id",
+        "visit_id",
+        "evidence_id",
+        "email_sha256",
+        "campaign_id",
+    )
     return next(row[key] for key in keys if key in row)
+
+
+def _partition(event: Event) -> tuple[str, str, date]:
+    return event.table, str(event.campaign or ""), event.day
 
 
 def _columns(rows: Sequence[Mapping[str, object]]) -> dict[str, list[object]]:

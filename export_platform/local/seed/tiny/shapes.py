@@ -61,10 +61,15 @@ LEEDS: Final = market_id(4)
 OSLO: Final = market_id(5)
 NORTHLAKE: Final = promoter_id(1)
 OLD_MILL: Final = promoter_id(2)
+FJORD: Final = promoter_id(3)
+QUARRY: Final = promoter_id(4)
 
 FIRST_NIGHT: Final = "1A005F0A0001"
 SECOND_NIGHT: Final = "1A005F0A0002"
 VANCOUVER_NIGHT: Final = "1A005F0A0003"
+
+FOURTH_WAVE: Final = "2026-03-20T11:00:00Z"
+"""When the codes of wave 4 were assigned: too late for the lake, whose rows of it come tomorrow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,26 +140,47 @@ def prefer(market: ObjectId, rank: int | None, quantity: int | None = 2, *events
 def consent(
     key: str,
     *,
-    granted: bool = True,
     promoter: ObjectId | None = None,
     withdrawn: str | None = None,
     version: str | None = "2026-02-01",
+    at_text: str = "2026-03-03T15:00:09Z",
+    evidence: str | None = "ev_8842",
+    **fields: object,
 ) -> Document:
     """One consent with its evidence; `version=None` is a consent without a known text."""
     given: Document = {
         "key": key,
-        "granted": granted,
-        "at": at("2026-03-03T15:00:09Z"),
+        "granted": True,
+        "at": at(at_text),
         "textVersion": version,
         "locale": "en-US",
         "source": "form",
-        "evidenceId": "ev_8842",
+        "evidenceId": evidence,
     }
     if promoter is not None:
         given["promoterId"] = promoter
     if withdrawn is not None:
         given["withdrawnAt"] = at(withdrawn)
-    return given
+    return given | fields
+
+
+def boosted(points: int, **activities: tuple[int, str]) -> Document:
+    """Points as the boost service stored them; by activity how often and when last."""
+    done = [
+        {"key": key, "count": count, "lastAt": at(last)}
+        for key, (count, last) in activities.items()
+    ]
+    return {"points": points, "activities": done}
+
+
+def device(ip: str, *, fingerprint: str | None = None, agent: str = "Mozilla/5.0") -> Document:
+    """What a fan registered with; every address is of a range kept for documentation."""
+    return {"ip": ip, "ipCountry": "US", "userAgent": agent, "fingerprint": fingerprint}
+
+
+def referral(code: str, by: ObjectId | None, signups: int) -> Document:
+    """A fan's own referral code, and who brought the fan."""
+    return {"code": code, "referredBy": by, "signups": signups}
 
 
 def risk(score: float, band: str, *reasons: str) -> Document:
@@ -177,7 +203,11 @@ def on_list(market: ObjectId, position: int, promoted: str | None = None) -> Doc
 
 
 def drawn(
-    outcome: str, rank: int, market: ObjectId | None = None, wave: int | None = None
+    outcome: str,
+    rank: int,
+    market: ObjectId | None = None,
+    wave: int | None = None,
+    event: str | None = None,
 ) -> Document:
     """The result of the draw."""
     result: Document = {
@@ -187,7 +217,7 @@ def drawn(
         "decidedAt": at("2026-03-11T13:02:41Z"),
     }
     if market is not None:
-        result |= {"marketId": market, "wave": wave}
+        result |= {"marketId": market, "wave": wave, "eventId": event}
     return result
 
 
@@ -196,7 +226,14 @@ def message(kind: str, state: str, channel: str = "email") -> Document:
     return {"kind": kind, "at": at("2026-03-12T22:00:00Z"), "channel": channel, "state": state}
 
 
-def code(number: int, market: ObjectId, *, seq: int = 1, state: str = "sent") -> Document:
+def code(
+    number: int,
+    market: ObjectId,
+    *,
+    seq: int = 1,
+    state: str = "sent",
+    at_text: str = "2026-03-12T18:00:00Z",
+) -> Document:
     """A code on an entry: everything but its value, which MongoDB never holds."""
     return {
         "codeId": code_id(number),
@@ -204,10 +241,15 @@ def code(number: int, market: ObjectId, *, seq: int = 1, state: str = "sent") ->
         "marketId": market,
         "seq": seq,
         "state": state,
-        "assignedAt": at("2026-03-12T18:00:00Z"),
+        "assignedAt": at(at_text),
         "sentAt": at("2026-03-12T22:00:00Z") if state == "sent" else None,
         "channel": "sms",
     }
+
+
+def waiting_code(number: int, market: ObjectId) -> Document:
+    """A code of the fourth wave, assigned an hour before the pack's now and not sent yet."""
+    return code(number, market, state="assigned", at_text=FOURTH_WAVE)
 
 
 def code_id(number: int) -> str:
@@ -284,6 +326,11 @@ def v1(number: int, status: str, created: str, /, **fields: object) -> Document:
         "created": Int64(milliseconds(created)),
     }
     return document | fields
+
+
+def account(user: int) -> str:
+    """The account of a user; that of user 1 is printed in DOMAIN.md 2.4."""
+    return "0b7d2c1e-5a41-4c0e-9d0e-2f7a1f6f9a10" if user == 1 else account_id(user_id(user))
 
 
 def person(number: int, **fields: object) -> Document:

@@ -4,7 +4,9 @@ from typing import Final
 
 from export_platform.local.seed.tiny.shapes import (
     NEW_YORK,
+    NORTHLAKE,
     VANCOUVER,
+    consent,
     contact,
     drawn,
     on_list,
@@ -113,16 +115,19 @@ ENTRIES: Final = (
         "emoji_name",
         "idn_email",
     ),
-    # 32. Apostrophes, straight and typographic: text, not a guard against formulas.
+    # 32. Apostrophes, straight and typographic: text, not a guard against formulas. The consent
+    # stands here, but the ledger of consents says that it was withdrawn.
     planted(
         v3(
             32,
             "waitlisted",
             contact("oneil@example.com", "D'Angelo", "O\u2019Neil-Sánchez"),
+            consents=[consent("promoter_email", promoter=NORTHLAKE, evidence="ev_0032")],
             selection=drawn("waitlisted", 812366),
             waitlist=on_list(NEW_YORK, 19),
         ),
         "apostrophe_name",
+        "consent_ledger_disagrees",
     ),
     # 33. Formulas by equals sign and plus; the campaign parameters try it too.
     planted(

@@ -19,6 +19,18 @@ def erased(number: int) -> Document:
     return person(number, phone=None, erasure=_ERASURE, **gone)
 
 
+_LETTERS_STOPPED: Final[Document] = {"emailGlobalOptOut": False, "smsStop": False}
+
+
+def _bought(lifetime: int, artist: int, last: str, resold: int) -> Document:
+    return {
+        "ordersLifetime": lifetime,
+        "ordersArtist": artist,
+        "lastOrderAt": at(last),
+        "resaleListings": resold,
+    }
+
+
 _SPECIAL: Final = (
     # 1. The document of DOMAIN.md 2.4, with the account printed there.
     person(
@@ -51,6 +63,16 @@ _SPECIAL: Final = (
             "hardBouncedAt": at("2026-03-06T00:00:00Z"),
         },
     ),
+    # 4 and 9. Live entries whose account bounced for good and complained.
+    person(4, marketing=_LETTERS_STOPPED | {"hardBouncedAt": at("2026-03-12T22:00:03Z")}),
+    person(9, marketing=_LETTERS_STOPPED | {"complainedAt": at("2026-03-13T07:00:00Z")}),
+    # 16. Sent STOP; bought before. 17 as well.
+    person(
+        16,
+        marketing={"emailGlobalOptOut": False, "smsStop": True},
+        history=_bought(3, 3, "2025-06-01T12:00:00Z", 0),
+    ),
+    person(17, history=_bought(5, 1, "2025-12-24T12:00:00Z", 2)),
     # 5 and 22. Erased: with the entry (5), before the entry (22).
     erased(5),
     erased(22),
@@ -74,6 +96,6 @@ _SPECIAL: Final = (
 )
 
 # 8 is not there (entry 8 belongs to user 9); 21 is the missing document.
-_PLAIN: Final = (4, 6, 7, 9, *range(10, 20), *range(27, 47), *range(54, 61), 0x102, 0x103)
+_PLAIN: Final = (6, 7, *range(10, 16), 18, 19, *range(27, 47), *range(54, 61), 0x102, 0x103)
 
 USERS: Final = (*_SPECIAL, *(person(number) for number in _PLAIN))
