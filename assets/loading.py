@@ -4,11 +4,11 @@ A few small documents, so the bridge does it too when somebody asks for an expor
 refuse before its first row is refused there (API.md 4, 422).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from assets.model.campaign import NO_CAMPAIGN, Campaign, Facts, Market
-from assets.model.export_type import ExportType, Scope
+from assets.model.export_type import FIRST_DAY, ExportType, Scope
 from assets.model.failure import ExportFailed
 from assets.model.request import ExportRequest
 from assets.steps.documents import bands_from, campaign_from, markets_from, promoters_from
@@ -48,10 +48,12 @@ def load(
         export_id: Of the export document, once there is one.
 
     Raises:
-        ExportFailed: There is no such campaign or market.
+        ExportFailed: There is no such campaign, market or day.
         DoorError: The database failed.
     """
     if export_type.scope is not Scope.CAMPAIGN:
+        if export_type.scope is Scope.DAY:
+            _check_day(date.fromisoformat(request.partition), snapshot)
         campaigns = _every(stores) if export_type.scope is Scope.DAY else ()
         return Facts(
             request=request,
@@ -82,6 +84,13 @@ def _every(stores: Stores) -> tuple[Campaign, ...]:
     listed = [one.key for one in stores.campaigns.listing() if one.status not in _OVER]
     found = (stores.campaigns.by_key(key) for key in listed)
     return tuple(campaign_from(document) for document in found if document is not None)
+
+
+def _check_day(day: date, snapshot: datetime) -> None:
+    """A day without a partition, which Dagster could not run (DESIGN.md 2)."""
+    if not FIRST_DAY <= day <= snapshot.date():
+        message = f"params/day must be a day from {FIRST_DAY} to {snapshot:%Y-%m-%d} (UTC)"
+        raise ExportFailed("UNKNOWN_DAY", message)
 
 
 def _check_markets(request: ExportRequest, markets: tuple[Market, ...]) -> None:

@@ -16,12 +16,21 @@ _COLLECTIONS = {
     "p": "promoters",
     "s": "scoring",
 }
-_FIELD = re.compile(r"\b([ecmups])\.([A-Za-z_]\w*(?:\.\w+)*)")
+# Partner services and files, by the prefix of a source.
+_PARTNERS = {
+    "CS": ("http", "codes"),
+    "ES": ("http", "entries"),
+    "SF": ("s3", "scores"),
+}
+_FIELD = re.compile(r"\b([ecmups]|CS|ES|SF)\.([A-Za-z_]\w*(?:\.\w+)*)")
+_LAKE = re.compile(r"\bA\.(?=\w)")
 _TABLE_COLUMN = re.compile(r"\b(\w+)\.(\w+)")
 
 _STORES = {
     "mongo": ("mongodb", "Collection of the fan-registration database."),
     "athena": ("athena", "Table of the event lake."),
+    "http": ("http", "What a partner service knows."),
+    "s3": ("s3", "Files of a partner."),
 }
 
 
@@ -54,14 +63,16 @@ def column_dependencies(source: str, tables: Sequence[tuple[str, ...]]) -> list[
         source: `e.contact.email`, `X: e.messages[waitlist].state is sent`, `A.sum(orders.tickets)`.
         tables: Asset keys of the tables that the export reads.
     """
-    if source.startswith("A."):
-        paths = {path[-1]: path for path in tables}
-        found = _TABLE_COLUMN.findall(source.removeprefix("A."))
-        return [_dependency(paths[table], name) for table, name in found if table in paths]
-    return [
-        _dependency(("mongo", _COLLECTIONS[prefix]), name)
-        for prefix, name in _FIELD.findall(source)
-    ]
+    paths = {path[-1]: path for path in tables if path[0] == "athena"}
+    lake = _LAKE.sub("", source) if _LAKE.search(source) else ""
+    found = [(paths[t], name) for t, name in _TABLE_COLUMN.findall(lake) if t in paths]
+    found += [(_place(prefix), name) for prefix, name in _FIELD.findall(source)]
+    return [_dependency(path, name) for path, name in dict.fromkeys(found)]
+
+
+def _place(prefix: str) -> tuple[str, ...]:
+    """The asset key of what a prefix stands for."""
+    return _PARTNERS.get(prefix) or ("mongo", _COLLECTIONS[prefix])
 
 
 def _dependency(path: tuple[str, ...], column: str) -> dg.TableColumnDep:

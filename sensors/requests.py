@@ -7,7 +7,7 @@ import dagster as dg
 from assets.factory import ATTEMPT_TAG, EXPORT_TAG, MAX_RUNTIME_TAG, Platform, asset_key
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog, Scope
-from assets.partitions import CAMPAIGNS
+from assets.partitions import CAMPAIGNS, PRIVACY_CASES
 from resources.clock import Clock
 from resources.mongo.stores import MongoStores
 from sensors.decisions import RunPlan, in_order, run_plan
@@ -115,10 +115,11 @@ def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
 def _missing_partitions(
     context: dg.SensorEvaluationContext, plans: list[RunPlan], catalog: Catalog
 ) -> list[dg.AddDynamicPartitionsRequest]:
-    """Partitions of campaigns that the catalogue sensor has not seen yet."""
-    keys = {p.partition for p in plans if catalog[p.export_type].scope is Scope.CAMPAIGN}
-    if not keys:
-        return []
-    registered = set(context.instance.get_dynamic_partitions(Scope.CAMPAIGN.value))
-    missing = sorted(keys - registered)
-    return [CAMPAIGNS.build_add_request(missing)] if missing else []
+    """Partitions of campaigns and cases that Dagster has not seen yet."""
+    requests: list[dg.AddDynamicPartitionsRequest] = []
+    for scope, partitions in ((Scope.CAMPAIGN, CAMPAIGNS), (Scope.PRIVACY_CASE, PRIVACY_CASES)):
+        keys = {p.partition for p in plans if catalog[p.export_type].scope is scope}
+        registered = context.instance.get_dynamic_partitions(scope.value) if keys else ()
+        if missing := sorted(keys - set(registered)):
+            requests.append(partitions.build_add_request(missing))
+    return requests

@@ -7,8 +7,9 @@ a second time. To add one, write a module in `assets/exports` and list it in `ca
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from assets.model.campaign import Facts
 from assets.model.column import Column
@@ -40,6 +41,10 @@ class Companion:
     reasons: frozenset[str]
     columns: Callable[[Facts], tuple[Column, ...]]
     wanted: Callable[[Facts], bool] = lambda _: True
+
+
+# The first day that exports of a day can be about.
+FIRST_DAY: Final = date(2026, 1, 1)
 
 
 def nothing_fixed(_: Mapping[str, Any]) -> Mapping[str, str]:
