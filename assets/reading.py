@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bson import ObjectId
 
@@ -35,16 +35,14 @@ from assets.steps.documents import overrides_from
 from assets.steps.read import EntryReader, accounts
 from assets.steps.rows import Ledger
 from assets.watch import Watch
-from resources.athena import AthenaDoor, Query
+from resources.athena import AthenaDoor, Query, Unload
+from resources.codes_service import CodePage, CodeSearch, CodesService
+from resources.entries_service import EntriesService
+from resources.marketing_cloud import MarketingCloud
 from resources.mongo.entries import Scan
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
-
-if TYPE_CHECKING:
-    from resources.codes_service import CodePage, CodeSearch, CodesService
-    from resources.entries_service import EntriesService
-    from resources.marketing_cloud import MarketingCloud
-    from resources.scoring_files import ScoringFiles
+from resources.scoring_files import ScoringFiles
 
 # Documents decoded at a time in each strand: 20 kB of Python objects each, so 10 MB a strand.
 BATCH = 500
@@ -169,7 +167,26 @@ class Reader:
             yield batch
 
     def _results(self, source: AthenaSource, facts: Facts) -> Iterator[Mapping[str, Any]]:
-        return self.query(source.query(facts), "rows")
+        statement = source.query(facts)
+        if source.arrange is None:
+            return self.query(statement, "rows")
+        return self._unloaded(statement, "rows")
+
+    def _unloaded(self, statement: Statement, name: str) -> Iterator[Mapping[str, Any]]:
+        """Rows of a large result, written by Athena's workers and sorted by us."""
+        unload = self._doors.athena.unload(
+            statement.sql,
+            statement.parameters,
+            token=f"{self._token}:{name}",
+            watch=lambda _: self._watch.advance(),
+        )
+        self._note_query(unload)
+        for batch in unload.batches():
+            self._watch.advance()
+            yield from batch
+
+    def _note_query(self, query: Query | Unload) -> None:
+        self.queries.append({"id": query.execution_id, "bytesScanned": query.bytes_scanned})
 
     def _code_rows(self, facts: Facts, wanted: CodeSlice) -> Iterator[CodeRow]:
         codes = self._sound(self._pages(facts, wanted))
@@ -178,12 +195,12 @@ class Reader:
             for code in batch:
                 yield CodeRow(code, known.get(str(code.get("entryId"))), facts)
 
-    def _pages(self, facts: Facts, wanted: CodeSlice) -> Iterator["CodePage"]:
+    def _pages(self, facts: Facts, wanted: CodeSlice) -> Iterator[CodePage]:
         for page in self._doors.codes.search(_search(facts, wanted)):
             self._watch.advance()
             yield page
 
-    def _sound(self, pages: Iterable["CodePage"]) -> Iterator[Document]:
+    def _sound(self, pages: Iterable[CodePage]) -> Iterator[Document]:
         """The codes that can be a row; one that the service gave malformed is a counted reject."""
         for page in pages:
             self._ledger.note(["code_given_twice"] * page.duplicates)
@@ -239,7 +256,7 @@ class Reader:
             # A cancel or a lost lease must end the wait, and the query with it.
             watch=lambda _: self._watch.advance(),
         )
-        self.queries.append({"id": query.execution_id, "bytesScanned": query.bytes_scanned})
+        self._note_query(query)
         return query
 
     def codes(self, facts: Facts, wanted: CodeSlice) -> Iterator[Document]:
@@ -306,8 +323,7 @@ def _unordered(strands: Sequence[Sequence[Segment]]) -> EntrySource:
     )
 
 
-def _search(facts: Facts, wanted: CodeSlice) -> "CodeSearch":
-    from resources.codes_service import CodeSearch
+def _search(facts: Facts, wanted: CodeSlice) -> CodeSearch:
 
     return CodeSearch(
         campaign_id=str(facts.campaign.id),

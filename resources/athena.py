@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import DecimalException
+from functools import partial
 from itertools import islice
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from resources.aws import aws_errors, client
 from resources.clock import Clock, SystemClock
@@ -110,7 +112,7 @@ class AthenaDoor:
         parameters: Sequence[str],
         *,
         token: str,
-        location: str,
+        location: str | None = None,
         watch: Watch | None = None,
     ) -> "Unload":
         """Run a query whose result Athena's workers write as Parquet (Snappy), in no order.
@@ -123,8 +125,11 @@ class AthenaDoor:
             parameters: Values of the marks, in order.
             token: Name of this execution.
             location: Empty folder ``s3://bucket/prefix/``; letters, digits and ``/_=.-`` only.
+                None: a folder of the token's own below the staging prefix.
             watch: Called after every look at the state.
         """
+        if location is None:
+            location = f"{self._staging}unload/{hashlib.sha256(token.encode()).hexdigest()}/"
         if not LOCATION.fullmatch(location):
             raise ValueError("a location is s3://bucket/prefix/ of letters, digits and /_=.-")
         statement = f"UNLOAD ({sql}) TO '{location}' WITH (format = 'PARQUET')"
@@ -134,6 +139,7 @@ class AthenaDoor:
             bytes_scanned=execution.bytes_scanned,
             rows=self._row_count(execution.id),
             keys=tuple(self._unloaded(execution, location)),
+            fetch=partial(self._fetched, _address(location)[0]),
         )
 
     def stop(self, execution_id: str) -> None:
@@ -220,6 +226,14 @@ class AthenaDoor:
         if any(not path.startswith(location) for path in paths):
             raise Refused("ATHENA_MANIFEST", "read the list of unloaded files")
         return sorted(_address(path)[1] for path in paths)
+
+    def _fetched(self, bucket: str, key: str) -> IO[bytes]:
+        """Copy an object into a file without a name: Parquet is read from its end."""
+        file = TemporaryFile()  # noqa: SIM115 - the reader closes it
+        with aws_errors("S3", "read an unloaded file"):
+            self._open("s3").download_fileobj(bucket, key, file)
+        file.seek(0)
+        return file
 
     def _open(self, service: str) -> Any:
         with self._lock:
@@ -318,12 +332,33 @@ class Unload:
         bytes_scanned: What it is billed by.
         rows: How many rows it wrote; None when its statistics do not tell.
         keys: The Parquet objects in the bucket of the location, sorted; none for an empty result.
+        fetch: Opens one of them.
     """
 
     execution_id: str
     bytes_scanned: int
     rows: int | None
     keys: tuple[str, ...]
+    fetch: Callable[[str], IO[bytes]] = field(repr=False)
+
+    def batches(self, size: int = ROWS_PER_PAGE) -> Iterator[list[dict[str, Any]]]:
+        """Give the rows by result column, in no order; the values are those of ``Query.batches``.
+
+        One file lies on disk at a time, and ``size`` rows of it in memory.
+
+        Raises:
+            Unavailable: A file could not be read, or rows are missing.
+        """
+        from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - heavy
+
+        given = 0
+        for key in self.keys:
+            with self.fetch(key) as file:
+                for batch in ParquetFile(file).iter_batches(batch_size=size):
+                    given += batch.num_rows
+                    yield batch.to_pylist()
+        if self.rows is not None and given != self.rows:
+            raise Unavailable("ATHENA_ROWS_MISSING", "read every row of an unloaded result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,19 @@ class AthenaContract:
         assert all(key.startswith(folder) for key in unloaded.keys)
         assert unloaded.rows in {None, 2500}
 
+    def test_an_unloaded_result_is_read_whole_and_as_the_same_values(
+        self, door: AthenaDoor
+    ) -> None:
+        """A large result is sorted by us; a row that is lost on the way would be in no file."""
+        names = [name for name, _ in door.select(NUMBERS, [], token="unloaded names").columns]
+        selected = door.select(NUMBERS, [], token="unloaded rows").batches()
+        unloaded = door.unload(NUMBERS, [], token="unloaded own folder").batches(size=700)
+
+        expected = [dict(zip(names, row, strict=True)) for batch in selected for row in batch]
+        found = [row for batch in unloaded for row in batch]
+
+        assert sorted(map(repr, expected)) == sorted(map(repr, found))
+
     def test_a_closed_door_opens_again(self, door: AthenaDoor) -> None:
         """A resource that is torn down twice, or used once more, must not break a run."""
         door.close()

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
-from resources.athena import AthenaDoor, Query, Unload, Watch
+from resources.athena import ROWS_PER_PAGE, AthenaDoor, Query, Unload, Watch
 from resources.errors import Refused
 from tests.fakes.asked import Asked
 
@@ -38,6 +38,20 @@ class FakeQuery(Query):
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         yield from self.answer.rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeUnload(Unload):
+    """A result that was written."""
+
+    answer: Answer
+
+    def batches(self, size: int = ROWS_PER_PAGE) -> Iterator[list[dict[str, Any]]]:
+        """Give the rows backwards, as nothing promises an order."""
+        names = [name for name, _ in self.answer.columns]
+        rows = [dict(zip(names, row, strict=True)) for row in reversed(self.answer.rows)]
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size]
 
 
 class FakeAthena(AthenaDoor):
@@ -79,17 +93,19 @@ class FakeAthena(AthenaDoor):
         parameters: Sequence[str],
         *,
         token: str,
-        location: str,
+        location: str | None = None,
         watch: Watch | None = None,
-    ) -> Unload:
-        """Answer an unload; the files are for the test to make."""
+    ) -> FakeUnload:
+        """Answer an unload; there are no files."""
         self.asked.note("unload", sql, tuple(parameters), token, location)
         execution_id, answer = self._started(sql, parameters, token, watch)
-        return Unload(
+        return FakeUnload(
             execution_id=execution_id,
             bytes_scanned=len(sql),
             rows=len(answer.rows),
             keys=answer.keys,
+            fetch=_no_file,
+            answer=answer,
         )
 
     def stop(self, execution_id: str) -> None:
@@ -116,6 +132,10 @@ class FakeAthena(AthenaDoor):
         except BaseException:
             self.stopped.append(execution_id)
             raise
+
+
+def _no_file(_key: str) -> IO[bytes]:
+    raise Refused("S3_MISSING", "read an unloaded file")
 
 
 def _lookup(answers: Mapping[str, Answer]) -> Script:
