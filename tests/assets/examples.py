@@ -11,12 +11,14 @@ from assets.model.campaign import Campaign, Consent, Event, Facts, Market, Promo
 from assets.model.column import ID, Column, Format, Getter, Pii, text
 from assets.model.export_type import ExportType, Scope
 from assets.model.option import Option
-from assets.model.parameters import parse
+from assets.model.parameters import parse, scope_parameter
 from assets.model.request import ExportRequest
 from assets.model.source import AthenaSource, EntryRow, RowSource, Statement
 
 KEY = "aurora-lights-2026"
 EVERY_SCOPE = ("pii:full", "pii:masked", "scores:read", "answers:sensitive", "codes:reveal")
+# What an export of each scope is about.
+SUBJECTS = {Scope.CAMPAIGN: KEY, Scope.DAY: "2026-03-15", Scope.PRIVACY_CASE: "case-0001"}
 SNAPSHOT = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 CAMPAIGN_ID = ObjectId("66500000000000000000c001")
 NEW_YORK = ObjectId("66530000000000000000a001")
@@ -70,7 +72,9 @@ def campaign(
 
 def request(name: str = "entries", **params: Any) -> ExportRequest:
     """A request by somebody who may see everything."""
-    given = {"campaign_id": KEY, "pii": "full", "reason": "a test", **params}
+    scope = CATALOG[name].scope
+    about = {scope_parameter(scope): SUBJECTS[scope]}
+    given = {**about, "pii": "full", "reason": "a test", **params}
     return parse(CATALOG[name], given, scopes=EVERY_SCOPE)
 
 
