@@ -1,13 +1,18 @@
 """The only list of the kinds of export; add yours here and nowhere else."""
 
 from assets.exports.ad_audience import AD_AUDIENCE
+from assets.exports.campaign_summary import CAMPAIGN_SUMMARY
 from assets.exports.code_redemptions import CODE_REDEMPTIONS
 from assets.exports.code_sms import CODE_SMS
 from assets.exports.codes import CODES_EXPORT
 from assets.exports.entries import ENTRIES
+from assets.exports.geo_demand import GEO_DEMAND
+from assets.exports.market_demand import MARKET_DEMAND
 from assets.exports.non_purchasers import NON_PURCHASERS
 from assets.exports.reminder_email import REMINDER_EMAIL
+from assets.exports.scores import SCORES
 from assets.exports.selected_fans import SELECTED_FANS
+from assets.exports.survey_answers import SURVEY_ANSWERS
 from assets.exports.waitlist import WAITLIST
 from assets.model.export_type import Catalog, ExportType
 
@@ -20,7 +25,12 @@ _ALL: tuple[ExportType, ...] = (
     CODE_SMS,
     CODE_REDEMPTIONS,
     NON_PURCHASERS,
+    MARKET_DEMAND,
+    SCORES,
+    SURVEY_ANSWERS,
+    GEO_DEMAND,
     AD_AUDIENCE,
+    CAMPAIGN_SUMMARY,
 )
 
 CATALOG: Catalog = {export_type.name: export_type for export_type in _ALL}

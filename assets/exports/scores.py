@@ -322,7 +322,6 @@ def _notes(row: EntryRow) -> list[str]:
 # --- columns ------------------------------------------------------------------------------------
 
 _FOUR_DIGITS: Final = decimal(4)
-_FILES: Final = "X: the run's files,"
 
 
 def _column(
@@ -345,7 +344,7 @@ def _of_vf(name: str, form: Format, attribute: str, member: str) -> Column:
     def get(row: Row) -> object:
         return None if row.vf is None else getattr(row.vf, attribute)
 
-    return _column(name, form, f"{_FILES} {member}", get)
+    return _column(name, form, f"SF.{member}", get)
 
 
 _COLUMNS: tuple[Column, ...] = (
@@ -355,21 +354,21 @@ _COLUMNS: tuple[Column, ...] = (
     _column(
         "model_version",
         text(80),
-        f"{_FILES} model_version | s.modelVersion",
+        "SF.model_version | s.modelVersion",
         lambda row: row.model_version,
         pii=Pii.NONE,
     ),
     _column(
         "score",
         decimal(6),
-        f"{_FILES} score | vfScore",
+        "SF.score | SF.vfScore",
         lambda row: row.score,
         said="Of our model; where it has none, of the second provider.",
     ),
     _column(
         "band",
         ENUM,
-        f"{_FILES} band | s.thresholds",
+        "SF.band | s.thresholds",
         lambda row: row.band,
         said="Without a score: the lowest band that the campaign accepts.",
     ),
@@ -379,7 +378,7 @@ _COLUMNS: tuple[Column, ...] = (
     _column(
         "effective_band",
         ENUM,
-        "X: s.toBand, else band",
+        "X: s.toBand, else SF.band",
         lambda row: row.effective_band,
         said="A manual decision beats the file.",
     ),
@@ -391,14 +390,14 @@ _COLUMNS: tuple[Column, ...] = (
     _column(
         "reasons",
         Format(kind=FormatKind.LIST, ordered=False),
-        f"{_FILES} reasons",
+        "SF.reasons",
         lambda row: row.reasons,
         said="Of both providers, sorted.",
     ),
     _column(
         "scored_at_utc",
         UTC_TIME,
-        f"{_FILES} scoredAt | s.createdAt",
+        "SF.scoredAt | s.createdAt",
         lambda row: row.scored_at,
         pii=Pii.NONE,
         said="Our model's files state none: then when its run was made.",
@@ -407,7 +406,7 @@ _COLUMNS: tuple[Column, ...] = (
     _column(
         "missing",
         YES_NO,
-        "X: no score",
+        "X: neither SF.score nor SF.vfScore",
         lambda row: row.score is None,
         pii=Pii.NONE,
         said="Y: no provider has a score for the entry.",
@@ -425,6 +424,7 @@ SCORES = ExportType(
         ("mongo", "campaigns"),
         ("mongo", "scoring"),
         ("mongo", "users"),
+        ("s3", "scores"),
     ),
     options=(
         Option(
