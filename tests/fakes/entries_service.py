@@ -9,6 +9,7 @@ from typing import Any
 from resources.entries_service import (
     FIELDS,
     MARKET_KEY,
+    OBJECT_ID,
     STATUS,
     BatchOfEntries,
     EntriesService,
@@ -56,6 +57,8 @@ class FakeEntriesService(EntriesService):
     ) -> list[EntryCount]:
         """Count by group."""
         self.asked.note("counts", campaign_id, as_of, tuple(group_by))
+        if not OBJECT_ID.fullmatch(campaign_id):
+            raise ValueError("an id is 24 hex digits")
         counted: Counter[tuple[str | None, ...]] = Counter()
         for entry in self.entries.values():
             if entry.campaign_id == campaign_id and entry.created_at <= as_of:
