@@ -9,6 +9,7 @@ from assets.exports.entries import ENTRIES
 from assets.exports.geo_demand import GEO_DEMAND
 from assets.exports.market_demand import MARKET_DEMAND
 from assets.exports.non_purchasers import NON_PURCHASERS
+from assets.exports.promoter_email_opt_ins import PROMOTER_EMAIL_OPT_INS
 from assets.exports.reminder_email import REMINDER_EMAIL
 from assets.exports.scores import SCORES
 from assets.exports.selected_fans import SELECTED_FANS
@@ -21,6 +22,7 @@ _ALL: tuple[ExportType, ...] = (
     CODES_EXPORT,
     WAITLIST,
     REMINDER_EMAIL,
+    PROMOTER_EMAIL_OPT_INS,
     SELECTED_FANS,
     CODE_SMS,
     CODE_REDEMPTIONS,

@@ -16,6 +16,7 @@ from assets.exports.shared.entry_options import LIVE, Rule
 from assets.exports.shared.entry_values import NO_INSTANT, at, mappings, millis, string
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Campaign, Facts, Promoter
+from assets.model.campaign import Consent as AskedConsent
 from assets.model.column import Unfit
 from assets.model.source import EntryRow
 
@@ -90,7 +91,7 @@ def shareable(facts: Facts, promoter: Promoter) -> tuple[Rule, ...]:
     (`assets/exports/promoter_email_opt_ins`). A consent names the promoter when the campaign
     declares its text for exactly this promoter; the consents of v1 and v2 name none.
     """
-    texts = _known_texts(facts.campaign, promoter)
+    texts = known_texts(facts.campaign, promoter)
     oldest = millis(months_before(facts.snapshot, CONSENT_MAX_AGE_MONTHS))
 
     def latest(row: EntryRow) -> Consent:
@@ -160,14 +161,19 @@ def _has_evidence(consent: Consent) -> bool:
     return isinstance(evidence, str) and evidence != "" and given != NO_INSTANT
 
 
-def _known_texts(campaign: Campaign, promoter: Promoter) -> frozenset[tuple[str, str]]:
+def known_texts(campaign: Campaign, promoter: Promoter) -> frozenset[tuple[str, str]]:
     """Key and version of every text that names the promoter."""
     return frozenset(
         (consent.key, text.version)
         for consent in campaign.consents
-        if consent.party == "promoter" and consent.promoter_id == promoter.id
+        if names_promoter(consent, promoter)
         for text in consent.texts
     )
+
+
+def names_promoter(asked: AskedConsent, promoter: Promoter) -> bool:
+    """Whether the campaign asks for this consent to mail for exactly this promoter."""
+    return asked.party == "promoter" and asked.promoter_id == promoter.id
 
 
 def months_before(instant: datetime, months: int) -> datetime:
