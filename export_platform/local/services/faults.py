@@ -14,8 +14,8 @@ let pass first (0), "times"?: how often it strikes (1)} and what its fault needs
     answer         "status" (200), "headers" {}, "body" (any JSON, or text with another "type")
     html           200 and an HTML page
     type           the service's answer under another content "type"
-    truncate       the service's answer, cut in half under its full length
-    trickle        the service's answer, byte by byte, "seconds" (0.01) between two
+    truncate       the service's answer, or "body", cut in half under its full length
+    trickle        the service's answer, or "body", byte by byte, "seconds" (0.01) between two
     huge           200 and JSON of "bytes", sent as it is made
     edit           the service's JSON answer with its list "member" (items) changed by "edit":
                    duplicate (its first one again at the end), omit (its first one is lost),
@@ -152,13 +152,13 @@ class Faults:
         kind = str(step.members.get("type", "text/plain"))
         return _send(start_response, status, [("Content-Type", kind)], body)
 
-    def _truncate(self, _step: Step, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        status, headers, body = self._real(environ)
+    def _truncate(self, step: Step, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        status, headers, body = self._real(environ, step)
         start_response(status, [*headers, ("Content-Length", str(len(body)))])
         return [body[: len(body) // 2]]
 
     def _trickle(self, step: Step, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        status, headers, body = self._real(environ)
+        status, headers, body = self._real(environ, step)
         start_response(status, [*headers, ("Content-Length", str(len(body)))])
         return _slowly(body, float(step.members.get("seconds", 0.01)))
 
@@ -171,14 +171,19 @@ class Faults:
         answer.update(step.members.get("set", {}))
         return _send(start_response, status, headers, json.dumps(answer).encode())
 
-    def _real(self, environ: Environ) -> tuple[str, list[tuple[str, str]], bytes]:
-        """What the service answers: status, headers without the length, body."""
+    def _real(
+        self, environ: Environ, step: Step | None = None
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
+        """What the service, or a step with a body, answers: status, headers, body; no length."""
         started: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
             started.append((status, headers))
 
-        body = b"".join(self._application(environ, start))
+        if step is not None and "body" in step.members:
+            body = b"".join(_answer(step, environ, start))
+        else:
+            body = b"".join(self._application(environ, start))
         status, headers = started[-1]
         return status, [one for one in headers if one[0].lower() != "content-length"], body
 
