@@ -253,7 +253,13 @@ ENTRIES: Final = (
         v3(
             12,
             "verified",
-            contact("verified@example.com", "Veri", "Fied", telephone=phone("+447700900123")),
+            contact(
+                "verified@example.com",
+                "Veri",
+                "Fied",
+                place=("Albany", "NY", "1220", "US"),  # one digit short
+                telephone=phone("+447700900123"),
+            ),
             at_text="2026-03-08T07:00:00.000Z",
             verification={"emailAt": at("2026-03-08T07:05:00Z"), "accountAgeDays": 12},
             consents=[
@@ -268,6 +274,7 @@ ENTRIES: Final = (
         ),
         "dst_gap",
         "phone_outside_us",
+        "invalid_postal",
         "unknown_consent_text",
         "boost_mismatch",
         "referrer_withdrawn",
@@ -341,7 +348,7 @@ ENTRIES: Final = (
             consents=[consent("artist_email", evidence="ev_0016a")],
             boost=boosted(40, share=(1, "2026-03-04T12:00:00Z"), watch=(2, "2026-03-06T12:00:00Z")),
             referral=referral("COD16", entry_id(14), 1),
-            device=device("203.0.113.16", fingerprint="fp-77"),
+            device=device("2001:db8::16", fingerprint="fp-77"),
         ),
         "sms_stopped",
         "referral_loop",

@@ -29,8 +29,8 @@ VF_MODEL: Final = "vf-2026.02"
 
 _HEADER: Final = "entry_id,score,band,model_version,reasons"
 _SCORED: Final = "2026-03-11T05:40:00Z"
-_UNKNOWN_ENTRY: Final = 0xF99  # 0xE000 + this is the id of no entry
-_UNKNOWN_ACCOUNT: Final = "00000000-0000-4000-8000-00000000dead"
+UNKNOWN_ENTRY: Final = 0xF99  # 0xE000 + this is the id of no entry
+UNKNOWN_ACCOUNT: Final = "00000000-0000-4000-8000-00000000dead"
 
 
 class EntryScore(NamedTuple):
@@ -62,7 +62,7 @@ INTERNAL_SCORES: Final[Sequence[EntryScore]] = (
     EntryScore(9, "0.6", "C"),
     EntryScore(4, "0.55", "C"),
     EntryScore(6, "0.88", "A"),
-    EntryScore(_UNKNOWN_ENTRY, "0.5", "C"),
+    EntryScore(UNKNOWN_ENTRY, "0.5", "C"),
     EntryScore(16, "0.84", "B"),
     EntryScore(14, "0.84", "B"),
     EntryScore(45, "0.5", "C"),
@@ -83,7 +83,7 @@ VF_SCORES: Final[Sequence[Sequence[VfScore]]] = (
         VfScore(account(1), "0.95", "GOLD"),
         VfScore(account(2), None, "NONE"),
         VfScore(account(9), "0.5", "BRONZE"),
-        VfScore(_UNKNOWN_ACCOUNT, "0.5", "BRONZE"),
+        VfScore(UNKNOWN_ACCOUNT, "0.5", "BRONZE"),
     ),
     (
         VfScore(account(4), "0.6", "SILVER"),
@@ -95,9 +95,9 @@ VF_SCORES: Final[Sequence[Sequence[VfScore]]] = (
 )
 
 PLANTS: Final[Sequence[tuple[str, str]]] = (
-    ("score_unknown_entry", str(entry_id(_UNKNOWN_ENTRY))),
+    ("score_unknown_entry", str(entry_id(UNKNOWN_ENTRY))),
     ("score_repeated_entry", str(entry_id(9))),
-    ("score_unknown_account", _UNKNOWN_ACCOUNT),
+    ("score_unknown_account", UNKNOWN_ACCOUNT),
     ("score_repeated_account", account(9)),
     ("score_insufficient_data", account(2)),
     ("score_of_merged_account", account(62)),
