@@ -1,0 +1,1 @@
+"""Deliveries: one suite for every destination, and scripted runs against Marketing Cloud."""
