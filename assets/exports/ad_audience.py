@@ -24,9 +24,11 @@ from assets.exports.shared.entry_strands import (
     by_registration,
     registration_order,
 )
-from assets.exports.shared.entry_values import account_id, at, granted, notes, string
+from assets.exports.shared.entry_values import at, granted, notes, string
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
+from assets.exports.shared.merged_accounts import keys_of_today
+from assets.exports.shared.salesforce import subscriber_key
 from assets.exports.shared.statements import statement
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Campaign, Facts
@@ -47,7 +49,7 @@ _US_ZIP, _GB_INWARD = 5, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """Who has bought; None where nobody asks."""
+    """Subscriber keys of those who have bought; None where nobody asks."""
 
     buyers: IdSet | None
 
@@ -56,8 +58,8 @@ def _prepare(facts: Facts, reading: Reading) -> _Prepared:
     if facts.request.options["segment"] != "non_purchasers":
         return _Prepared(buyers=None)
     asked = statement("ad_audience/buyers.sql", literals=events_until_snapshot(facts))
-    bought = (row["account_id"] for row in reading.query(asked, "buyers"))
-    return _Prepared(buyers=IdSet(str(account) for account in bought if account is not None))
+    bought = {str(row["account_id"] or "") for row in reading.query(asked, "buyers")} - {""}
+    return _Prepared(buyers=IdSet(keys_of_today(bought, reading).values()))
 
 
 def _email(row: EntryRow) -> str:
@@ -167,8 +169,8 @@ def _verdict(facts: Facts) -> Verdict:
     buyers: IdSet | None = facts.prepared.buyers
     if buyers is not None:
         # A guest may have bought under any account.
-        rules.append(("no_account", lambda row: account_id(row) is not None))
-        rules.append(("purchased", lambda row: str(account_id(row)) not in buyers))
+        rules.append(("no_account", lambda row: subscriber_key(row) is not None))
+        rules.append(("purchased", lambda row: str(subscriber_key(row)) not in buyers))
     return first_failing(rules)
 
 

@@ -212,6 +212,21 @@ def test_who_has_bought_is_no_non_purchaser_and_guests_are_not_known() -> None:
     assert reason({}, segment="invited", buyers=("an account",)) is None
 
 
+def test_who_bought_before_merging_accounts_is_a_buyer_too() -> None:
+    """The order names the account of then; the entry that of now."""
+    people = [
+        {"_id": 1, "accountId": "an-old-account", "mergedInto": 2},
+        {"_id": 2, "accountId": "an account", "mergedInto": None},
+    ]
+    bought: list[dict[str, Any]] = [{"account_id": "an-old-account"}, {"account_id": None}]
+    stands = ground(segment="non_purchasers")
+    reading = Scripted(people=people, results={"buyers": bought})
+    prepared = replace(stands, prepared=AD_AUDIENCE.prepare(stands, reading))
+    assert isinstance(AD_AUDIENCE.rows, EntrySource)
+
+    assert "purchased" == AD_AUDIENCE.rows.verdict(prepared)(row(FAN, USER, prepared))
+
+
 def test_buyers_are_looked_up_only_when_they_matter() -> None:
     """The query costs money (DOMAIN.md 3) and its answer memory."""
     reading = Scripted()

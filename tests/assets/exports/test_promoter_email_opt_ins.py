@@ -94,7 +94,7 @@ class Continued(Scripted):
 
     def last_success(self, facts: Facts) -> Document | None:
         """The export of 10 March."""
-        return {"snapshotAt": BEFORE}
+        return {"snapshotAt": BEFORE, "request": {"deliver": ["promoter"]}}
 
 
 def said(evidence: str = "ev_1", withdrawn: datetime | None = None) -> dict[str, Any]:
@@ -315,6 +315,8 @@ def test_a_delta_holds_what_was_granted_since_the_last_success() -> None:
     assert reason(consent=later, mode="delta", continued=True) is None
     assert reason(mode="delta") is None  # nothing before: the first delta is full
     assert reason(mode="full", continued=True) is None
+    looked_at: dict[str, Any] = {"mode": "delta", "continued": True, "deliver": []}
+    assert reason(**looked_at) is None  # the promoter has another history than we have here
 
 
 @pytest.mark.parametrize(
