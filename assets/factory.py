@@ -27,9 +27,13 @@ from assets.sources import column_dependencies, store_kind
 from assets.steps.manifest import Finding, content_digest, verify
 from resources.athena import AthenaDoor
 from resources.clock import Clock
+from resources.codes_service import CodesService
+from resources.entries_service import EntriesService
 from resources.errors import DoorError
+from resources.marketing_cloud import MarketingCloud
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
+from resources.scoring_files import ScoringFiles
 
 # Tags of a run that works for a request of the queue.
 EXPORT_TAG = "export/id"
@@ -88,11 +92,24 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         mongo: dg.ResourceParam[MongoStores],
         athena: dg.ResourceParam[AthenaDoor],
         object_store: dg.ResourceParam[ObjectStore],
+        codes: dg.ResourceParam[CodesService],
+        entries_service: dg.ResourceParam[EntriesService],
+        scoring: dg.ResourceParam[ScoringFiles],
+        marketing_cloud: dg.ResourceParam[MarketingCloud],
         clock: dg.ResourceParam[Clock],
         platform: dg.ResourceParam[Platform],
     ) -> dg.MaterializeResult:
         life = ExportLife(mongo.exports, timing=platform.timing)
-        doors = Doors(mongo=mongo, athena=athena, objects=object_store, secret=platform.secret)
+        doors = Doors(
+            mongo=mongo,
+            athena=athena,
+            objects=object_store,
+            codes=codes,
+            entries_service=entries_service,
+            scoring=scoring,
+            marketing_cloud=marketing_cloud,
+            secret=platform.secret,
+        )
         worker = Attempt(
             life,
             doors,

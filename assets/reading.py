@@ -73,10 +73,10 @@ class Doors:
     mongo: MongoStores
     athena: AthenaDoor
     objects: ObjectStore
-    codes: "CodesService" = None
-    entries_service: "EntriesService" = None
-    scoring: "ScoringFiles" = None
-    marketing_cloud: "MarketingCloud" = None
+    codes: CodesService
+    entries_service: EntriesService
+    scoring: ScoringFiles
+    marketing_cloud: MarketingCloud
     secret: bytes = field(repr=False)
 
 

@@ -18,8 +18,12 @@ from export_platform.local.seed.catalog import pack_named
 from resources.clock import Clock, SystemClock
 from tests.fakes.athena import FakeAthena
 from tests.fakes.clock import ManualClock
+from tests.fakes.codes_service import FakeCodesService
+from tests.fakes.entries_service import FakeEntriesService
+from tests.fakes.marketing_cloud import FakeMarketingCloud
 from tests.fakes.mongo import FakeMongoStores
 from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.scoring_files import FakeScoringFiles
 
 # A minute after the pack's `asOf`, so that the safety lag leaves none of it out.
 AFTER_THE_PACK = datetime(2026, 3, 20, 12, 1, tzinfo=UTC)
@@ -36,6 +40,17 @@ def tiny_documents() -> Mapping[str, tuple[bytes, ...]]:
     for batch in pack_named("tiny").documents(Ledger()):
         found[batch.collection] = (*found.get(batch.collection, ()), *batch.documents)
     return found
+
+
+@cache
+def tiny_services() -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The pack's codes by campaign, and its score files by the fake's name of each bucket."""
+    pack, ledger = pack_named("tiny"), Ledger()
+    codes = {str(batch.campaign_id): batch.items for batch in pack.codes(ledger)}
+    files: dict[str, dict[str, bytes]] = {"internal": {}, "vf": {}}
+    for one in pack.objects(ledger):
+        files["vf" if one.bucket == "vf-scoring" else "internal"][one.key] = one.body
+    return codes, files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +98,20 @@ class Workbench:
         document = self.dispatched(name, **params)
         return self.attempt().run(document["_id"], document["attempt"], run_id="run-1")
 
+    def resources(self, platform: object, *, clock: Clock | None = None) -> dict[str, object]:
+        """The doors as Dagster names them."""
+        return {
+            "mongo": self.mongo,
+            "athena": self.doors.athena,
+            "object_store": self.objects,
+            "codes": self.doors.codes,
+            "entries_service": self.doors.entries_service,
+            "scoring": self.doors.scoring,
+            "marketing_cloud": self.doors.marketing_cloud,
+            "clock": clock or self.clock,
+            "platform": platform,
+        }
+
     def found(self, export_id: str) -> Document:
         """The document as it is now."""
         document = self.mongo.exports.find(export_id)
@@ -107,8 +136,16 @@ def workbench(
     documents["entries"] = (*documents["entries"], *entries)
     mongo = FakeMongoStores(clock, **documents)
     store = objects or FakeObjectStore(part_bytes=4096)
+    codes, scores = tiny_services()
     doors = Doors(
-        mongo=mongo, athena=athena or FakeAthena({}), objects=store, secret=b"the test's key"
+        mongo=mongo,
+        athena=athena or FakeAthena({}),
+        objects=store,
+        codes=FakeCodesService(codes, page_size=4),
+        entries_service=FakeEntriesService(),
+        scoring=FakeScoringFiles(**scores),
+        marketing_cloud=FakeMarketingCloud(clock),
+        secret=b"the test's key",
     )
     life = ExportLife(mongo.exports, timing=timing or Timing())
     return Workbench(clock=clock, mongo=mongo, objects=store, life=life, doors=doors)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -12,7 +13,6 @@ from assets.checks import FILES, ROWS, SCHEMA
 from assets.exports.catalog import CATALOG
 from assets.factory import Platform
 from assets.model.lifecycle import Timing
-from assets.reading import Doors
 from export_platform import definitions
 from export_platform.definitions import build_definitions
 from resources.clock import SystemClock
@@ -53,13 +53,7 @@ def platform() -> Platform:
 
 def over(bench: Workbench) -> dg.Definitions:
     """The code location over fakes."""
-    doors: Mapping[str, object] = {
-        "mongo": bench.mongo,
-        "athena": bench.doors.athena,
-        "object_store": bench.objects,
-        "clock": SystemClock(),
-        "platform": platform(),
-    }
+    doors = bench.resources(platform(), clock=SystemClock())
     return build_definitions(catalog=CATALOG, doors=doors)
 
 
@@ -140,13 +134,7 @@ def test_no_secret_is_in_the_repr_of_a_door_or_of_the_platform(
 ) -> None:
     """What is printed by accident stays in logs for years."""
     monkeypatch.setenv("MONGODB_URI", f"mongodb://user:{TOKEN}@db.invalid")
-    bench = workbench()
-    doors = Doors(
-        mongo=bench.mongo,
-        athena=bench.doors.athena,
-        objects=bench.objects,
-        secret=TOKEN.encode(),
-    )
+    doors = replace(workbench().doors, secret=TOKEN.encode())
 
     assert TOKEN not in repr(platform()) + repr(doors) + repr(configured_doors())
 

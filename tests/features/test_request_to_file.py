@@ -40,14 +40,7 @@ class Story:
         platform = Platform(
             timing=Timing(), build=Build(version="1.2.3", git_sha="0" * 40), secret=b"a key"
         )
-        doors = {
-            "mongo": self.bench.mongo,
-            "athena": self.bench.doors.athena,
-            "object_store": self.bench.objects,
-            "clock": self.bench.clock,
-            "platform": platform,
-        }
-        return build_definitions(catalog=CATALOG, doors=doors)
+        return build_definitions(catalog=CATALOG, doors=self.bench.resources(platform))
 
     def materialise(self, tags: dict[str, str]) -> None:
         """Run the asset in this process."""

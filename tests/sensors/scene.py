@@ -17,8 +17,12 @@ from export_platform.definitions import build_definitions
 from tests.assets.examples import EVERY_SCOPE, KEY
 from tests.fakes.athena import FakeAthena
 from tests.fakes.clock import ManualClock
+from tests.fakes.codes_service import FakeCodesService
+from tests.fakes.entries_service import FakeEntriesService
+from tests.fakes.marketing_cloud import FakeMarketingCloud
 from tests.fakes.mongo import FakeMongoStores
 from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.scoring_files import FakeScoringFiles
 
 PLATFORM = Platform(
     timing=Timing(), build=Build(version="1.2.3", git_sha="0" * 40), secret=b"the test's key"
@@ -45,6 +49,10 @@ class Scene:
             "mongo": self.mongo,
             "athena": FakeAthena({}),
             "object_store": self.objects,
+            "codes": FakeCodesService(),
+            "entries_service": FakeEntriesService(),
+            "scoring": FakeScoringFiles(),
+            "marketing_cloud": FakeMarketingCloud(),
             "clock": self.clock,
             "platform": PLATFORM,
         }

@@ -22,7 +22,7 @@ def finished(stage: Scene, **changes: Any) -> str:
         "manifestKey": f"{prefix}_manifest.json",
         "rows": 1,
         "bytes": 5,
-        "files": [{"number": 1}],
+        "files": [{"number": 1, "key": f"{prefix}part-00001.csv.gz"}],
         "accounting": {"read": 1},
     }
     stage.life.succeed(
