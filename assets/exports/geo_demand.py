@@ -180,7 +180,8 @@ def without_small(cells: Mapping[Cell, Tally], k: int) -> tuple[Cells, Cells]:
             if waiting is not None and name not in waiting:
                 shown |= group
                 continue
-            kept, taken = _taken(group, k, small if again else {})
+            # Fans of no known country may have an OTHER of the same name already.
+            kept, taken = _taken(group, k, {*small, name} if again else set())
             shown |= kept
             if sum(tally.fans for tally in taken.values()) >= k:
                 shown[name] = sum(taken.values(), Tally())
@@ -189,13 +190,13 @@ def without_small(cells: Mapping[Cell, Tally], k: int) -> tuple[Cells, Cells]:
     return shown, left
 
 
-def _taken(group: Cells, k: int, small: Mapping[Cell, Tally]) -> tuple[Cells, Cells]:
+def _taken(group: Cells, k: int, must: set[Cell]) -> tuple[Cells, Cells]:
     """Split a group into what it can show and what must be merged.
 
-    Merged are the cells below `k` and those of `small`; then the smallest others, until what is
+    Merged are the cells below `k` and those that `must` be; then the smallest others, until what is
     merged is more than one cell and at least `k` fans.
     """
-    taken = {cell: t for cell, t in group.items() if t.fans < k or cell in small}
+    taken = {cell: t for cell, t in group.items() if t.fans < k or cell in must}
     kept = {cell: t for cell, t in group.items() if cell not in taken}
     for cell in sorted(kept, key=lambda cell: (kept[cell].fans, cell)):
         together = sum(tally.fans for tally in taken.values())

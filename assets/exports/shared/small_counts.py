@@ -24,7 +24,7 @@ def hidden(
         counts: How many people, by cell.
         relations: Cells of which one is the sum of the others. Of each, none is hidden, or at
             least two are and they hold at least `k` people together; the smallest others are hidden
-            until it is so.
+            until it is so, or all but noughts are.
         k: The smallest count that may be shown; nought may be shown as well, for it is nobody.
         given: Cells that are hidden for another reason.
     """
@@ -47,6 +47,6 @@ def _next(
     gone = [counts[cell] for cell in relation if cell in found]
     if not gone or (len(gone) > 1 and sum(gone) >= k):
         return None
-    shown = [cell for cell in relation if cell not in found]
-    # Nought comes last: hiding it keeps nobody's secret unless there is nothing else.
-    return min(shown, key=lambda cell: (counts[cell] == 0, counts[cell]), default=None)
+    # Hiding nought protects nobody, and would spread to every sum that nought is part of.
+    shown = [cell for cell in relation if cell not in found and counts[cell]]
+    return min(shown, key=lambda cell: counts[cell], default=None)
