@@ -19,7 +19,7 @@ Change = Callable[[Any, int], None]
 
 CARRIERS: Final = 2
 EVERY: Final = 3
-"""Two entries of three in a nasty campaign carry one anomaly each: 25 of a class in 5,000."""
+"""Two entries of three in a nasty campaign carry one anomaly each: 20 of a class in 5,000."""
 
 UNKNOWN_MARKET: Final = object_id(Kind.MARKET, 2, 0xFFFF, campaign=1)
 UNKNOWN_PROMOTER: Final = object_id(Kind.PROMOTER, 2, 0xFFFF, campaign=1)
@@ -310,6 +310,106 @@ _LEGACY: Final[Mapping[str, Change]] = {
 }
 
 
+def _tells(step: int) -> Change:
+    """Name the entry so many places on as the one who told the fan; 0 is the fan's own."""
+
+    def change(document: Any, number: int) -> None:
+        told_by = object_id(Kind.ENTRY, 2, number + step, campaign=1)
+        document["referral"] = {"code": f"R{number:07d}", "referredBy": told_by, "signups": 1}
+
+    return change
+
+
+def _twice(document: Any, number: int) -> None:
+    """Agreed, and withdrew in a second, later consent to the same promoter."""
+    _consent()(document, number)
+    first = document["consents"][0]
+    later = {"granted": False, "at": at("2026-03-09T00:00:00Z"), "evidenceId": f"ev_m{number}"}
+    document["consents"] = [first, first | later]
+
+
+def _selected(market: object) -> Change:
+    def change(document: Any, number: int) -> None:
+        document["status"] = "selected"
+        document.pop("waitlist", None)
+        document["selection"] = {
+            "outcome": "selected",
+            "marketId": market,
+            "eventId": "2A001F000001",
+            "wave": 1,
+            "drawRank": 5_000_000 + number,
+            "batchId": "b1",
+            "decidedAt": at("2026-03-11T13:02:41Z"),
+        }
+
+    return change
+
+
+def _code(**fields: object) -> Change:
+    def change(document: Any, number: int) -> None:
+        market = document["preferences"][0]["marketId"]
+        held = {
+            "codeId": f"c0de0002-0001-4000-8fff-{number:012x}",
+            "codeConfigKey": "presale",
+            "marketId": market,
+            "seq": 1,
+            "state": "sent",
+            "assignedAt": at("2026-03-12T18:00:00Z"),
+            "sentAt": at("2026-03-12T22:00:00Z"),
+            "channel": "sms",
+        }
+        document["codes"] = [held | fields]
+
+    return change
+
+
+_SUSPENDED: Final = object_id(Kind.PROMOTER, 2, 2, campaign=1)
+_EXPIRED: Final = object_id(Kind.PROMOTER, 2, 3, campaign=1)
+
+# In pairs with the next, so that "there" and "back" fall on neighbours: see `CLASSES`.
+_LOOPS: Final[Mapping[str, Change]] = {
+    "referral_loop_there": _tells(1),
+    "referral_loop_back": _tells(-1),
+}
+
+_MORE: Final[Mapping[str, Change]] = {
+    "referral_to_itself": _tells(0),
+    "referral_unknown": _tells(1 << 40),
+    "formula_in_region": _set("contact.region", f"@{_FORMULA}"),
+    "formula_in_postal_code": _set("contact.postalCode", f"={_FORMULA}"),
+    "formula_in_zone": _set("timeZone", f"={_FORMULA}"),
+    "formula_in_answer": _answer("favourite_song", f"\u2003={_FORMULA}"),
+    "formula_in_membership": _answer("club_no", f"-{_FORMULA}"),
+    "formula_in_unknown_answer": _answer("=shoe_size", f"={_FORMULA}"),
+    "formula_in_agent": _set("device", {"ip": "192.0.2.1", "userAgent": f"+{_FORMULA}"}),
+    "formula_in_medium": _set("attribution", {"source": "x", "medium": f"\uff20{_FORMULA}"}),
+    "formula_in_utm_campaign": _set("attribution", {"source": "x", "campaign": f"={_FORMULA}"}),
+    "formula_in_referral_code": _set("referral", {"code": f"={_FORMULA}", "signups": 0}),
+    "contact_in_answer": _answer("favourite_song", "call +12125550100 or fan@example.com"),
+    "pipe_in_answer": _answer("days", ["a|b", "fri"]),
+    "repeated_answer": _set("answers", [{"key": "fan_since", "version": 1, "value": 1999}] * 2),
+    "old_version_answer": _set("answers", [{"key": "fan_since", "version": 0, "value": "long"}]),
+    "empty_texts": _all(_set(_FIRST, ""), _set(_LAST, ""), _set("contact.city", "")),
+    "email_shared": _set("contact.email", "family@example.com"),
+    "phone_shared": _phone(e164="+12125550100", verifiedAt=at("2026-03-03T15:00:00Z")),
+    "phone_verified_is_text": _phone(verifiedAt="yes"),
+    "timeline_gap_before": _set("createdAt", at("2026-03-08T06:59:59.999Z")),
+    "timeline_gap_after": _set("createdAt", at("2026-03-08T07:00:00Z")),
+    "leap_day_last_second": _set("createdAt", at("2024-02-29T23:59:59.999Z")),
+    "consent_unknown_text": _consent(textVersion="1999-01-01"),
+    "consent_not_answered": _consent(granted=None),
+    "consent_later_refused": _twice,
+    "consent_suspended_promoter": _consent(promoterId=_SUSPENDED),
+    "consent_expired_promoter": _consent(promoterId=_EXPIRED),
+    "selected_elsewhere": _selected(UNKNOWN_MARKET),
+    "code_unknown_to_service": _code(),
+    "code_state_unknown": _code(state="burnt"),
+    "boost_unknown_activity": _set(
+        "boost", {"points": 5, "activities": [{"key": "hum", "count": 1, "lastAt": None}]}
+    ),
+}
+
+
 def _today(changes: Mapping[str, Change]) -> tuple[Anomaly, ...]:
     return tuple(Anomaly(name=name, change=change) for name, change in changes.items())
 
@@ -324,6 +424,8 @@ CLASSES: Final[tuple[Anomaly, ...]] = (
         Anomaly(name=name, change=change, version=int(name[1]))  # "v1_…", "v2_…"
         for name, change in _LEGACY.items()
     ),
+    *_today(_LOOPS),  # at an even position of an even number: two neighbours in every round
+    *_today(_MORE),
 )
 """In the order in which entries take their turns; adding one moves the others, and the pack."""
 

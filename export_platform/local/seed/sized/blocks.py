@@ -1,6 +1,6 @@
 """The parts of an entry of today's shape, each as a column: one list per part and chunk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -8,8 +8,10 @@ from bson import ObjectId
 
 from export_platform.local.seed.basis.identifiers import Kind, email_digest, object_id
 from export_platform.local.seed.basis.instants import at
+from export_platform.local.seed.sized import boost, consent, scores
 from export_platform.local.seed.sized import plan as plans
 from export_platform.local.seed.sized.chunk import Chunk, instants
+from export_platform.local.seed.sized.draws import Whole
 from export_platform.local.seed.sized.people import People
 from export_platform.local.seed.sized.recipe import Recipe
 from export_platform.local.seed.sized.words import AGENTS, SONGS, SOURCES
@@ -17,21 +19,26 @@ from export_platform.local.seed.sized.words import AGENTS, SONGS, SOURCES
 Column = list[Any]
 
 DECIDED: Final = at("2026-03-11T13:02:41Z")
-SCORED: Final = at("2026-03-11T05:40:00Z")
 ASSIGNED: Final = at("2026-03-12T18:00:00Z")
+REISSUED: Final = at("2026-03-13T09:00:00Z")
 NOTIFIED: Final = at("2026-03-12T22:00:00Z")
 _VERIFIED: Final = at("2026-03-11T06:10:00Z")
+_DAY: Final = 86_400_000
 _PROMOTED: Final = int(at("2026-03-15T09:00:00Z").timestamp()) * 1000
 
 # Landline and VoIP make 1.5 %.
 LINES: Final = ("mobile", "landline", "voip")
 LINE_WEIGHTS: Final = (0.985, 0.01, 0.005)
-THRESHOLDS: Final[Mapping[str, float]] = {"A": 0.85, "B": 0.7, "C": 0.5, "D": 0.3, "E": 0.0}
 
 # Quantity 2: 52 %, 4: 30 %, 1: 9 %, 3: 9 %.
 _QUANTITIES: Final = (2, 4, 1, 3)
 _QUANTITY_WEIGHTS: Final = (0.52, 0.30, 0.09, 0.09)
-_TEXT: Final = "2026-02-01"
+TEXT: Final = "2026-02-01"
+_MORE_ANSWERS: Final[tuple[tuple[str, Callable[[int], object]], ...]] = (
+    ("club_no", lambda number: f"{number:07d}"),
+    ("favourite-song", lambda number: ("polaris", "=zenith", "withdrawn")[number % 3]),
+    ("last_concert", lambda number: f"20{10 + number % 15}-0{1 + number % 9}-15"),
+)
 
 
 def market_ids(recipe: Recipe) -> list[ObjectId]:
@@ -137,15 +144,14 @@ def preferences(chunk: Chunk) -> Column:
 
 def consents(chunk: Chunk) -> Column:
     """Artist 55 %, texts 61 %, the promoter of the first wish 38 %; 2.5 % withdrawn later."""
-    promoters = promoter_ids(chunk.recipe)
-    first = chunk.plan.preferences[0]
-    whose = [promoters[m % len(promoters)] if promoters else None for m in first.tolist()]
+    given = consent.given(chunk)
+    promoters: list[ObjectId | None] = [*promoter_ids(chunk.recipe), None]
     rows = zip(
-        chunk.flags("consent.artist", 0.55),
-        chunk.flags("consent.sms", 0.61),
-        chunk.flags("consent.promoter", 0.38),
-        chunk.flags("consent.withdrawn", 0.025),
-        whose,
+        given.artist.tolist(),
+        given.sms.tolist(),
+        given.promoter.tolist(),
+        given.withdrawn.tolist(),
+        [promoters[number] for number in given.whose.tolist()],
         chunk.created,
         chunk.numbers,
         strict=True,
@@ -155,95 +161,111 @@ def consents(chunk: Chunk) -> Column:
 
 def _consents(*row: Any) -> list[dict[str, object]]:
     artist, sms, promoter, withdrawn, promoter_id, created, number = row
-    common = {
-        "at": created,
-        "textVersion": _TEXT,
-        "locale": "en-US",
-        "source": "form",
-        "evidenceId": f"ev_{number}",
-    }
+    common = {"at": created, "textVersion": TEXT, "locale": "en-US", "source": "form"}
     given: list[dict[str, object]] = [
-        {"key": "artist_email", "granted": artist, **common},
-        {"key": "sms", "granted": sms, **common},
+        {"key": key, "granted": granted, **common, "evidenceId": consent.evidence(key, number)}
+        for key, granted in (("artist_email", artist), ("sms", sms))
     ]
     if promoter_id is not None:
         asked = {"key": "promoter_email", "promoterId": promoter_id, "granted": promoter, **common}
-        if promoter and withdrawn:
+        asked["evidenceId"] = consent.evidence("promoter_email", number)
+        if withdrawn:
             asked["withdrawnAt"] = NOTIFIED
         given.append(asked)
     return given
 
 
 def boosts(chunk: Chunk) -> Column:
-    """Points and what they came from; the daily cap of five is hit by 3 %."""
-    counts = chunk.below("boost.count", 4)
-    capped = chunk.flags("boost.capped", 0.03)
-    rows = zip(chunk.plan.points.tolist(), counts, capped, chunk.created, strict=True)
+    """Points, and the activities that they are the sum of."""
+    rows = zip(chunk.plan.points.tolist(), chunk.created, strict=True)
     return [
         {
             "points": points,
-            "activities": [{"key": "share", "count": 5 if cap else count + 1, "lastAt": created}],
+            "activities": [
+                {"key": key, "count": count, "lastAt": created}
+                for key, count in boost.activities(points)
+            ],
         }
         if points
         else None
-        for points, count, cap, created in rows
+        for points, created in rows
     ]
 
 
-def referrals(chunk: Chunk) -> Column:
-    """12 % came by a friend: an entry of at most a sixteenth of the index, so six deep at most."""
-    friend = chunk.draws.uniform("referral.who", chunk.index)
-    whole = chunk.index.astype(np.int64)
-    parent = np.floor(friend * friend * (whole // 16)).astype(np.int64).tolist()
-    referred = chunk.flags("referral", 0.12)
-    prefix = str(object_id(Kind.ENTRY, chunk.recipe.number, 0, campaign=chunk.recipe.campaign))[:12]
-    rows = zip(chunk.numbers, referred, parent, strict=True)
+def verifications(chunk: Chunk) -> Column:
+    """The address is confirmed by 97 % within the hour; the telephone as its own field says."""
+    confirmed = chunk.flags("verification.email", 0.97)
+    at_ = chunk.after("verification.at", chunk.plan.created, 3_600)
+    ages = (accounts_age(chunk) // _DAY).tolist()
+    rows = zip(confirmed, at_, ages, strict=True)
     return [
-        {"code": f"R{number:07d}", "referredBy": ObjectId(f"{prefix}{by:012x}"), "signups": 0}
-        if told and number >= 16  # noqa: PLR2004 - nobody stands before the first sixteen
+        {"emailAt": when, "accountAgeDays": age} if yes else {"accountAgeDays": age}
+        for yes, when, age in rows
+    ]
+
+
+def accounts_age(chunk: Chunk) -> Whole:
+    """Milliseconds from the making of each account to the opening: up to seven years; bots: days.
+
+    A pure function of the index, as the account's own document must agree.
+    """
+    share = chunk.draws.uniform("user.age", chunk.index)
+    longest = np.where(chunk.plan.bot, 9, 2_600) * _DAY
+    return np.floor(share * longest).astype(np.int64)
+
+
+def referrals(chunk: Chunk) -> Column:
+    """Of those who came by a friend, and of the friends: their code and how many they brought."""
+    prefix = str(object_id(Kind.ENTRY, chunk.recipe.number, 0, campaign=chunk.recipe.campaign))[:12]
+    referrers, signups = chunk.plan.referrer.tolist(), chunk.plan.signups.tolist()
+    return [
+        {
+            "code": f"R{number:07d}",
+            "referredBy": ObjectId(f"{prefix}{by:012x}") if by >= 0 else None,
+            "signups": brought,
+        }
+        if by >= 0 or brought
         else None
-        for number, told, by in rows
+        for number, by, brought in zip(chunk.numbers, referrers, signups, strict=True)
     ]
 
 
 def risks(chunk: Chunk) -> Column:
-    """93 % Beta(8, 1.6), 7 % and the bots Beta(1.5, 6); missing 0.7 %."""
-    bad = chunk.draws.chance("risk.bad", chunk.index, 0.01) | chunk.plan.bot
-    good_score = chunk.draws.quantile("risk.score", chunk.index, "beta_good")
-    bad_score = chunk.draws.quantile("risk.score", chunk.index, "beta_bad")
-    scores = np.round(np.where(bad, bad_score, good_score), 4).tolist()
-    missing = chunk.flags("risk.missing", 0.007)
-    return [
-        None
-        if gone
-        else {
-            "score": score,
-            "band": band_of(score),
-            "modelVersion": "vf-2026.02",
-            "scoredAt": SCORED,
-            "reasons": ["velocity"] if score < THRESHOLDS["D"] else [],
-        }
-        for score, gone in zip(scores, missing, strict=True)
-    ]
+    """The score of the accepted run, and what a person decided over it; missing 0.7 %."""
+    scored = scores.score(chunk.recipe, chunk.index, chunk.plan)
+    rows = zip(
+        scored.values.tolist(), scored.missing.tolist(), scored.overridden.tolist(), strict=True
+    )
+    return [None if gone else _risk(value, overridden) for value, gone, overridden in rows]
 
 
-def band_of(score: float) -> str:
-    """The band of a score."""
-    return next(band for band, least in THRESHOLDS.items() if score >= least)
+def _risk(value: float, overridden: bool) -> dict[str, object]:
+    risk: dict[str, object] = {
+        "score": value,
+        "band": scores.band_of(value),
+        "modelVersion": scores.VF_MODEL,
+        "scoredAt": scores.SCORED,
+        "reasons": scores.reasons(value),
+    }
+    if overridden:
+        decided = {"band": scores.OVERRIDE_BAND, "by": scores.OVERRIDE_BY}
+        risk["override"] = decided | {"at": scores.OVERRIDDEN}
+    return risk
 
 
 def answers(chunk: Chunk) -> Column:
-    """None to three answers."""
+    """None to seven answers, 2.7 on average."""
     rows = zip(
         chunk.below("answer.which", 8),
         chunk.below("answer.year", 45),
         chunk.below("answer.song", len(SONGS)),
+        chunk.below("answer.more", 1 << 16),
         strict=True,
     )
     return [_answers(*row) for row in rows]
 
 
-def _answers(which: int, year: int, song: int) -> list[dict[str, object]]:
+def _answers(which: int, year: int, song: int, more: int) -> list[dict[str, object]]:
     given: list[dict[str, object]] = []
     if which & 1:
         given.append({"key": "fan_since", "version": 1, "value": 1980 + year})
@@ -252,19 +274,25 @@ def _answers(which: int, year: int, song: int) -> list[dict[str, object]]:
     if which & 4:
         given.append({"key": "days", "version": 1, "value": ["sat", "fri"][: 1 + year % 2]})
         given.append({"key": "first_time", "version": 1, "value": year % 3 == 0})
+    for position, (key, value) in enumerate(_MORE_ANSWERS):
+        if more >> 2 * position & 3 == 0:  # a quarter each
+            given.append({"key": key, "version": 1, "value": value(more)})
     return given
 
 
 def selections(chunk: Chunk) -> Column:
     """The result of the draw."""
     ids = market_ids(chunk.recipe)
+    nights = [event_ids(chunk.recipe, market)[0] for market in range(chunk.recipe.markets)]
+    where = list(zip(ids, nights, strict=True))
     plan = chunk.plan
     columns = (plan.outcome, plan.target, plan.wave, plan.draw_rank)
-    return [_selection(ids, *row) for row in zip(*(each.tolist() for each in columns), strict=True)]
+    rows = zip(*(each.tolist() for each in columns), strict=True)
+    return [_selection(where, *row) for row in rows]
 
 
 def _selection(
-    ids: Sequence[ObjectId], outcome: int, target: int, wave: int, rank: int
+    where: Sequence[tuple[ObjectId, str]], outcome: int, target: int, wave: int, rank: int
 ) -> dict[str, object] | None:
     if outcome == plans.NONE:
         return None
@@ -276,7 +304,8 @@ def _selection(
         "decidedAt": DECIDED,
     }
     if outcome == plans.SELECTED:
-        result["marketId"], result["wave"] = ids[target], wave
+        result["marketId"], result["eventId"] = where[target]
+        result["wave"] = wave
     return result
 
 
@@ -284,8 +313,7 @@ def waitlists(chunk: Chunk) -> Column:
     """The place on a list, kept by those who left it."""
     ids = market_ids(chunk.recipe)
     plan = chunk.plan
-    later = np.floor(chunk.draws.uniform("promoted.at", chunk.index) * 86_400_000)
-    promoted_at = instants(_PROMOTED + later.astype(np.int64))
+    promoted_at = instants(promotions(chunk))
     columns = (plan.position.tolist(), plan.target.tolist(), plan.promoted.tolist(), promoted_at)
     return [
         (
@@ -297,6 +325,12 @@ def waitlists(chunk: Chunk) -> Column:
         else None
         for position, target, promoted, when in zip(*columns, strict=True)
     ]
+
+
+def promotions(chunk: Chunk) -> Whole:
+    """When each would be promoted, in milliseconds: within a day of the first."""
+    later = np.floor(chunk.draws.uniform("promoted.at", chunk.index) * _DAY)
+    return _PROMOTED + later.astype(np.int64)
 
 
 def statuses(chunk: Chunk) -> list[str]:
@@ -320,16 +354,17 @@ def _status(fate: int, outcome: int, stage: int, promoted: bool) -> str:
 def devices(chunk: Chunk) -> Column:
     """Documentation addresses only; bots of one burst share one, and the agent."""
     block = chunk.index // np.uint64(400)
+    blocks_ = block.tolist()
     shared = chunk.draws.below("bot.device", block, 254).tolist()
     own = chunk.below("device.ip", 508)
     agents = chunk.below("device.agent", len(AGENTS))
-    rows = zip(chunk.plan.bot.tolist(), shared, own, agents, strict=True)
+    rows = zip(chunk.plan.bot.tolist(), shared, blocks_, own, agents, strict=True)
     return [
         {
             "ip": f"203.0.113.{same + 1}",
             "ipCountry": "US",
             "userAgent": "python/3",
-            "fingerprint": f"d{same}",
+            "fingerprint": f"d{burst:06x}",
         }
         if bot
         else {
@@ -337,7 +372,7 @@ def devices(chunk: Chunk) -> Column:
             "ipCountry": "US",
             "userAgent": AGENTS[agent],
         }
-        for bot, same, mine, agent in rows
+        for bot, same, burst, mine, agent in rows
     ]
 
 

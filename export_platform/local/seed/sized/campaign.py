@@ -1,24 +1,27 @@
-"""The campaign itself, its markets, its promoters and its scoring, from the recipe alone."""
+"""The campaign itself, its markets and its promoters, from the recipe alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time
 from typing import Final
-
-import bson
-import numpy as np
+from zoneinfo import ZoneInfo
 
 from export_platform.local.seed.basis.dataset import Document
-from export_platform.local.seed.basis.identifiers import Kind, object_id
 from export_platform.local.seed.basis.instants import at
-from export_platform.local.seed.basis.ledger import Ledger
-from export_platform.local.seed.sized import blocks
-from export_platform.local.seed.sized.draws import Draws, indexes
-from export_platform.local.seed.sized.plan import TODAY, Plan
+from export_platform.local.seed.sized import blocks, boost, scores
+from export_platform.local.seed.sized.codes import ALPHABET, LENGTH, SHARED, UNIQUE
+from export_platform.local.seed.sized.names import campaign_id, market_key
 from export_platform.local.seed.sized.recipe import CLOSES, OPENS, PRESALE, PRESALE_ENDS, Recipe
 from export_platform.local.seed.sized.words import CITIES
 
+_ADDED_LATE: Final = 2  # the market before the last
+_SUSPENDED: Final = 2
+_OLD_TEXT: Final = at("2025-01-15T00:00:00Z")
 _CREATED: Final = at("2026-02-20T10:00:00Z")
 _UPDATED: Final = at("2026-03-16T14:00:00Z")
-_OVERRIDES: Final = 0.0005  # of all entries
+_FIELDS: Final = (
+    *("email", "first_name", "last_name", "country", "postal_code", "locale", "markets"),
+)
+_VENUES: Final = ("Harbor Arena", "Stade de l'\u00c9toile", "The Dome, North", 'Hall "B"')
 
 # Two questions slug to one header; one is retired; one is never exported.
 _QUESTIONS: Final = (
@@ -27,16 +30,19 @@ _QUESTIONS: Final = (
     *(("first_time", "boolean", "N"), ("last_concert", "date", "N"), ("old_poll", "single", "N")),
     ("staff_note", "text", "S"),
 )
-
-
-def campaign_id(recipe: Recipe) -> bson.ObjectId:
-    """The campaign's id."""
-    return object_id(Kind.CAMPAIGN, recipe.number, 0, campaign=recipe.campaign)
-
-
-def run_id(recipe: Recipe) -> str:
-    """The accepted scoring run."""
-    return f"{recipe.key}-20260311T053000Z"
+# The song "withdrawn" was an option once: its answers keep their value and have no label.
+_OPTIONS: Final[Mapping[str, tuple[tuple[str, str, str], ...]]] = {
+    "favourite-song": (("polaris", "Polaris", "Estrella polar"), ("=zenith", "=Zenith", "Cenit")),
+    "days": (("fri", "Friday", "Viernes"), ("sat", "Saturday", "S\u00e1bado")),
+    "old_poll": (("yes", "Yes", "S\u00ed"), ("no", "No", "No")),
+}
+_DATA_EXTENSIONS: Final[Mapping[str, str]] = {
+    "reminder-email": "ReminderAudience",
+    "waitlist": "WaitlistAudience",
+    "code-sms": "CodeSmsAudience",
+    "non-purchasers": "SecondChance",
+    "suppression": "Suppression",
+}
 
 
 def campaign(recipe: Recipe) -> Document:
@@ -45,8 +51,11 @@ def campaign(recipe: Recipe) -> Document:
         "_id": campaign_id(recipe),
         "schemaVersion": 3,
         "key": recipe.key,
-        "name": f"{recipe.pack.capitalize()} Tour, 2026",
-        "artist": {"id": f"A-{recipe.number:04d}", "name": "Aurora Lights"},
+        "name": _staff_text(recipe, f"{recipe.pack.capitalize()} Tour, 2026"),
+        "artist": {
+            "id": f"A-{recipe.number:04d}",
+            "name": _staff_text(recipe, "Aurora Lights"),
+        },
         "kind": "fan_registration",
         "status": "on_sale",
         "timeZone": "America/New_York",
@@ -70,15 +79,28 @@ def campaign(recipe: Recipe) -> Document:
             "askQuantity": True,
             "maxQuantity": 4,
         },
-        "questions": [_question(*each, order) for order, each in enumerate(_QUESTIONS, start=1)],
+        "questions": [
+            _question(recipe, *each, order) for order, each in enumerate(_QUESTIONS, start=1)
+        ],
         "consents": [_consent("artist_email", "artist"), _consent("sms", "sms")]
         + [
-            _consent("promoter_email", "promoter") | {"promoterId": each}
-            for each in blocks.promoter_ids(recipe)
+            _consent("promoter_email", f"Promoter {number}, Inc.") | {"promoterId": each}
+            for number, each in enumerate(blocks.promoter_ids(recipe), start=1)
         ],
-        "boosts": [{"key": "share", "label": {"en-US": "Share"}, "weight": 5, "dailyCap": 5}],
-        "codeConfig": [{"key": "presale", "codeType": "unique", "length": 10, "host": "host-us"}],
-        "scoring": {"enabled": True, "vfModel": "vf-2026.02", "latestRunId": run_id(recipe)},
+        "boosts": boost.campaign_boosts(),
+        "codeConfig": [_codes(UNIQUE, "unique"), _codes(SHARED, "shared")],
+        "scoring": {
+            "enabled": True,
+            "model": scores.INTERNAL_MODEL,
+            "vfModel": scores.VF_MODEL,
+            "acceptBands": ["A", "B", "C"],
+            "latestRunId": scores.run_id(recipe),
+        },
+        "sfmc": {
+            "businessUnitMid": 7_000_000 + recipe.number,
+            "dataExtensions": dict(_DATA_EXTENSIONS),
+            "deliveryMode": "async",
+        },
         "privacy": {"controller": "operator-us", "retentionDays": 400, "kAnonymity": 10},
         "counters": {"entries": recipe.entries},
         "createdBy": "staff:jd",
@@ -88,13 +110,21 @@ def campaign(recipe: Recipe) -> Document:
     }
 
 
-def _question(key: str, type_: str, pii: str, order: int) -> Document:
+def _staff_text(recipe: Recipe, text: str) -> str:
+    """What staff typed; in a nasty pack it is a formula."""
+    return f"={text}" if recipe.anomalies else text
+
+
+def _question(recipe: Recipe, key: str, type_: str, pii: str, order: int) -> Document:
     asked: Document = {
         "key": key,
         "version": 1,
         "type": type_,
-        "label": {"en-US": key},
-        "options": [],
+        "label": {"en-US": _staff_text(recipe, key.replace("_", " ").capitalize())},
+        "options": [
+            {"value": value, "label": {"en-US": english, "es-US": spanish}}
+            for value, english, spanish in _OPTIONS.get(key, ())
+        ],
         "required": False,
         "order": order,
         "exportable": key != "staff_note",
@@ -105,8 +135,31 @@ def _question(key: str, type_: str, pii: str, order: int) -> Document:
 
 
 def _consent(key: str, party: str) -> Document:
-    text = {"version": "2026-02-01", "text": {"en-US": "Yes."}, "validFrom": _CREATED}
-    return {"key": key, "party": party, "textVersions": [text], "default": False}
+    """Two texts: only the newer names who may write, and only it is on the consents given."""
+    named = party if key == "promoter_email" else f"the {party}"
+    texts = {
+        "en-US": f"Yes, {named} may write to me.\nI can change my mind at any time.",
+        "es-US": f"S\u00ed, {named} puede escribirme.",
+        "fr-CA": f"Oui, {named} peut m'\u00e9crire.",
+    }
+    old = {"version": "2025-01-15", "text": {"en-US": "Yes."}, "validFrom": _OLD_TEXT}
+    new = {"version": blocks.TEXT, "text": texts, "validFrom": _CREATED}
+    kind = "promoter" if key == "promoter_email" else party
+    return {"key": key, "party": kind, "textVersions": [old, new], "default": False}
+
+
+def _codes(key: str, code_type: str) -> Document:
+    return {
+        "key": key,
+        "codeType": code_type,
+        "alphabet": ALPHABET,
+        "length": LENGTH,
+        "prefix": "",
+        "poolSize": 1_000_000 if code_type == "unique" else 1,
+        "validFrom": PRESALE,
+        "validUntil": PRESALE_ENDS,
+        "host": "host-us",
+    }
 
 
 def markets(recipe: Recipe) -> Iterator[Document]:
@@ -140,90 +193,69 @@ def markets(recipe: Recipe) -> Iterator[Document]:
         }
 
 
-def market_key(number: int) -> str:
-    """The slug of a market, unique in its campaign."""
-    city, again = CITIES[number % len(CITIES)], number // len(CITIES)
-    slug = f"{city.city} {city.region or city.country}".lower().replace(" ", "-")
-    slug = slug.replace("\u00e9", "e")
-    return f"{slug}-{again + 1}" if again else slug
-
-
 def _event(recipe: Recipe, market: int, event_id: str, night: int) -> Document:
-    day = 1 + (market * 3 + night) % 28
+    """A night at half past seven in the evening of the market's own zone.
+
+    The second night of one market in nine was rescheduled, that of another postponed; those of the
+    cancelled market are cancelled, and one that was added late has nothing for fans yet.
+    """
+    day = date(2026, 7, 1 + (market * 3 + night) % 28)
+    zone = ZoneInfo(CITIES[market % len(CITIES)].zone)
+    left = recipe.markets - market
+    moved = {4: "rescheduled", 7: "postponed"}.get(market % 9, "scheduled") if night else ""
     return {
         "eventId": event_id,
         "name": f"{recipe.pack.capitalize()} Tour",
-        "venue": {"id": f"V-{market}", "name": "Harbor Arena", "capacity": 18_200},
-        "startsAt": at(f"2026-07-{day:02d}T23:30:00Z"),
-        "localDate": f"2026-07-{day:02d}",
+        "venue": {
+            "id": f"V-{market}",
+            "name": _staff_text(recipe, _VENUES[market % len(_VENUES)]),
+            "capacity": 9_000 + 1_150 * (market % 9),
+        },
+        "startsAt": datetime.combine(day, time(19, 30), tzinfo=zone).astimezone(UTC),
+        "localDate": day.isoformat(),
         "localTime": "19:30",
-        "status": "scheduled",
+        "status": "cancelled" if left == 1 else moved or "scheduled",
         "presaleStartsAt": PRESALE,
         "presaleEndsAt": PRESALE_ENDS,
-        "fanAllocation": 9_000,
+        "fanAllocation": 0 if left == _ADDED_LATE else 4_500 + 500 * (market % 9),
     }
 
 
 def promoters(recipe: Recipe) -> Iterator[Document]:
-    """The promoters; the agreement of the last has expired, unless it is the only one."""
+    """The promoters; the agreement of the last has expired, unless it is the only one.
+
+    Of three and more the second takes hashes only; of four in a nasty pack the third is suspended.
+    """
     for number, identity in enumerate(blocks.promoter_ids(recipe)):
-        expired = 0 < number == recipe.promoters - 1
+        last = 0 < number == recipe.promoters - 1
+        suspended = recipe.anomalies and number == _SUSPENDED and not last
+        hashes = number == 1 and not last
         key = f"{recipe.key}-promoter-{number + 1}"
         yield {
             "_id": identity,
             "schemaVersion": 3,
             "key": key,
-            "name": f"Promoter {number + 1}, Inc.",
+            "name": _staff_text(recipe, f"Promoter {number + 1}, Inc."),
             "legalName": f"Promoter {number + 1} LLC",
+            "description": "Regional promoter",
             "countryCode": "US",
             "regions": [],
             "privacyPolicyUrl": f"https://promoter{number + 1}.example/privacy",
             "dataSharing": {
                 "agreementId": f"DSA-{recipe.number}{number:02d}",
                 "signedAt": at("2024-11-02T00:00:00Z"),
-                "expiresAt": at("2025-12-31T00:00:00Z" if expired else "2027-11-02T00:00:00Z"),
-                "allowedFields": ["email", "first_name", "last_name", "country", "postal_code"],
-                "hashOnly": False,
+                "expiresAt": at("2025-12-31T00:00:00Z" if last else "2027-11-02T00:00:00Z"),
+                "allowedFields": list(_FIELDS),
+                "hashOnly": hashes,
                 "retentionDays": 365,
             },
-            "delivery": {"kind": "s3", "prefix": f"promoters/{key}/", "notifyEmails": []},
-            "status": "active",
+            "delivery": {
+                "kind": "s3",
+                "prefix": f"promoters/{key}/",
+                "pgpKeyFingerprint": None,
+                "notifyEmails": [],
+            },
+            "status": "suspended" if suspended else "active",
             "createdAt": _CREATED,
             "updatedAt": _UPDATED,
-        }
-
-
-def scoring(recipe: Recipe, plan: Plan, ledger: Ledger) -> Iterator[Document]:
-    """One accepted run, and an override for one entry in 2,000."""
-    yield {
-        "_id": object_id(Kind.SCORING, recipe.number, 0, campaign=recipe.campaign),
-        "schemaVersion": 3,
-        "kind": "run",
-        "campaignId": campaign_id(recipe),
-        "runId": run_id(recipe),
-        "provider": "vf",
-        "modelVersion": "vf-2026.02",
-        "status": "imported",
-        "thresholds": dict(blocks.THRESHOLDS),
-        "acceptedAt": at("2026-03-11T06:05:00Z"),
-        "acceptedBy": "staff:jd",
-        "createdAt": at("2026-03-11T05:30:00Z"),
-        "updatedAt": at("2026-03-11T06:05:00Z"),
-    }
-    decided = Draws(recipe.seed).chance("override", indexes(0, recipe.entries), _OVERRIDES)
-    for number in np.flatnonzero(decided & (plan.version == TODAY) & (plan.anomaly < 0)).tolist():
-        entry = object_id(Kind.ENTRY, recipe.number, number, campaign=recipe.campaign)
-        ledger.add("override", entry)
-        yield {
-            "_id": object_id(Kind.SCORING, recipe.number, number + 1, campaign=recipe.campaign),
-            "schemaVersion": 3,
-            "kind": "override",
-            "campaignId": campaign_id(recipe),
-            "entryId": entry,
-            "fromBand": "D",
-            "toBand": "B",
-            "reason": "support ticket",
-            "by": "staff:jd",
-            "at": at("2026-03-11T09:00:00Z"),
-            "createdAt": at("2026-03-11T09:00:00Z"),
         }

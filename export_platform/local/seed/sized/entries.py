@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
 from bson import Int64
 
 from export_platform.local.seed.basis.dataset import Document
 from export_platform.local.seed.basis.identifiers import Kind, object_id
 from export_platform.local.seed.basis.instants import at
 from export_platform.local.seed.basis.ledger import Ledger
-from export_platform.local.seed.sized import anomalies, blocks, poison
+from export_platform.local.seed.sized import anomalies, blocks, messages, poison
 from export_platform.local.seed.sized import plan as plans
-from export_platform.local.seed.sized.chunk import Chunk
-from export_platform.local.seed.sized.codes import codes
+from export_platform.local.seed.sized.chunk import Chunk, instants
+from export_platform.local.seed.sized.codes import ASSIGNED, UNIQUE, codes
 from export_platform.local.seed.sized.people import DECOMPOSED, People
 from export_platform.local.seed.sized.words import CITIES, LOCALES
 
 _NAMES: Final = (
     *("contact", "preferences", "answers", "consents", "boost", "referral", "risk", "selection"),
-    *("waitlist", "codes", "messages", "device", "attribution"),
+    *("waitlist", "codes", "messages", "device", "attribution", "verification"),
 )
 _NULLABLE: Final = ("boost", "referral", "risk", "selection", "waitlist", "attribution")
 _V3: Final = 3
@@ -43,6 +44,7 @@ def entries(
                 else _v2(made[place], chunk.start + place)
             )
     _overlay_fates(chunk, made, ledger)
+    _group(chunk, made)
     refused = frozenset() if broken_text else anomalies.NOT_UTF8
     left_out = _overlay_anomalies(chunk, made, ledger, refused)
     _record(chunk, persons, made, ledger)
@@ -65,6 +67,7 @@ def _today(chunk: Chunk, persons: People) -> Iterator[Document]:
         _messages(chunk),
         blocks.devices(chunk),
         blocks.attributions(chunk),
+        blocks.verifications(chunk),
     )
     campaign = object_id(Kind.CAMPAIGN, chunk.recipe.number, 0, campaign=chunk.recipe.campaign)
     locales = [LOCALES[pick][0] for pick in chunk.picks("locale", [w for _, w in LOCALES])]
@@ -119,35 +122,37 @@ def _codes(chunk: Chunk) -> list[list[Document]]:
     ids = blocks.market_ids(chunk.recipe)
     for code in codes(chunk):
         if code.on_entry:
+            waits = code.state == ASSIGNED
             held[code.place].append(
                 {
                     "codeId": code.code_id,
-                    "codeConfigKey": "presale",
+                    "codeConfigKey": UNIQUE,
                     "marketId": ids[code.market],
                     "seq": code.seq,
                     "state": code.state,
                     "assignedAt": blocks.ASSIGNED,
                     "sentAt": blocks.NOTIFIED if code.state == "sent" else None,
-                    "channel": "sms",
+                    "channel": None if waits else "sms",
                 }
             )
     return held
 
 
 def _messages(chunk: Chunk) -> list[list[Document]]:
-    """A confirmation for all; a result for those on a list, of which 2 % bounced."""
-    bounced = chunk.flags("message.bounced", 0.02)
-    waiting = (chunk.plan.outcome == plans.WAITLISTED).tolist()
-    sent: list[list[Document]] = []
-    for created, waits, failed in zip(chunk.created, waiting, bounced, strict=True):
-        messages: list[Document] = [
-            {"kind": "confirmation", "at": created, "channel": "email", "state": "sent"}
-        ]
-        if waits:
-            state = "bounced" if failed else "sent"
-            at_ = blocks.NOTIFIED
-            messages.append({"kind": "waitlist", "at": at_, "channel": "email", "state": state})
-        sent.append(messages)
+    """The last message of each kind: by e-mail (1.6 % bounced), and the code as a text."""
+    sent: list[list[Document]] = [[] for _ in chunk.numbers]
+    for message in messages.by_email(chunk):
+        at_ = instants(message.at)
+        for place, bounced in zip(message.places.tolist(), message.bounced.tolist(), strict=True):
+            state = "bounced" if bounced else "sent"
+            sent[place].append(
+                {"kind": message.kind, "at": at_[place], "channel": "email", "state": state}
+            )
+    for place, texted in enumerate(messages.texted(chunk).tolist()):
+        if texted:
+            sent[place].append(
+                {"kind": "code", "at": blocks.NOTIFIED, "channel": "sms", "state": "sent"}
+            )
     return sent
 
 
@@ -229,13 +234,25 @@ def _legacy_statuses(chunk: Chunk, made: list[Any], ledger: Ledger) -> None:
 
 
 def _duplicate(chunk: Chunk, document: Any, place: int) -> None:
-    """Of the entry before."""
+    """Of the entry before; the group is that of the first of a row of duplicates."""
     recipe, number = chunk.recipe, chunk.start + place - 1
     original = object_id(Kind.ENTRY, recipe.number, number, campaign=recipe.campaign)
     document["duplicateOf"] = original
-    document["duplicateGroupId"] = object_id(
-        Kind.DUPLICATE_GROUP, recipe.number, number, campaign=recipe.campaign
-    )
+    document["duplicateGroupId"] = _group_id(chunk, int(chunk.plan.original[place]))
+
+
+def _group_id(chunk: Chunk, original: int) -> object:
+    recipe = chunk.recipe
+    return object_id(Kind.DUPLICATE_GROUP, recipe.number, original, campaign=recipe.campaign)
+
+
+def _group(chunk: Chunk, made: list[Any]) -> None:
+    """What a duplicate repeats is of the same group, unless it has a fate of its own."""
+    following = chunk.whole.fate[chunk.start + 1 : chunk.stop + 1] == plans.DUPLICATE
+    own = (chunk.plan.fate[: len(following)] == plans.LIVE) & following
+    own &= (chunk.plan.version == _V3)[: len(following)]
+    for place in np.flatnonzero(own).tolist():
+        made[place]["duplicateGroupId"] = _group_id(chunk, chunk.start + place)
 
 
 def _withdrawn(chunk: Chunk, document: Any, place: int) -> None:

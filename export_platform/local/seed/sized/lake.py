@@ -1,7 +1,7 @@
-"""The lake rows of a campaign: codes assigned, codes used, tickets ordered.
+"""The lake rows of a sale: codes assigned, codes used, tickets ordered.
 
-Further tables of DOMAIN.md 3 (queue visits, registration, e-mail, sms, consent, boosts) go beside
-these: one function from a chunk to `Row`s. Their columns are declared in `local.athena.tables`.
+What fans did is in `behaviour`, what became of messages in `mails`, what counts by day in `days`.
+Columns are declared in `local.athena.tables`.
 """
 
 from collections import defaultdict
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -17,9 +18,17 @@ from export_platform.local.seed.basis.dataset import Slice
 from export_platform.local.seed.basis.identifiers import Kind, account_id
 from export_platform.local.seed.basis.ledger import Ledger
 from export_platform.local.seed.sized import blocks
-from export_platform.local.seed.sized.campaign import campaign_id, market_key
 from export_platform.local.seed.sized.chunk import Chunk, id_list, instants
-from export_platform.local.seed.sized.codes import LEAK, Code, code_id, codes
+from export_platform.local.seed.sized.codes import (
+    ASSIGNED,
+    LEAK,
+    UNIQUE,
+    Code,
+    bought_with,
+    code_id,
+    codes,
+)
+from export_platform.local.seed.sized.names import campaign_id, market_key
 from export_platform.local.seed.sized.recipe import PRESALE, PRESALE_ENDS, Recipe
 from export_platform.local.seed.sized.words import CITIES, CURRENCIES
 
@@ -27,22 +36,22 @@ _PRESALE_MS: Final = int(PRESALE.timestamp()) * 1000
 _MEDIAN_MS: Final = 14 * 60 * 1000  # half of those who buy have bought 14 minutes into the sale
 _LATE: Final = timedelta(days=2)
 _ASSIGNED: Final = blocks.ASSIGNED.replace(tzinfo=None)
-_REISSUED: Final = _ASSIGNED + timedelta(hours=15)
+_REISSUED: Final = blocks.REISSUED.replace(tzinfo=None)
 _GENERAL: Final = PRESALE.replace(tzinfo=None) + timedelta(days=3)
 _VALID_FROM: Final = PRESALE.replace(tzinfo=None)
 _VALID_UNTIL: Final = PRESALE_ENDS.replace(tzinfo=None)
 _PRICE: Final = Decimal("155.25")
-_BOUGHT: Final = 0  # the first of the stages is "redeemed"
 
 # Tickets an order: 1: 5 %, 2: 35, 3: 15, 4: 45, which makes three on average.
 _TICKETS: Final = (0.05, 0.35, 0.15, 0.45)
 
 
-_REFUSALS: Final = (
-    *(("", 0.954), ("wrong_account", 0.011), ("exhausted", 0.015), ("expired", 0.02)),
-)
+_REFUSALS: Final = ("", "wrong_account", "exhausted", "expired")
+_REFUSED: Final = (0.954, 0.011, 0.015, 0.02)
+_NASTY_REFUSED: Final = (0.88, 0.04, 0.04, 0.04)
 CANCELLED, OTHER_CURRENCY, RESOLD = 1, 2, 3
 _ORDERS: Final = (0.93, 0.02, 0.01, 0.04)
+_NASTY_ORDERS: Final = (0.76, 0.08, 0.08, 0.08)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +78,10 @@ class Luck:
     accounts: list[str]
 
 
-def slices(chunk: Chunk, ledger: Ledger) -> Iterator[Slice]:
+def slices(chunk: Chunk, accounts: list[str], ledger: Ledger) -> Iterator[Slice]:
     """The rows of a chunk by table and day; within a day in the order of the entries."""
     by_day: dict[tuple[str, date], list[dict[str, object]]] = defaultdict(list)
-    for row in rows(chunk, ledger):
+    for row in rows(chunk, accounts, ledger):
         by_day[row.table, row.day].append(row.values)
     for table, day in sorted(by_day):
         listed = by_day[table, day]
@@ -84,13 +93,14 @@ def slices(chunk: Chunk, ledger: Ledger) -> Iterator[Slice]:
         )
 
 
-def rows(chunk: Chunk, ledger: Ledger) -> Iterator[Row]:
-    """Every row of the entries of a chunk."""
-    luck = _luck(chunk)
-    for code in codes(chunk):
-        yield from _assignment(chunk, code, luck, ledger)
-        yield from _uses(chunk, code, luck, ledger)
+def rows(chunk: Chunk, accounts: list[str], ledger: Ledger) -> Iterator[Row]:
+    """Every row of the entries of a chunk, entry by entry."""
+    luck = _luck(chunk, accounts)
+    held = {place: list(own) for place, own in groupby(codes(chunk), key=lambda each: each.place)}
     for place, number in enumerate(chunk.numbers):
+        for code in held.get(place, ()):
+            yield from _assignment(chunk, code, luck, ledger)
+            yield from _uses(chunk, code, luck, ledger)
         if luck.leak[place]:
             yield from _leak(chunk, place, luck, ledger)
         if luck.open_sale[place]:
@@ -103,19 +113,20 @@ def rows(chunk: Chunk, ledger: Ledger) -> Iterator[Row]:
             )
 
 
-def _luck(chunk: Chunk) -> Luck:
+def _luck(chunk: Chunk, accounts: list[str]) -> Luck:
     draws, index = chunk.draws, chunk.index
+    nasty, share = chunk.recipe.anomalies, chunk.recipe.share
     late = np.floor(draws.quantile("sale.minute", index, "lognormal") * _MEDIAN_MS)
     return Luck(
         bought_at=instants(_PRESALE_MS + late.astype(np.int64)),
         tickets=[pick + 1 for pick in chunk.picks("sale.tickets", _TICKETS)],
-        refusal=chunk.picks("sale.refusal", [weight for _, weight in _REFUSALS]),
-        assigned_twice=chunk.flags("sale.assigned_twice", 0.005),
-        used_twice=chunk.flags("sale.used_twice", 0.005),
-        order=chunk.picks("sale.order", _ORDERS),
-        leak=chunk.flags("sale.leak", 0.0005),
+        refusal=chunk.picks("sale.refusal", _NASTY_REFUSED if nasty else _REFUSED),
+        assigned_twice=chunk.flags("sale.assigned_twice", share(0.005, nasty=0.03)),
+        used_twice=chunk.flags("sale.used_twice", share(0.005, nasty=0.06)),
+        order=chunk.picks("sale.order", _NASTY_ORDERS if nasty else _ORDERS),
+        leak=chunk.flags("sale.leak", share(0.0005, nasty=0.01)),
         open_sale=chunk.flags("sale.open", 0.02),
-        accounts=[account_id(each) for each in chunk.user_ids],
+        accounts=accounts,
     )
 
 
@@ -148,11 +159,11 @@ def _assigned(chunk: Chunk, code: Code, when: datetime, event: str) -> Row:
         "user_id": str(chunk.user_ids[code.place]),
         "market_key": market_key(code.market),
         "host_event_id": blocks.event_ids(recipe, code.market)[0],
-        "code_config_key": "presale",
+        "code_config_key": UNIQUE,
         "wave": code.wave,
         "seq": code.seq,
         "state": code.state,
-        "channel": "sms",
+        "channel": None if code.state == ASSIGNED else "sms",
         "assigned_at": when,
         "valid_from": _VALID_FROM,
         "valid_until": _VALID_UNTIL,
@@ -163,13 +174,12 @@ def _assigned(chunk: Chunk, code: Code, when: datetime, event: str) -> Row:
 def _uses(chunk: Chunk, code: Code, luck: Luck, ledger: Ledger) -> Iterator[Row]:
     """Wrong account 1.1 %, exhausted 1.5 %, expired 2 %; those who buy succeed and order."""
     place = code.place
-    refused = _REFUSALS[luck.refusal[place]][0]
-    if refused:
+    refused = _REFUSALS[luck.refusal[place]]
+    if refused and code.state != ASSIGNED:
         ledger.add(f"{refused}_attempt", code.code_id)
         when = _VALID_UNTIL + timedelta(minutes=5) if refused == "expired" else _VALID_FROM
         yield _use(chunk, code, refused, when + timedelta(seconds=code.number % 60), luck)
-    buys = int(chunk.plan.stage[place]) == _BOUGHT and code.state != "revoked"
-    if not buys or code.code_id != _bought_with(chunk, code):
+    if not bought_with(chunk, code):
         return
     when = luck.bought_at[place]
     order_id = f"or-{code.code_id[5:]}"
@@ -179,12 +189,6 @@ def _uses(chunk: Chunk, code: Code, luck: Luck, ledger: Ledger) -> Iterator[Row]
         ledger.add("duplicate_redemption", code.code_id)
         yield replace(use, day=use.day + timedelta(days=1))
     yield from _orders(chunk, code, luck, ledger, order_id=order_id)
-
-
-def _bought_with(chunk: Chunk, code: Code) -> str:
-    """A fan buys once, with the code of the market drawn, not with that of the second market."""
-    same = code.market == int(chunk.plan.target[code.place])
-    return code.code_id if same else ""
 
 
 def _use(

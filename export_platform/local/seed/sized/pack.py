@@ -8,15 +8,24 @@ from typing import Final
 import bson
 from bson import ObjectId
 
-from export_platform.local.seed.basis.dataset import Batch, Collection, Document, Slice
+from export_platform.local.seed.basis.dataset import (
+    Batch,
+    CodeBatch,
+    Collection,
+    Document,
+    SeedObject,
+    Slice,
+)
 from export_platform.local.seed.basis.ledger import Ledger
-from export_platform.local.seed.sized import campaign, lake
+from export_platform.local.seed.sized import behaviour, campaign, files, lake, mails, runs, service
 from export_platform.local.seed.sized.chunk import Chunk
+from export_platform.local.seed.sized.days import Days
 from export_platform.local.seed.sized.entries import entries
+from export_platform.local.seed.sized.names import campaign_id
 from export_platform.local.seed.sized.people import people
 from export_platform.local.seed.sized.plan import Plan, make_plan
 from export_platform.local.seed.sized.recipe import Recipe
-from export_platform.local.seed.sized.users import users
+from export_platform.local.seed.sized.users import accounts, users
 
 _ROWS_AN_ENTRY: Final = 0.775
 """Lake rows an entry, about: 0.42 assignments, 0.175 uses, 0.18 orders; measured on small."""
@@ -43,7 +52,7 @@ class SizedPack:
     @property
     def campaigns(self) -> Mapping[str, ObjectId]:
         """Campaign key to id."""
-        return {each.key: campaign.campaign_id(each) for each in self._recipes}
+        return {each.key: campaign_id(each) for each in self._recipes}
 
     @property
     def documents_total(self) -> int:
@@ -64,7 +73,7 @@ class SizedPack:
             yield _batch("campaigns", [campaign.campaign(recipe)])
             yield _batch("markets", campaign.markets(recipe))
             yield _batch("promoters", campaign.promoters(recipe))
-            overrides = campaign.scoring(recipe, plan, ledger)
+            overrides = runs.scoring(recipe, plan, ledger)
             while batch := list(islice(overrides, chunk)):
                 yield _batch("scoring", batch)
             for piece in _chunks(recipe, plan, chunk):
@@ -75,11 +84,60 @@ class SizedPack:
                     documents=entries(piece, persons, ledger, broken_text=broken_text),
                 )
 
+    def span(self, ledger: Ledger, start: int, stop: int) -> Iterator[Batch]:
+        """The users and entries `start` to `stop` of the first campaign, and nothing else of it.
+
+        Costs the plan, which needs all entries at once (1 s a million), and then only what is asked
+        for.
+        """
+        recipe = self._recipes[0]
+        piece = Chunk(recipe=recipe, whole=self._plan(recipe), start=start, stop=stop)
+        persons = people(piece)
+        yield Batch(collection="users", documents=users(piece, persons, ledger))
+        yield Batch(collection="entries", documents=entries(piece, persons, ledger))
+
     def slices(self, ledger: Ledger, *, chunk: int = 50_000) -> Iterator[Slice]:
-        """The lake rows, one slice a table and day of each chunk of entries."""
+        """The lake rows, one slice a table and day of each chunk of entries; sums at the end."""
+        days = Days()
         for recipe in self._recipes:
+            days.begin(recipe)
             for piece in _chunks(recipe, self._plan(recipe), chunk):
-                yield from lake.slices(piece, ledger)
+                days.entries(piece, ledger)
+                for rows in _tables(piece, ledger):
+                    days.rows(recipe, rows)
+                    yield rows
+        yield from days.slices()
+
+    def codes(self, ledger: Ledger, *, chunk: int = 20_000) -> Iterator[CodeBatch]:
+        """The codes that no entry holds first, then those of each chunk of entries."""
+        for recipe in self._recipes:
+            identity = campaign_id(recipe)
+            if common := service.shared(recipe, ledger):
+                yield CodeBatch(campaign_id=identity, items=common)
+            for piece in _chunks(recipe, self._plan(recipe), chunk):
+                if found := service.items(piece, ledger):
+                    yield CodeBatch(campaign_id=identity, items=found)
+
+    def objects(self, ledger: Ledger, *, chunk: int = 20_000) -> Iterator[SeedObject]:
+        """The files of both providers, in parts of `files.PART` entries, whatever the chunk."""
+        for recipe in self._recipes:
+            yield from files.objects(recipe, self._parts(recipe, chunk), ledger)
+
+    def _parts(self, recipe: Recipe, chunk: int) -> Iterator[tuple[int, Iterator[Chunk]]]:
+        plan = self._plan(recipe)
+        for number, start in enumerate(range(0, recipe.entries, files.PART)):
+            stop = min(start + files.PART, recipe.entries)
+            yield number, _between(recipe, plan, start, stop, chunk)
+
+
+def _tables(piece: Chunk, ledger: Ledger) -> Iterator[Slice]:
+    known = accounts(piece)
+    yield from lake.slices(piece, known, ledger)
+    for gathering in (
+        *behaviour.gathered(piece, known, ledger),
+        *mails.gathered(piece, known, ledger),
+    ):
+        yield from gathering.slices(campaign_id(piece.recipe), ledger)
 
 
 def _batch(collection: Collection, documents: Iterable[Document]) -> Batch:
@@ -87,6 +145,9 @@ def _batch(collection: Collection, documents: Iterable[Document]) -> Batch:
 
 
 def _chunks(recipe: Recipe, plan: Plan, size: int) -> Iterator[Chunk]:
-    for start in range(0, recipe.entries, size):
-        stop = min(start + size, recipe.entries)
-        yield Chunk(recipe=recipe, whole=plan, start=start, stop=stop)
+    return _between(recipe, plan, 0, recipe.entries, size)
+
+
+def _between(recipe: Recipe, plan: Plan, first: int, last: int, size: int) -> Iterator[Chunk]:
+    for start in range(first, last, size):
+        yield Chunk(recipe=recipe, whole=plan, start=start, stop=min(start + size, last))

@@ -5,11 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from export_platform.local.seed.sized.chunk import Chunk
+from export_platform.local.seed.sized.plan import Flags
 from export_platform.local.seed.sized.words import CULTURES, PLACES, PROVIDERS, Culture, Place
 
 # Plain; ALL CAPS 3 %, blanks at the end 1 %, decomposed 0.5 %, emoji 0.05 %, one name, 80 letters.
 NAME_STYLES: Final = (0.9519, 0.03, 0.01, 0.005, 0.0005, 0.002, 0.0006)
+NASTY_STYLES: Final = (0.83, 0.03, 0.03, 0.03, 0.03, 0.03, 0.02)
 _STYLES: Final[tuple[Callable[[str], str], ...]] = (
     str,
     str.upper,
@@ -49,17 +53,17 @@ class People:
 
 def people(chunk: Chunk) -> People:
     """The persons behind the entries of a chunk."""
-    styles = chunk.picks("name.style", NAME_STYLES)
+    styles = chunk.picks("name.style", NASTY_STYLES if chunk.recipe.anomalies else NAME_STYLES)
     first, last = _names(chunk, styles)
     places = [PLACES[number] for number in chunk.plan.place.tolist()]
     return People(
         first=first,
         last=last,
         name_style=styles,
-        email=_emails(chunk),
+        email=addresses(chunk),
         place=places,
         postal_code=_postal_codes(chunk, places),
-        phone=_phones(chunk, places),
+        phone=_phones(chunk),
     )
 
 
@@ -89,7 +93,8 @@ def _styled(
     return chosen
 
 
-def _emails(chunk: Chunk) -> list[str]:
+def addresses(chunk: Chunk) -> list[str]:
+    """The e-mail address of each; bots count up."""
     domains = [PROVIDERS[number] for number in chunk.picks("email.domain", _PROVIDER_WEIGHTS)]
     styles = chunk.picks("email.style", EMAIL_STYLES)
     bots = chunk.plan.bot.tolist()
@@ -112,14 +117,27 @@ def _postal_codes(chunk: Chunk, places: Sequence[Place]) -> list[str | None]:
     return codes
 
 
-def _phones(chunk: Chunk, places: Sequence[Place]) -> list[str | None]:
-    """Only numbers kept for fiction; missing 3 %, and where no country keeps any."""
-    missing = chunk.flags("phone.missing", 0.03)
-    numbers = chunk.below("phone.number", 1_000_000)
+def _phones(chunk: Chunk) -> list[str | None]:
+    """Only numbers kept for fiction; missing 3 %, and where no country keeps any.
+
+    A duplicate has the number of what it repeats: the signal by which it was found.
+    """
+    same = chunk.plan.original.astype(np.uint64)
+    places = chunk.whole.place[chunk.plan.original].tolist()
+    missing = chunk.draws.chance("phone.missing", same, 0.03).tolist()
+    numbers = chunk.draws.below("phone.number", same, 1_000_000).tolist()
     return [
-        None if gone else fictional_number(place, number)
+        None if gone else fictional_number(PLACES[place], number)
         for place, number, gone in zip(places, numbers, missing, strict=True)
     ]
+
+
+def telephones(chunk: Chunk) -> Flags:
+    """Whether each has a telephone."""
+    same = chunk.plan.original.astype(np.uint64)
+    kept = np.array([fictional_number(each, 0) is not None for each in PLACES])
+    found: Flags = kept[chunk.whole.place[chunk.plan.original]]
+    return found & ~chunk.draws.chance("phone.missing", same, 0.03)
 
 
 def fictional_number(place: Place, number: int) -> str | None:

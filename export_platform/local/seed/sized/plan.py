@@ -70,7 +70,14 @@ _V3_FROM: Final = int(at("2023-01-01T00:00:00Z").timestamp()) * 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One value per entry; `anomaly` is -1 or a position in `anomalies.CLASSES`."""
+    """One value per entry.
+
+    Attributes:
+        anomaly: -1 or a position in `anomalies.CLASSES`.
+        original: The entry that a duplicate repeats, by index; any other entry's own index.
+        referrer: Who told the fan, by index; -1 for nobody.
+        signups: How many entries name this one as the one who told them.
+    """
 
     anomaly: Whole
     version: Whole
@@ -88,6 +95,9 @@ class Plan:
     position: Whole
     promoted: Flags
     stage: Whole
+    original: Whole
+    referrer: Whole
+    signups: Whole
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -108,6 +118,7 @@ def make_plan(recipe: Recipe) -> Plan:
     second = draws.chance("target", index, 0.15) & (wishes > 1)
     target = np.where(second, preferences[1], preferences[0])
     promoted = draws.chance("promoted", index, PROMOTED_SHARE) & (outcome == WAITLISTED)
+    referrer = _referrers(draws, index, version)
     return Plan(
         anomaly=anomaly,
         version=version,
@@ -125,6 +136,9 @@ def make_plan(recipe: Recipe) -> Plan:
         position=_positions(draw_rank, target, outcome),
         promoted=promoted,
         stage=draws.pick("stage", index, STAGE_WEIGHTS),
+        original=_originals(index, fate),
+        referrer=referrer,
+        signups=np.bincount(referrer[referrer >= 0], minlength=len(index)).astype(np.int64),
     )
 
 
@@ -167,6 +181,23 @@ def _fate(draws: Draws, index: Indexes, version: Whole, bot: Flags) -> Whole:
     impossible = (index % np.uint64(2) == 1) | nothing_next
     fate[(fate == NON_CURRENT) & impossible] = LIVE
     return fate
+
+
+def _originals(index: Indexes, fate: Whole) -> Whole:
+    """Duplicates stand behind what they repeat, so the last that is none is the original."""
+    own = index.astype(np.int64)
+    first = np.where(fate == DUPLICATE, 0, own)
+    originals: Whole = np.maximum.accumulate(first) if len(first) else first
+    return originals
+
+
+def _referrers(draws: Draws, index: Indexes, version: Whole) -> Whole:
+    """12 % came by a friend: an entry of at most a sixteenth of the index, so six deep at most."""
+    friend = draws.uniform("referral.who", index)
+    whole = index.astype(np.int64)
+    parent = np.floor(friend * friend * (whole // 16)).astype(np.int64)
+    told = draws.chance("referral", index, 0.12) & (whole >= 16) & (version == TODAY)  # noqa: PLR2004
+    return np.where(told, parent, -1)
 
 
 def _preferences(recipe: Recipe, draws: Draws, index: Indexes) -> tuple[Whole, Whole, Whole]:

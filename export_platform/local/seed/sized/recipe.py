@@ -45,6 +45,10 @@ class Recipe:
         """What every random number of the campaign starts from; the size is not part of it."""
         return f"{self.pack}/{self.campaign}"
 
+    def share(self, usual: float, *, nasty: float) -> float:
+        """How often something happens; a nasty campaign is small, and needs twenty of each."""
+        return nasty if self.anomalies else usual
+
 
 def _recipe(pack: str, number: int, entries: int, markets: int, promoters: int) -> Recipe:
     return Recipe(
@@ -61,7 +65,7 @@ def _recipe(pack: str, number: int, entries: int, markets: int, promoters: int) 
 
 RECIPES: Final[Mapping[str, Recipe]] = {
     "small": _recipe("small", 1, 20_000, 8, 2),
-    "nasty": _recipe("nasty", 2, 5_000, 12, 3),
+    "nasty": _recipe("nasty", 2, 5_000, 12, 4),
     "medium": _recipe("medium", 3, 250_000, 20, 4),
     "large": _recipe("large", 4, 2_000_000, 28, 6),
     "huge": _recipe("huge", 5, 3_500_000, 52, 8),
