@@ -13,6 +13,7 @@ from assets.exports.promoter_email_opt_ins import PROMOTER_EMAIL_OPT_INS
 from assets.exports.reminder_email import REMINDER_EMAIL
 from assets.exports.scores import SCORES
 from assets.exports.selected_fans import SELECTED_FANS
+from assets.exports.suppression import SUPPRESSION
 from assets.exports.survey_answers import SURVEY_ANSWERS
 from assets.exports.waitlist import WAITLIST
 from assets.model.export_type import Catalog, ExportType
@@ -30,6 +31,7 @@ _ALL: tuple[ExportType, ...] = (
     MARKET_DEMAND,
     SCORES,
     SURVEY_ANSWERS,
+    SUPPRESSION,
     GEO_DEMAND,
     AD_AUDIENCE,
     CAMPAIGN_SUMMARY,
