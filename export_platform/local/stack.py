@@ -37,6 +37,8 @@ _CODES_SCOPES = {
     CODES_TOKEN: ["codes:read", "codes:reveal"],
     CODES_TOKEN_WITHOUT_VALUES: ["codes:read"],
 }
+SFMC_CLIENT_ID, SFMC_ACCOUNT_ID = "local-package", "510000001"
+SFMC_CLIENT_SECRET = "local-sfmc"  # noqa: S105 - see above
 _ENTRIES_SCOPES = {ENTRIES_TOKEN: ["entries:read", "entries:write"]}
 
 _LOOPBACK = "127.0.0.1"
@@ -64,6 +66,7 @@ class Stack:
                 _codes(self._directory / "codes"),
                 # After mongo in this list, since its command needs to know the port.
                 _entries(self._directory / "entries", self._port_of_mongo),
+                _marketing_cloud(self._directory / "marketing-cloud"),
             ],
         )
 
@@ -124,6 +127,11 @@ def _variables(ports: Mapping[str, int]) -> dict[str, str]:
         "CODES_SERVICE_TOKEN": CODES_TOKEN,
         "ENTRIES_SERVICE_URL": f"http://{_LOOPBACK}:{ports['entries']}",
         "ENTRIES_SERVICE_TOKEN": ENTRIES_TOKEN,
+        "SFMC_AUTH_URL": f"http://{_LOOPBACK}:{ports['marketing-cloud']}",
+        "SFMC_REST_URL": f"http://{_LOOPBACK}:{ports['marketing-cloud']}",
+        "SFMC_CLIENT_ID": SFMC_CLIENT_ID,
+        "SFMC_CLIENT_SECRET": SFMC_CLIENT_SECRET,
+        "SFMC_ACCOUNT_ID": SFMC_ACCOUNT_ID,
     }
 
 
@@ -214,6 +222,20 @@ def _entries(data: Path, mongo_port: Callable[[], int]) -> Service:
         data=data,
         environment={**_child_variables(), **tokens},
         follows=follows,
+    )
+
+
+def _marketing_cloud(data: Path) -> Service:
+    def command(port: int) -> list[str]:
+        return _module("export_platform.local.services.marketing_cloud", port, data)
+
+    client = {"LOCAL_SFMC_CLIENT": f"{SFMC_CLIENT_ID}:{SFMC_CLIENT_SECRET}"}
+    return Service(
+        name="marketing-cloud",
+        command=command,
+        healthy=_answers_http,
+        data=data,
+        environment={**_child_variables(), **client},
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import Field
 from resources.athena import AthenaDoor
 from resources.codes_service import CodesService
 from resources.entries_service import EntriesService
+from resources.marketing_cloud import MarketingCloud
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.scoring_files import ScoringFiles
@@ -122,6 +123,27 @@ class EntriesServiceResource(dg.ConfigurableResource[EntriesService]):
             yield door
 
 
+class MarketingCloudResource(dg.ConfigurableResource[MarketingCloud]):
+    """Salesforce Marketing Cloud."""
+
+    client_secret: str = Field(description="Secret of the package, an EnvVar.", repr=False)
+
+    def create_resource(
+        self,
+        context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
+    ) -> MarketingCloud:
+        """Build the door; nothing is opened."""
+        return environment.marketing_cloud(
+            {**os.environ, environment.SFMC_CLIENT_SECRET: self.client_secret}
+        )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[MarketingCloud]:
+        """Close the connections when the run or tick is over, however it ended."""
+        with closing(self.create_resource(context)) as door:
+            yield door
+
+
 class ScoringFilesResource(dg.ConfigurableResource[ScoringFiles]):
     """The buckets of the two scoring providers."""
 
@@ -152,6 +174,9 @@ def configured_doors() -> dict[str, object]:
         "codes": CodesServiceResource(token=dg.EnvVar(environment.CODES_SERVICE_TOKEN)),
         "entries_service": EntriesServiceResource(
             token=dg.EnvVar(environment.ENTRIES_SERVICE_TOKEN)
+        ),
+        "marketing_cloud": MarketingCloudResource(
+            client_secret=dg.EnvVar(environment.SFMC_CLIENT_SECRET)
         ),
         "scoring": ScoringFilesResource(
             internal=dg.EnvVar(environment.SCORING_BUCKET),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from resources.athena import AthenaDoor
 from resources.codes_service import CodesService
 from resources.entries_service import EntriesService
+from resources.marketing_cloud import MarketingCloud
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
@@ -31,6 +32,11 @@ CODES_SERVICE_URL = "CODES_SERVICE_URL"
 CODES_SERVICE_TOKEN = "CODES_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
 ENTRIES_SERVICE_URL = "ENTRIES_SERVICE_URL"
 ENTRIES_SERVICE_TOKEN = "ENTRIES_SERVICE_TOKEN"  # noqa: S105 - the name of a variable
+SFMC_AUTH_URL = "SFMC_AUTH_URL"
+SFMC_REST_URL = "SFMC_REST_URL"
+SFMC_CLIENT_ID = "SFMC_CLIENT_ID"
+SFMC_CLIENT_SECRET = "SFMC_CLIENT_SECRET"  # noqa: S105 - the name of a variable
+SFMC_ACCOUNT_ID = "SFMC_ACCOUNT_ID"
 
 # What an absent or empty variable means; one that is not here must be given.
 DEFAULTS = {
@@ -109,6 +115,21 @@ def entries_service(env: Mapping[str, str]) -> EntriesService:
     """
     return EntriesService(
         base_url=_required(env, ENTRIES_SERVICE_URL), token=_required(env, ENTRIES_SERVICE_TOKEN)
+    )
+
+
+def marketing_cloud(env: Mapping[str, str]) -> MarketingCloud:
+    """Return Marketing Cloud; nothing is opened.
+
+    Raises:
+        ValueError: A variable is missing, and the text names it; or an address is not https.
+    """
+    return MarketingCloud(
+        auth_url=_required(env, SFMC_AUTH_URL),
+        rest_url=_required(env, SFMC_REST_URL),
+        client_id=_required(env, SFMC_CLIENT_ID),
+        client_secret=_required(env, SFMC_CLIENT_SECRET),
+        account_id=_required(env, SFMC_ACCOUNT_ID),
     )
 
 

@@ -168,7 +168,7 @@ class FakeMarketingCloud(MarketingCloud):
         """Note a deletion."""
         self.asked.note("delete_contacts", len(keys))
         if not 1 <= len(keys) <= MAX_DELETED:
-            raise ValueError("too many contacts")
+            raise ValueError(f"1 to {MAX_DELETED} contacts are deleted at once")
         operation = str(next(self._numbers))
         self.deletions[operation] = tuple(keys)
         return operation
@@ -184,7 +184,7 @@ class FakeMarketingCloud(MarketingCloud):
 
     def _queue(self, key: str, rows: Sequence[Row], *, replace: bool) -> str:
         if not 1 <= len(rows) <= MAX_ROWS:
-            raise ValueError("too many rows")
+            raise ValueError(f"1 to {MAX_ROWS} rows are sent at once")
         table = self._table(key, "hand rows over to a data extension")
         fault = self.script.pop(0) if self.script else None
         if fault is Fault.THROTTLE:

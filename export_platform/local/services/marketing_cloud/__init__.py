@@ -1,0 +1,1 @@
+"""A stand-in for Salesforce Marketing Cloud: tokens, data extensions, asynchronous requests."""
