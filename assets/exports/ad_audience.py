@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from assets.exports.shared.audiences import MARKETING_MAIL
-from assets.exports.shared.entry_options import GROUPS, Rule, first_failing, withdrawn
+from assets.exports.shared.audiences import MARKETING_MAIL, WITHDRAWN
+from assets.exports.shared.entry_options import GROUPS, LIVE, Rule, first_failing
 from assets.exports.shared.entry_strands import (
     before_snapshot,
     by_registration,
@@ -161,8 +161,9 @@ def _verdict(facts: Facts) -> Verdict:
     segment = facts.request.options["segment"]
     allows = granted(_consent(facts.campaign))
     rules: list[Rule] = [
+        *LIVE,
+        WITHDRAWN,
         *MARKETING_MAIL,
-        ("withdrawn", lambda row: not withdrawn(row)),
         ("no_ads_consent", lambda row: allows(row) is True),
         ("segment", lambda row: row.entry.get("status") in _SEGMENTS[segment]),
     ]

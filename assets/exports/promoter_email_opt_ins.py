@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from assets.exports.shared.audiences import (
     TEXTABLE,
+    WITHDRAWN,
     is_email,
     is_granted,
     known_texts,
@@ -37,7 +38,6 @@ from assets.exports.shared.entry_options import (
     Rule,
     chosen_market,
     first_failing,
-    withdrawn,
 )
 from assets.exports.shared.entry_strands import (
     before_snapshot,
@@ -371,7 +371,7 @@ def _verdict(facts: Facts) -> Verdict:
     rules: list[Rule] = [
         *LIVE,
         *_withdrawals(facts),
-        ("withdrawn", lambda row: not withdrawn(row)),
+        WITHDRAWN,
         *shareable(facts, promoter),
         ("ledger_withdrawn", lambda row: _act_of(row) not in prepared.withdrawn),
         ("no_ledger_evidence", lambda row: _act_of(row) in prepared.proven),

@@ -14,18 +14,18 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from assets.exports.shared.audiences import OPTED_OUT, SERVICE_MAIL
+from assets.exports.shared.audiences import OPTED_OUT, SERVICE_MAIL, WITHDRAWN
 from assets.exports.shared.entry_columns import field
 from assets.exports.shared.entry_options import (
     GROUPS,
     INVITED,
+    LIVE,
     LOCALES,
     MARKETS,
     Rule,
     entry_filter,
     first_failing,
     has_code,
-    withdrawn,
 )
 from assets.exports.shared.entry_strands import (
     before_snapshot,
@@ -286,7 +286,8 @@ def _refuse(facts: Facts) -> None:
 
 
 def _verdict(facts: Facts) -> Verdict:
-    return first_failing([*SERVICE_MAIL, *_asked_for(facts), *entry_filter(facts)])
+    rules = [*LIVE, WITHDRAWN, *SERVICE_MAIL, *_asked_for(facts), *entry_filter(facts)]
+    return first_failing(rules)
 
 
 def _asked_for(facts: Facts) -> Iterator[Rule]:
@@ -294,7 +295,6 @@ def _asked_for(facts: Facts) -> Iterator[Rule]:
     if options["include_marketing_only"]:
         yield OPTED_OUT
     yield "no_account", lambda row: subscriber_key(row) is not None
-    yield "withdrawn", lambda row: not withdrawn(row)
     group = options.get("audience") or _AUDIENCES[options["reminder_kind"]]
     yield "audience", lambda row: row.entry.get("status") in GROUPS[group]
     if options.get("markets"):

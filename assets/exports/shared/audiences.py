@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from assets.exports.shared.entry_options import LIVE, Rule
+from assets.exports.shared.entry_options import LIVE, Rule, withdrawn
 from assets.exports.shared.entry_values import NO_INSTANT, at, mappings, millis, string
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Campaign, Facts, Promoter
@@ -72,6 +72,8 @@ SERVICE_MAIL: Final[tuple[Rule, ...]] = (
     ("hard_bounced", lambda row: not _said(row, "hardBouncedAt")),
     ("complained", lambda row: not _said(row, "complainedAt")),
 )
+# The registration, not a consent: whoever took it back is no audience of anything about it.
+WITHDRAWN: Final[Rule] = ("withdrawn", lambda row: not withdrawn(row))
 OPTED_OUT: Final[Rule] = ("opted_out", lambda row: not _said(row, "emailGlobalOptOut"))
 MARKETING_MAIL: Final[tuple[Rule, ...]] = (*SERVICE_MAIL, OPTED_OUT)
 TEXTABLE: Final[tuple[Rule, ...]] = (

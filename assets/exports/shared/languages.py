@@ -57,12 +57,17 @@ def long_date(day: date, locale: str) -> str:
     return _plain(format_date(day, "long", _language(locale)))
 
 
-@lru_cache(maxsize=_TEXTS)
 def long_time(local: datetime, locale: str) -> str:
     """`March 13, 2026, 10:00 AM`: a time that is already in the zone of its reader."""
+    # Without its zone: times of two zones that are one instant are equal, and so would share a text.
+    return _long_time(local.replace(tzinfo=None), locale)
+
+
+@lru_cache(maxsize=_TEXTS)
+def _long_time(wall: datetime, locale: str) -> str:
     language = _language(locale)
-    clock = format_time(local.replace(tzinfo=None), "short", locale=language)
-    return _plain(f"{format_date(local, 'long', language)}, {clock}")
+    clock = format_time(wall, "short", locale=language)
+    return _plain(f"{format_date(wall, 'long', language)}, {clock}")
 
 
 @lru_cache(maxsize=_TEXTS)

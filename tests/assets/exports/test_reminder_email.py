@@ -5,6 +5,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from bson import ObjectId
@@ -168,6 +169,15 @@ def test_languages_that_nobody_knows_are_written_in_english() -> None:
     assert "July 10, 2026" == long_date(day, "xx-XX")
     assert "13. mars 2026, 09:05" == long_time(time, "nb-NO")
     assert "March 13, 2026, 9:05 AM" == long_time(time, "en-US")
+
+
+def test_one_instant_in_two_zones_is_two_texts() -> None:
+    """Python calls the two times equal, so a cache that knew them would tell one of them twice."""
+    there = [PRESALE.astimezone(ZoneInfo(f"America/{city}")) for city in ("New_York", "Vancouver")]
+
+    assert ["March 13, 2026, 10:00 AM", "March 13, 2026, 7:00 AM"] == [
+        long_time(local, "en-US") for local in there
+    ]
 
 
 def test_a_date_that_is_none_rejects_its_rows_in_the_open() -> None:
