@@ -59,7 +59,7 @@ def long_date(day: date, locale: str) -> str:
 
 def long_time(local: datetime, locale: str) -> str:
     """`March 13, 2026, 10:00 AM`: a time that is already in the zone of its reader."""
-    # Without its zone: times of two zones that are one instant are equal, and so would share a text.
+    # Without its zone: two zones' times of one instant are equal, and would share a text.
     return _long_time(local.replace(tzinfo=None), locale)
 
 
