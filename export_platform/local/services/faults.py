@@ -1,12 +1,13 @@
 """Faults on demand: a WSGI layer in front of a stand-in that misbehaves as a test has scripted.
 
 `PUT /-/faults` takes the script, a JSON list of steps; it replaces what was left of the last one.
-A request takes the first step that matches it and is not waiting; requests without a step pass.
+A request takes the first step that matches it, and passes when there is none.
 `GET /-/faults` tells the steps that are left, `GET /-/requests` what was asked since the script was
 set: method, path, query, status (None: no answer was sent), and the headers in `SHOWN_HEADERS`.
 
 A step: {"fault": ..., "method"?: "POST", "path"?: part of the path, "skip"?: matching requests to
-let pass first (0), "times"?: how often it strikes (1)} and what its fault needs:
+let pass first, which take no later step either (0), "times"?: how often it strikes (1)} and what
+its fault needs:
 
     drop           closes the connection without an answer; the service was not asked
     execute-drop   the service does it, and the connection closes without an answer
@@ -119,7 +120,7 @@ class Faults:
                 continue
             if step.skip > 0:
                 step.skip -= 1
-                continue
+                return None
             step.times -= 1
             if step.times == 0:
                 self._steps.remove(step)
