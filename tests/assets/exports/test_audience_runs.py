@@ -13,11 +13,13 @@ import pytest
 from assets.attempt import Done
 from assets.model.failure import ExportFailed
 from export_platform.local.seed.tiny.pack import EVENTS
-from export_platform.local.seed.tiny.shapes import AURORA, NORTHLAKE, account
-from tests.assets.workbench import Workbench, workbench
+from export_platform.local.seed.tiny.shapes import AURORA, NORTHLAKE, account, entry_id
+from resources.marketing_cloud import Field
+from tests.assets.workbench import AFTER_THE_PACK, Workbench, workbench
 from tests.fakes.athena import Answer, FakeAthena
+from tests.fakes.entries_service import FakeEntriesService, KnownEntry
+from tests.fakes.marketing_cloud import FakeMarketingCloud, Table
 
-BOREAL = "boreal-nights-2025"
 SENT = {"compression": "none", "deliver": []}
 
 
@@ -224,3 +226,95 @@ def test_answers_are_counted_and_those_to_no_question_shown(bench: Workbench) ->
     }
     assert 2 <= answered["answered:fan_since"] <= 4
     assert "answered:staff_note" not in answered
+
+
+def test_files_for_northlake_arrive_at_its_prefix(bench: Workbench) -> None:
+    """The bytes are those that were checked; nothing lies at the prefix of another promoter."""
+    done = bench.run("promoter-email-opt-ins", promoter="northlake", compression="none")
+    assert done.manifest is not None
+    (file,) = done.manifest.files
+    (arrived,) = bench.objects.keys("promoters/")
+
+    assert arrived.startswith("promoters/northlake/2026/03/")
+    assert bench.body(file.key) == bench.body(arrived)
+
+
+def test_a_fan_who_is_erased_before_delivery_is_not_delivered(bench: Workbench) -> None:
+    """The second check of two (DOMAIN.md 9): the attempt ends, and the next leaves the fan out."""
+    service = bench.doors.entries_service
+    assert isinstance(service, FakeEntriesService)
+    gone = str(entry_id(41))
+    service.entries[gone] = KnownEntry(
+        id=gone, campaign_id=str(AURORA), status="erased", erased_at=AFTER_THE_PACK
+    )
+
+    with pytest.raises(ExportFailed, match="ERASED_SINCE_SNAPSHOT"):
+        bench.run("promoter-email-opt-ins", promoter="northlake", compression="none")
+
+    assert [] == list(bench.objects.keys("promoters/"))
+
+
+def _table(bench: Workbench, key: str, *fields: Field) -> Table:
+    cloud = bench.doors.marketing_cloud
+    assert isinstance(cloud, FakeMarketingCloud)
+    return cloud.create(key, fields, sendable=True)
+
+
+def test_reminders_fit_the_data_extension_of_the_specification(bench: Workbench) -> None:
+    """Fields, types and lengths of DOMAIN.md 7.4; each fan arrives once, with a signed link."""
+    required = [
+        Field(name=name, type="Text", length=length, primary_key=True, required=True)
+        for name, length in (("SubscriberKey", 50), ("CampaignKey", 80), ("ReminderKind", 40))
+    ]
+    texts = [
+        Field(name=name, type="Text", length=length)
+        for name, length in (
+            *(("FirstName", 80), ("ArtistName", 200), ("CampaignName", 200), ("MarketKey", 80)),
+            *(("MarketName", 200), ("VenueName", 200), ("EventDateText", 200)),
+            *(("PresaleStartText", 200), ("TimeZoneAbbr", 20), ("OutcomeStatus", 20)),
+            *(("DeepLink", 400), ("PreferenceCentreUrl", 400), ("ExportId", 50)),
+        )
+    ]
+    table = _table(
+        bench,
+        "ReminderAudience",
+        *required,
+        *texts,
+        Field(name="EmailAddress", type="EmailAddress", length=254, required=True),
+        Field(name="Locale", type="Locale"),
+        Field(name="PresaleStartUtc", type="Date"),
+        Field(name="SnapshotUtc", type="Date"),
+        Field(name="HasCode", type="Boolean"),
+    )
+
+    done = bench.run("reminder-email", reminder_kind="onsale_tomorrow", compression="none")
+    assert done.manifest is not None
+
+    assert done.manifest.accounting.written == len(table.rows) > 0
+    sent = {str(row["SubscriberKey"]): row for row in table.rows}
+    # Of the nine invited those with an account: 50 is a guest.
+    invited = {account(number).replace("-", "") for number in (6, 14, 16, 17, 18, 19, 56, 57)}
+    assert invited == set(sent)
+    assert sent[account(16).replace("-", "")]["HasCode"] is True
+    assert all("?s=" in str(row["DeepLink"]) for row in table.rows)
+
+
+def test_a_waiting_list_is_sent_with_the_columns_that_the_data_extension_has(
+    bench: Workbench,
+) -> None:
+    """Restricted columns stay at home; all who wait arrive."""
+    key = Field(name="entry_id", type="Text", length=24, primary_key=True, required=True)
+    others = [
+        Field(name="account_id", type="Text", length=50),
+        Field(name="email", type="EmailAddress", length=254),
+        Field(name="market", type="Text", length=120),
+        Field(name="position", type="Number"),
+    ]
+    table = _table(bench, "WaitlistAudience", key, *others)
+    names = ["entry_id", "account_id", "email", "market", "position"]
+
+    done = bench.run("waitlist", columns=names, deliver=["sfmc"], dialect="sfmc")
+    assert done.manifest is not None
+
+    assert done.manifest.accounting.written == len(table.rows) > 0
+    assert {"market", "position"} < table.rows[0].keys()
