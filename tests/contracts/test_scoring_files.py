@@ -26,6 +26,12 @@ def key(campaign: str) -> str:
     return f"campaign-{campaign}"
 
 
+@pytest.fixture(scope="module")
+def s3(stack: Mapping[str, str]) -> Any:
+    """A client beside the door."""
+    return boto3.client("s3", endpoint_url=stack["AWS_ENDPOINT_URL_S3"])
+
+
 class TestFake(ScoringContract):
     """The fake."""
 
@@ -47,11 +53,6 @@ class TestFake(ScoringContract):
 
 class TestServer(ScoringContract):
     """The real process."""
-
-    @pytest.fixture(scope="class")
-    def s3(self, stack: Mapping[str, str]) -> Any:
-        """A client beside the door."""
-        return boto3.client("s3", endpoint_url=stack["AWS_ENDPOINT_URL_S3"])
 
     @pytest.fixture
     def door(self, stack: Mapping[str, str]) -> Iterator[ScoringFiles]:
