@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from assets.exports.shared.audiences import SERVICE_MAIL, TEXTABLE
 from assets.exports.shared.codes import (
     ALWAYS,
+    CODES_SERVICE,
     CodeRule,
     as_instant,
     code_field,
@@ -319,6 +320,7 @@ CODE_SMS = ExportType(
     scope=Scope.CAMPAIGN,
     owner="team:sms-operations",
     upstream=(
+        CODES_SERVICE,
         ("mongo", "entries"),
         ("mongo", "campaigns"),
         ("mongo", "markets"),

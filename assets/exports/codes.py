@@ -14,6 +14,7 @@ from typing import Any, Final
 from assets.exports.shared.codes import (
     ALWAYS,
     AVAILABLE,
+    CODES_SERVICE,
     ISSUED,
     CodeRule,
     Reissued,
@@ -347,6 +348,7 @@ CODES_EXPORT = ExportType(
     scope=Scope.CAMPAIGN,
     owner="team:ticketing-operations",
     upstream=(
+        CODES_SERVICE,
         ("mongo", "entries"),
         ("mongo", "campaigns"),
         ("mongo", "markets"),

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final
 
 from assets.exports.shared.audiences import MARKETING_MAIL
-from assets.exports.shared.codes import ISSUED
+from assets.exports.shared.codes import CODES_SERVICE, ISSUED
 from assets.exports.shared.entry_columns import field
 from assets.exports.shared.entry_options import (
     INVITED,
@@ -330,6 +330,7 @@ NON_PURCHASERS = ExportType(
     scope=Scope.CAMPAIGN,
     owner="team:lifecycle-marketing",
     upstream=(
+        CODES_SERVICE,
         ("mongo", "entries"),
         ("mongo", "campaigns"),
         ("mongo", "markets"),

@@ -27,6 +27,8 @@ from assets.exports.shared.entry_values import NO_INSTANT, at, mappings, millis,
 from assets.exports.shared.salesforce import as_table, without_hyphens
 from assets.exports.shared.signals import (
     BOTH,
+    BY_EMAIL,
+    BY_SMS,
     ERASED,
     Record,
     Signal,
@@ -57,13 +59,12 @@ from assets.model.source import (
 DATA_EXTENSION: Final = "Suppression"
 WITHDRAWN, PROMOTER = "withdrawn", "promoter_withdrawal"
 OPT_OUT, STOP = "global_opt_out", "sms_stop"
-EMAIL_CHANNEL, SMS_CHANNEL = "email", "sms"
 # What an account says by itself: the reason, its channel, and where it stands (DOMAIN.md 2.4).
 _ACCOUNT: Final = (
-    (OPT_OUT, EMAIL_CHANNEL, "emailGlobalOptOut"),
-    (STOP, SMS_CHANNEL, "smsStop"),
-    ("hard_bounce", EMAIL_CHANNEL, "hardBouncedAt"),
-    ("complaint", EMAIL_CHANNEL, "complainedAt"),
+    (OPT_OUT, BY_EMAIL, "emailGlobalOptOut"),
+    (STOP, BY_SMS, "smsStop"),
+    ("hard_bounce", BY_EMAIL, "hardBouncedAt"),
+    ("complaint", BY_EMAIL, "complainedAt"),
 )
 _AT_A_TIME: Final = 500  # records whose entries or accounts are looked up at once
 _SQL: Final = "suppression"
@@ -203,7 +204,7 @@ def _moment(block: object, *names: str, otherwise: object) -> int:
 
 def _channel(campaign: Campaign, consent_key: object) -> str:
     by_text = {consent.key for consent in campaign.consents if consent.party == "sms"}
-    return SMS_CHANNEL if consent_key in by_text else EMAIL_CHANNEL
+    return BY_SMS if consent_key in by_text else BY_EMAIL
 
 
 def _promoter(facts: Facts, promoter_id: object) -> str:
@@ -278,7 +279,7 @@ def _said_by_event(
     # An event that came on another day was not known before that day.
     known = max(moment, _midnight(event["dt"]))
     if event["reason"] != "consent":
-        channel = SMS_CHANNEL if event["reason"] == STOP else EMAIL_CHANNEL
+        channel = BY_SMS if event["reason"] == STOP else BY_EMAIL
         yield _signal(subject, event["reason"], channel, moment, known=known)
         return
     channel = _channel(facts.campaign, event["consent_key"])
@@ -289,14 +290,14 @@ def _said_by_event(
             subject, PROMOTER, channel, moment, promoter=name, suppresses=suppresses, known=known
         )
     elif not suppresses and not _still_out(row, channel):
-        reason = STOP if channel == SMS_CHANNEL else OPT_OUT
+        reason = STOP if channel == BY_SMS else OPT_OUT
         yield _signal(subject, reason, channel, moment, suppresses=False)
 
 
 def _still_out(row: EntryRow | None, channel: str) -> bool:
     """Whether the account itself says no; then no consent to one campaign takes that back."""
     marketing = (row.user or {}).get("marketing") if row is not None else None
-    name = "smsStop" if channel == SMS_CHANNEL else "emailGlobalOptOut"
+    name = "smsStop" if channel == BY_SMS else "emailGlobalOptOut"
     return not isinstance(marketing, Mapping) or marketing.get(name) not in (None, False)
 
 
@@ -573,7 +574,7 @@ SUPPRESSION = ExportType(
         choice(
             "channels",
             "Only suppressions of this channel, and those of both.",
-            values=(EMAIL_CHANNEL, SMS_CHANNEL, BOTH),
+            values=(BY_EMAIL, BY_SMS, BOTH),
             default=BOTH,
         ),
         day("since", "From this day on (UTC, included), not the one day only."),

@@ -16,6 +16,8 @@ from assets.steps.arrange import Sorter
 
 ERASED: Final = "erased"
 BOTH: Final = "both"
+BY_EMAIL: Final = "email"
+BY_SMS: Final = "sms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,7 @@ def lines(said: Sequence[Signal], window: Window) -> Iterator[Suppressed]:
     erased = [signal for signal in said if signal.reason == ERASED]
     for signals in _suppressions(erased or said).values():
         given = max((one.at for one in signals if not one.suppresses), default=None)
-        last = {one.subject.digest: one for one in signals if one.suppresses}
+        last = {_address(one): one for one in signals if one.suppresses}
         if len(last) > 1:  # the same said without an address adds nothing
             last.pop("", None)
         for signal in last.values():
@@ -174,11 +176,17 @@ def _suppressions(said: Iterable[Signal]) -> dict[tuple[str, str, str], list[Sig
     return found
 
 
+def _address(signal: Signal) -> str:
+    """Hash of what the channel writes to."""
+    subject = signal.subject
+    return digest(subject.phone) if signal.channel == BY_SMS else subject.digest
+
+
 def _line(signal: Signal) -> Suppressed:
     subject = signal.subject
     if signal.reason == ERASED:
         subject = subject.without_contact()
-    named = (signal.reason, signal.promoter, signal.channel, subject.id, subject.digest)
+    named = (signal.reason, signal.promoter, signal.channel, subject.id, _address(signal))
     return Suppressed(
         subject=subject,
         reason=signal.reason,
