@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from assets.delivery.contract import Shipment
+from assets.delivery.objects import pieces_of
 from assets.delivery.table import Row, Table
 from assets.model.failure import ExportFailed
 from assets.model.output import Kind, OutputFormat
@@ -62,7 +63,7 @@ def rows_of(shipment: Shipment, table: Table, objects: ObjectStore) -> Iterator[
         raise ExportFailed("SFMC_FORMAT", "only CSV files can be delivered row by row")
     position = 0
     for entry in shipment.files:
-        for cells in _cells(objects.read(entry.key), output):
+        for cells in _cells(pieces_of([entry], objects), output):
             yield table.row(position, cells)
             position += 1
 

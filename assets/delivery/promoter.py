@@ -58,14 +58,15 @@ class PromoterDelivery:
         """
         self._check_agreement(shipment)
         refuse_erased(shipment, self._entries)
-        for entry in shipment.files:
+        # The companions too: who has withdrawn is as much the promoter's business (DOMAIN.md 7.5).
+        for number, entry in enumerate(shipment.manifest.files, start=1):
             place = _Key(self._objects, name_of(shipment, entry), shipment.output.media_type)
             pieces = pieces_of([entry], self._objects)
             if not stored_once(pieces, entry.sha256, place, watch):
-                message = f"another version of file {entry.number} is there: ask for a new export"
+                message = f"another version of file {number} is there: ask for a new export"
                 raise ExportFailed("DELIVERY_CONFLICT", message)
-            if entry.number not in ledger.batches():
-                ledger.write(whole(entry.number, entry.rows, entry.sha256))
+            if number not in ledger.batches():
+                ledger.write(whole(number, entry.rows, entry.sha256))
         rows = shipment.manifest.rows
         return Delivered(
             destination=self.destination,
@@ -100,12 +101,17 @@ def _promoter(shipment: Shipment) -> Promoter:
 
 def name_of(shipment: Shipment, entry: FileEntry) -> str:
     """The key of a file at the promoter's (DOMAIN.md 4.1); the month is that of the snapshot."""
-    manifest, output = shipment.manifest, shipment.output
-    month = shipment.snapshot.strftime("%Y/%m")
-    request = shipment.facts.request
-    of = f"{entry.number:03d}of{len(shipment.files):03d}"
-    name = f"{request.partition}_{request.type}_{manifest.export_id}_{of}.{output.extension}"
-    return f"{shipment.target}{month}/{name}"
+    manifest, request = shipment.manifest, shipment.facts.request
+    of = sum(other.section == entry.section for other in manifest.files)
+    parts = (
+        request.partition,
+        request.type,
+        manifest.export_id,
+        *([entry.section] if entry.section else []),
+        f"{entry.number:03d}of{of:03d}",
+    )
+    folder = f"{shipment.target.rstrip('/')}/{shipment.snapshot:%Y/%m}"
+    return f"{folder}/{'_'.join(parts)}.{shipment.output.extension}"
 
 
 @dataclass(frozen=True, slots=True)
