@@ -11,7 +11,7 @@ from assets.delivery.table import Row, Table
 from assets.model.failure import ExportFailed
 from assets.model.output import Kind, OutputFormat
 from assets.steps.encode import DIALECTS, read_rows
-from assets.steps.formats import restore
+from assets.steps.guards import restore
 from resources.object_store import ObjectStore
 
 BATCH_ROWS = 10_000

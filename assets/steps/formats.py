@@ -6,31 +6,34 @@ Four leniencies are DOMAIN.md's own and stay visible through `Rendering.warn`: a
 finite is empty, an unknown locale is the campaign's default, an unknown enumeration value stays as
 it is, and half a surrogate pair becomes U+FFFD.
 
-How cells become bytes is `assets/steps/encode.py`; who may see a value is `assets/model/policy.py`.
+Numbers, instants, masks and what guards a cell stand in modules of their own beside this one. How
+cells become bytes is `assets/steps/encode/`; who may see a value is `assets/model/policy.py`.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, Self
 from unicodedata import normalize
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bson.binary import Binary
 from bson.code import Code
-from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 from bson.objectid import ObjectId
 
 from assets.model.column import Format, FormatKind, Unfit
-
-Formatter = Callable[[object], str]
+from assets.model.output import Dialect, Kind, OutputFormat, PhoneStyle, TextGuard
+from assets.model.policy import Transform
+from assets.steps import instants, numbers
+from assets.steps.guards import EXCEL_CELL, GUARD_ROOM, NO_GUARD, Guard, guard, neutralise, units
+from assets.steps.telephone import is_e164
+from assets.steps.values import Formatter, Warn
 
 
 def _unheard(_code: str) -> None:
@@ -45,7 +48,11 @@ class Rendering:
         zone: The zone of `dtl`, `off` and `date`: the campaign's.
         default_locale: Stands in for a locale that the campaign does not have.
         locales: The campaign's locales, in any spelling.
-        neutralise: True for files that people open (DOMAIN.md 6.4 rule 1).
+        neutralise: True for CSV that people open (DOMAIN.md 6.4 rule 1).
+        workbook: True for XLSX, whose cells hold no more than those of a neutralised file.
+        utf16: Whether the lengths of text columns count UTF-16 units (Marketing Cloud, 6.5).
+        text_guard: What stands before text with digits in a neutralised file.
+        phone_style: Whether telephone numbers show their plus.
         warn: Told the code of each leniency: `not_finite`, `unknown_locale`, `unknown_value`,
             `lone_surrogate`. Never told a value.
     """
@@ -54,7 +61,39 @@ class Rendering:
     default_locale: str
     locales: frozenset[str]
     neutralise: bool
-    warn: Callable[[str], None] = _unheard
+    workbook: bool = False
+    utf16: bool = False
+    text_guard: TextGuard = TextGuard.NONE
+    phone_style: PhoneStyle = PhoneStyle.PLUS
+    warn: Warn = _unheard
+
+    @classmethod
+    def of(
+        cls,
+        output: OutputFormat,
+        *,
+        zone: ZoneInfo,
+        default_locale: str,
+        locales: Iterable[str],
+        warn: Warn = _unheard,
+    ) -> Self:
+        """How the cells of a file of this form are rendered."""
+        return cls(
+            zone=zone,
+            default_locale=default_locale,
+            locales=frozenset(locales),
+            neutralise=output.neutralises,
+            workbook=output.kind is Kind.XLSX,
+            utf16=output.kind is Kind.CSV and output.dialect is Dialect.SFMC,
+            text_guard=output.text_guard,
+            phone_style=output.phone_style,
+            warn=warn,
+        )
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a cell must fit into one of Excel's."""
+        return self.neutralise or self.workbook
 
 
 def formatter(form: Format, rendering: Rendering) -> Formatter:
@@ -66,63 +105,72 @@ def formatter(form: Format, rendering: Rendering) -> Formatter:
 
     Returns:
         A function that gives the text, "" for None, and raises `Unfit` (`wrong_type`,
-        `date_out_of_range`, `not_integral`, `not_e164`, `not_country`, `not_id`, `not_finite`,
-        `too_deep`, `too_long`) for a value that the format does not take.
+        `date_out_of_range`, `not_integral`, `out_of_range`, `not_e164`, `not_country`, `not_id`,
+        `not_finite`, `not_hashable`, `not_one_line`, `formula`, `lone_surrogate`, `too_deep`,
+        `too_long`) for a value that the format does not take.
     """
-    return _BUILDERS[form.kind](form, rendering)
+    plain = _BUILDERS[form.kind](form, rendering)
+    finish = _finish(form.kind, Transform.NONE, rendering)
+    if finish is None:
+        return plain
+    return lambda value: finish(plain(value))
 
 
-def transformed(form: Format, rendering: Rendering, change: Callable[[str], str]) -> Formatter:
-    """A formatter whose text passes through a mask or a hash before it is neutralised.
+def transformed(
+    form: Format,
+    rendering: Rendering,
+    change: Callable[[str], str],
+    transform: Transform = Transform.MASK_NAME,
+) -> Formatter:
+    """A formatter whose text passes through a mask or a hash before it is guarded.
 
     The order matters: a hash of a neutralised address is the hash of no address, and a mask must
     not take the guarding apostrophe for a first letter.
+
+    Args:
+        form: The column's format.
+        rendering: What all cells of the file have in common.
+        change: The mask or hash.
+        transform: Which one; all of them are guarded alike.
     """
-    plain = formatter(form, replace(rendering, neutralise=False))
-    guard = neutralise if rendering.neutralise else str
+    exact = replace(rendering, phone_style=PhoneStyle.PLUS)
+    plain = _BUILDERS[form.kind](form, exact)
+    finish = _finish(form.kind, transform, rendering) or str
 
     def changed(value: object) -> str:
-        return guard(change(plain(value)))
+        return finish(change(plain(value)))
 
     return changed
 
 
-# ----------------------------------------------------------------------------- formula injection
+def _finish(
+    kind: FormatKind, transform: Transform, rendering: Rendering
+) -> Callable[[str], str] | None:
+    """What a text goes through on its way into a file for people; None for nothing."""
+    put = guard(kind, transform, neutralises=rendering.neutralise, text_guard=rendering.text_guard)
+    check = rendering.bounded and kind in _UNBOUNDED
+    if put == NO_GUARD and not check:
+        return None
+    steps = _plain_guard(put)
 
-# What a spreadsheet may skip before it looks for a formula: blanks and controls (\s holds NBSP and
-# the line separators) and what Unicode calls Default_Ignorable or a format character.
-_INVISIBLE: Final = (
-    r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
-    r"\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
-    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-# OWASP's triggers, NUL (ASVS 1.2.10) and the full-width signs (DOMAIN.md 6.4 rule 2).
-_TRIGGERS: Final = r"=+\-@\t\r\n\x00\uff1d\uff0b\uff0d\uff20"
-_FORMULA: Final = re.compile(rf"'*[{_INVISIBLE}]*[{_TRIGGERS}]")
+    def finish(text: str) -> str:
+        guarded = steps(text)
+        # A character is one unit or two, so that only long text needs to be counted.
+        if check and len(guarded) > EXCEL_CELL // 2 and units(guarded) > EXCEL_CELL:
+            raise Unfit("too_long")
+        return guarded
 
-
-def neutralise(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet could run (DOMAIN.md 6.4 rule 2).
-
-    Prefixed is text whose first visible character, after any apostrophes, is one of `= + - @`,
-    their full-width forms, or that has a TAB, CR, LF or NUL among the invisible ones before it.
-    Apostrophes count so that `restore` is exact: text that already looks guarded is guarded again.
-    """
-    if not text or text[0].isalnum():
-        return text
-    return "'" + text if _FORMULA.match(text) else text
+    return finish if check else steps
 
 
-def restore(text: str) -> str:
-    """The exact inverse of `neutralise`: `restore(neutralise(x)) == x` for every text."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text
+def _plain_guard(put: Guard) -> Callable[[str], str]:
+    """The shortest way to guard: one call a cell where nothing else was asked for."""
+    if put == NO_GUARD:
+        return str
+    return neutralise if put.formulas and not put.mark else put.put
 
 
 # ------------------------------------------------------------------------------------------ text
-
-EXCEL_CELL: Final = 32_767
-"""The characters that a cell of Excel holds (DOMAIN.md 6.4)."""
 
 # C0, DEL and C1 controls but TAB, LF and CR; the byte order mark; the direction controls of 6.5.
 _DELETED: Final = dict.fromkeys(
@@ -180,34 +228,50 @@ def _lines(value: object, rendering: Rendering) -> str:
     return _composed(text).strip()
 
 
+def _cutter(length: int | None, rendering: Rendering) -> Callable[[str], str]:
+    """Keeps the first characters, or UTF-16 units where the receiver counts those."""
+    if length is None:
+        return str
+    if rendering.utf16:
+        return lambda text: _cut_units(text, length)
+    return lambda text: text[:length]
+
+
+def _cut_units(text: str, length: int) -> str:
+    if text.isascii():
+        return text[:length]
+    # Half a pair at the end is dropped: a character is there or not.
+    return text.encode("utf-16-le")[: 2 * length].decode("utf-16-le", "ignore")
+
+
 def _text(form: Format, rendering: Rendering) -> Formatter:
-    length, guard = form.length, neutralise if rendering.neutralise else str
+    cut = _cutter(form.length, rendering)
 
     def write(value: object) -> str:
-        return "" if value is None else guard(_line(value, rendering)[:length])
+        return "" if value is None else cut(_line(value, rendering))
 
     return write
+
+
+# What a cell of Excel shows, and what is left of it beside the guards: the same in every dialect,
+# so that a file for people can be turned into the one for machines.
+_LINE_FEEDS: Final = 253
+_LONGEST: Final = EXCEL_CELL - GUARD_ROOM
 
 
 def _multiline(form: Format, rendering: Rendering) -> Formatter:
-    length = min(form.length or EXCEL_CELL, EXCEL_CELL)
-    guard = neutralise if rendering.neutralise else str
+    cut = _cutter(form.length, rendering)
 
     def write(value: object) -> str:
-        # Cut again, because the apostrophe is a character of the cell too.
-        return "" if value is None else guard(_lines(value, rendering)[:length])[:EXCEL_CELL]
+        if value is None:
+            return ""
+        lines = _lines(value, rendering)
+        if lines.count("\n") > _LINE_FEEDS:
+            *first, rest = lines.split("\n", _LINE_FEEDS)
+            lines = "\n".join((*first, rest.replace("\n", " ")))
+        return _cut_units(cut(lines), _LONGEST)
 
     return write
-
-
-def _cell(text: str, rendering: Rendering) -> str:
-    """Guarded text that must not be cut: too much of it for a person's file is `too_long`."""
-    if not rendering.neutralise:
-        return text
-    guarded = neutralise(text)
-    if len(guarded) > EXCEL_CELL:
-        raise Unfit("too_long")
-    return guarded
 
 
 def _email(_: Format, rendering: Rendering) -> Formatter:
@@ -216,7 +280,7 @@ def _email(_: Format, rendering: Rendering) -> Formatter:
             return ""
         local, at, domain = _line(value, rendering).rpartition("@")
         # Without an @ all of it is `domain`: no address, so its case is nobody's to change.
-        return _cell(local + at + domain.lower() if at else domain, rendering)
+        return local + at + domain.lower() if at else domain
 
     return write
 
@@ -237,13 +301,14 @@ def _enumeration(_: Format, rendering: Rendering) -> Formatter:
             return text
         if line := _line(text, rendering):
             rendering.warn("unknown_value")
-        return _cell(line, rendering)
+        return line
 
     return write
 
 
 def _list(form: Format, rendering: Rendering) -> Formatter:
     kinds = (list, tuple) if form.ordered else (list, tuple, set, frozenset)
+    cut = _cutter(form.length, rendering)
 
     def write(value: object) -> str:
         if value is None:
@@ -251,10 +316,9 @@ def _list(form: Format, rendering: Rendering) -> Formatter:
         if not isinstance(value, kinds):
             raise Unfit("wrong_type")
         items: Iterable[str] = [
-            "" if item is None else _line(item, rendering)[: form.length].replace("|", "/")
-            for item in value
+            "" if item is None else cut(_line(item, rendering)).replace("|", "/") for item in value
         ]
-        return _cell("|".join(items if form.ordered else sorted(items)), rendering)
+        return "|".join(items if form.ordered else sorted(items))
 
     return write
 
@@ -264,14 +328,8 @@ def _list(form: Format, rendering: Rendering) -> Formatter:
 # A letter or digit first, so that an id never needs neutralising (DOMAIN.md 6.1).
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:~-]{0,199}")
 _UUID: Final = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_E164: Final = re.compile(r"\+[0-9]{8,15}")
 _COUNTRY: Final = re.compile("[A-Za-z]{2}")
 _LOCALE: Final = re.compile("[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-
-
-def is_e164(text: str) -> bool:
-    """Whether this is a possible telephone number: a plus and 8 to 15 digits (DOMAIN.md 6.4)."""
-    return _E164.fullmatch(text) is not None
 
 
 def _uuid(value: Binary) -> str:
@@ -297,8 +355,9 @@ def _id(_: Format, __: Rendering) -> Formatter:
     return write
 
 
-def _e164(_: Format, __: Rendering) -> Formatter:
-    """The one place where a leading plus is not a formula (DOMAIN.md 6.4 rule 4)."""
+def _e164(_: Format, rendering: Rendering) -> Formatter:
+    """A telephone number; never neutralised (DOMAIN.md 6.4 rule 4)."""
+    start = 1 if rendering.phone_style is PhoneStyle.DIGITS else 0
 
     def write(value: object) -> str:
         if value is None:
@@ -306,6 +365,54 @@ def _e164(_: Format, __: Rendering) -> Formatter:
         text = _text_of(value).strip()
         if text and not is_e164(text):
             raise Unfit("not_e164")
+        return text[start:]
+
+    return write
+
+
+def _msisdn(form: Format, rendering: Rendering) -> Formatter:
+    """The digits alone, as Marketing Cloud's mobile import wants them."""
+    return _e164(form, replace(rendering, phone_style=PhoneStyle.DIGITS))
+
+
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
+
+
+def _hash(_: Format, rendering: Rendering) -> Formatter:
+    """The digest that ad platforms compare: an address lower-cased, a number with its plus."""
+
+    def write(value: object) -> str:
+        if value is None or not (text := _line(value, rendering).lower()):
+            return ""
+        if _DIGEST.fullmatch(text):
+            return text
+        if "@" not in text and not is_e164(text):
+            raise Unfit("not_hashable")
+        return sha256(text.encode()).hexdigest()
+
+    return write
+
+
+# What breaks a line, a text file or UTF-8.
+_BREAKING: Final = re.compile("[\r\n\x00]")
+
+
+def _raw(_: Format, rendering: Rendering) -> Formatter:
+    """Text to the letter: a code that was changed opens no door (DOMAIN.md 7.2).
+
+    It cannot be neutralised either, so one that a spreadsheet would run is refused.
+    """
+
+    def write(value: object) -> str:
+        if value is None:
+            return ""
+        text = _text_of(value)
+        if _BREAKING.search(text):
+            raise Unfit("not_one_line")
+        if _LONE_SURROGATE.search(text):
+            raise Unfit("lone_surrogate")
+        if rendering.neutralise and neutralise(text) != text:
+            raise Unfit("formula")
         return text
 
     return write
@@ -353,168 +460,25 @@ def _locale(_: Format, rendering: Rendering) -> Formatter:
     return write
 
 
-# -------------------------------------------------------------------------------------- instants
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# ---------------------------------------------------------------------------------------- truths
 
 
-def _instant(value: object, zone: ZoneInfo | None = None) -> datetime:
-    """A BSON date in a zone (None: UTC); a date without a zone is UTC (DOMAIN.md 2.0)."""
-    try:
-        if isinstance(value, datetime):
-            aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return aware.astimezone(zone or UTC)
-        if isinstance(value, DatetimeMS):
-            return (_EPOCH + timedelta(milliseconds=int(value))).astimezone(zone or UTC)
-    except (OverflowError, ValueError):  # before year 1 or after 9999, here or in the zone
-        raise Unfit("date_out_of_range") from None
-    raise Unfit("wrong_type")
-
-
-def _local_time(_: Format, rendering: Rendering) -> Formatter:
-    zone = rendering.zone
-
-    def write(value: object) -> str:
-        # 19 characters end at the second: cut, never rounded. str() measured 10 % before
-        # strftime, and zoneinfo's own conversion (0.3 us) before a cache of offsets.
-        return "" if value is None else str(_instant(value, zone))[:19]
-
-    return write
-
-
-def _offset(_: Format, rendering: Rendering) -> Formatter:
-    zone = rendering.zone
-
-    def write(value: object) -> str:
-        if value is None:
-            return ""
-        offset = _instant(value, zone).utcoffset() or timedelta()
-        hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
-        return f"{'-' if offset < timedelta() else '+'}{hours:02}:{minutes:02}"
-
-    return write
-
-
-def _utc_time(_: Format, __: Rendering) -> Formatter:
-    def write(value: object) -> str:
-        if value is None:
-            return ""
-        text = str(_instant(value))
-        return f"{text[:10]}T{text[11:19]}Z"
-
-    return write
-
-
-def _date(_: Format, rendering: Rendering) -> Formatter:
-    zone = rendering.zone
-
-    def write(value: object) -> str:
-        if value is None:
-            return ""
-        if type(value) is date:  # already somebody's calendar day (Athena's DATE): no zone applies
-            return value.isoformat()
-        return str(_instant(value, zone))[:10]
-
-    return write
-
-
-# --------------------------------------------------------------------------------------- numbers
-
-# Decimal128 reaches 1E+6144 and 1E-6176: enough digits for all of both ends.
-_EXACT: Final = Context(prec=12_400, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
-
-
-def _number(value: object) -> Decimal:
-    """The number as it is written, never through a float; True is not a number."""
-    if isinstance(value, bool):
-        raise Unfit("wrong_type")
-    if isinstance(value, float):
-        return Decimal(repr(value))  # 2.675 is what was stored, not 2.67499999999999982236431605997
-    if isinstance(value, int | Decimal):
-        return Decimal(value)
-    if isinstance(value, Decimal128):
-        return value.to_decimal()
-    raise Unfit("wrong_type")
-
-
-def _fixed(number: Decimal, digits: int) -> str:
-    try:
-        rounded = number.quantize(Decimal((0, (1,), -digits)), context=_EXACT)
-    except InvalidOperation:
-        raise Unfit("too_long") from None
-    return f"{rounded or rounded.copy_abs():f}"  # there is no minus nought
-
-
-def _integer(_: Format, rendering: Rendering) -> Formatter:
-    def write(value: object) -> str:
-        if value is None:
-            return ""
-        if type(value) is int:
-            return str(value)
-        number = _number(value)
-        if not number.is_finite():
-            rendering.warn("not_finite")
-            return ""
-        if number != number.to_integral_value(context=_EXACT):
-            raise Unfit("not_integral")
-        return _fixed(number, 0)
-
-    return write
-
-
-def _decimal(form: Format, rendering: Rendering, *, shift: int = 0) -> Formatter:
-    digits = form.digits
-
-    def write(value: object) -> str:
-        if value is None:
-            return ""
-        number = _number(value)
-        if not number.is_finite():
-            rendering.warn("not_finite")
-            return ""
-        return _fixed(number.scaleb(shift, context=_EXACT) if shift else number, digits)
-
-    return write
-
-
-def _plain_number(_: Format, rendering: Rendering) -> Formatter:
-    """A number with as many digits as it has: a fan's answer, which no column may round."""
-
-    def write(value: object) -> str:
-        if value is None:
-            return ""
-        number = _number(value)
-        if not number.is_finite():
-            rendering.warn("not_finite")
-            return ""
-        shortest = number.normalize(_EXACT)
-        return f"{shortest or shortest.copy_abs():f}"
-
-    return write
-
-
-def _percent(form: Format, rendering: Rendering) -> Formatter:
-    return _decimal(form, rendering, shift=2)
-
-
-def _yes_no(_: Format, __: Rendering) -> Formatter:
+def _truth(yes: str, no: str) -> Formatter:
     def write(value: object) -> str:
         if value is None:
             return ""
         if not isinstance(value, bool):
             raise Unfit("wrong_type")
-        return "Y" if value else "N"
+        return yes if value else no
 
     return write
 
 
 # ------------------------------------------------------------------------------------------ json
 
-_JSON_INSTANT: Final = Format(kind=FormatKind.UTC_TIME)
-
 
 def _json(_: Format, rendering: Rendering) -> Formatter:
-    instant = _utc_time(_JSON_INSTANT, rendering)
+    instant = instants.utc_time()
 
     def plain(value: object) -> str:
         """What JSON has no type for: ids and exact decimals as text, instants as `dtz`."""
@@ -540,10 +504,23 @@ def _json(_: Format, rendering: Rendering) -> Formatter:
             raise Unfit("wrong_type") from None
         except RecursionError:
             raise Unfit("too_deep") from None
-        return _cell(_composed(_whole(text, rendering)), rendering)
+        return _composed(_whole(text, rendering))
 
     return write
 
+
+# The kinds whose text has no bound of its own; a text column may be declared without one.
+_UNBOUNDED: Final = frozenset(
+    {
+        FormatKind.TEXT,
+        FormatKind.ENUM,
+        FormatKind.EMAIL,
+        FormatKind.NUMBER,
+        FormatKind.LIST,
+        FormatKind.JSON,
+        FormatKind.RAW,
+    }
+)
 
 _BUILDERS: Final[Mapping[FormatKind, Callable[[Format, Rendering], Formatter]]] = {
     FormatKind.ID: _id,
@@ -552,55 +529,21 @@ _BUILDERS: Final[Mapping[FormatKind, Callable[[Format, Rendering], Formatter]]] 
     FormatKind.ENUM: _enumeration,
     FormatKind.EMAIL: _email,
     FormatKind.E164: _e164,
-    FormatKind.LOCAL_TIME: _local_time,
-    FormatKind.OFFSET: _offset,
-    FormatKind.UTC_TIME: _utc_time,
-    FormatKind.DATE: _date,
-    FormatKind.YES_NO: _yes_no,
-    FormatKind.INTEGER: _integer,
-    FormatKind.DECIMAL: _decimal,
-    FormatKind.NUMBER: _plain_number,
-    FormatKind.PERCENT: _percent,
+    FormatKind.MSISDN: _msisdn,
+    FormatKind.HASH: _hash,
+    FormatKind.RAW: _raw,
+    FormatKind.LOCAL_TIME: lambda _, rendering: instants.local_time(rendering.zone),
+    FormatKind.OFFSET: lambda _, rendering: instants.offset(rendering.zone),
+    FormatKind.UTC_TIME: lambda _, __: instants.utc_time(),
+    FormatKind.DATE: lambda _, rendering: instants.day(rendering.zone),
+    FormatKind.YES_NO: lambda _, __: _truth("Y", "N"),
+    FormatKind.TRUE_FALSE: lambda _, __: _truth("true", "false"),
+    FormatKind.INTEGER: lambda _, rendering: numbers.integer(rendering.warn),
+    FormatKind.DECIMAL: lambda form, rendering: numbers.fixed(form.digits, rendering.warn),
+    FormatKind.PERCENT: lambda form, rendering: numbers.fixed(form.digits, rendering.warn, shift=2),
+    FormatKind.NUMBER: lambda _, rendering: numbers.shortest(rendering.warn),
     FormatKind.LIST: _list,
     FormatKind.LOCALE: _locale,
     FormatKind.COUNTRY: _country,
     FormatKind.JSON: _json,
 }
-
-
-# ------------------------------------------------------------------------------- masks and hashes
-
-
-def mask_email(text: str) -> str:
-    """`Zoe@example.com` is `z***@example.com`; without an @ only the first letter stays."""
-    local, at, domain = text.rpartition("@")
-    return f"{local[:1].lower()}***@{domain}" if at else mask_name(text)
-
-
-def mask_phone(text: str) -> str:
-    """`+14155550132` is `+1******0132`: the first digit and the last four."""
-    return f"{text[:2]}{'*' * (len(text) - 6)}{text[-4:]}" if is_e164(text) else mask_name(text)
-
-
-def mask_name(text: str) -> str:
-    """`Zoë` is `Z***`, of whatever length."""
-    return f"{text[0]}***" if text else ""
-
-
-def h256_email(text: str) -> str:
-    """Lower-hex SHA-256 of the trimmed, lower-cased address, as ad platforms want it."""
-    return _digest(text.strip().lower())
-
-
-def h256_phone(text: str) -> str:
-    """Lower-hex SHA-256 of the E.164 number with its plus."""
-    return _digest(text.strip())
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest() if text else ""
-
-
-def postal_prefix(text: str) -> str:
-    """The first three characters of a postal code (DOMAIN.md 7.0)."""
-    return text[:3]

@@ -15,17 +15,14 @@ from assets.model.manifest import Accounting
 from assets.model.policy import Transform
 from assets.model.source import Arrange, Fold, Verdict
 from assets.steps.arrange import Key, Sorter
-from assets.steps.encode import DIALECTS
-from assets.steps.formats import (
-    Rendering,
-    formatter,
+from assets.steps.formats import Rendering, formatter, transformed
+from assets.steps.masks import (
     h256_email,
     h256_phone,
     mask_email,
     mask_name,
     mask_phone,
     postal_prefix,
-    transformed,
 )
 from assets.steps.plan import Plan, PlannedColumn
 
@@ -135,11 +132,11 @@ def pseudonym_key(plan: Plan, secret: bytes) -> bytes:
 def rendering(plan: Plan, ledger: Ledger) -> Rendering:
     """How the values of an export become text: in the campaign's zone, by the dialect's rules."""
     campaign = plan.facts.campaign
-    return Rendering(
+    return Rendering.of(
+        plan.facts.request.output,
         zone=ZoneInfo(campaign.zone),
         default_locale=campaign.default_locale,
-        locales=frozenset(campaign.locales),
-        neutralise=DIALECTS[plan.facts.request.output.dialect].neutralise,
+        locales=campaign.locales,
         warn=lambda code: ledger.note((code,)),
     )
 

@@ -29,13 +29,17 @@ from assets.model.column import (
     E164,
     EMAIL,
     ENUM,
+    HASH,
     ID,
     INTEGER,
     JSON,
     LIST,
     LOCAL_TIME,
     LOCALE,
+    MSISDN,
     NUMBER,
+    RAW,
+    TRUE_FALSE,
     UTC_TIME,
     YES_NO,
     Format,
@@ -44,17 +48,15 @@ from assets.model.column import (
     decimal,
     text,
 )
-from assets.steps.formats import (
-    EXCEL_CELL,
-    Rendering,
-    formatter,
+from assets.steps.formats import Rendering, formatter, transformed
+from assets.steps.guards import EXCEL_CELL
+from assets.steps.masks import (
     h256_email,
     h256_phone,
     mask_email,
     mask_name,
     mask_phone,
     postal_prefix,
-    transformed,
 )
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -117,7 +119,17 @@ def utc(*parts: int) -> datetime:
         (text(3), "=abcdef", "'=ab"),
         (text(12), "01201", "01201"),
         (MULTILINE, "a\r\nb\rc\td\u2028e", "a\nb c d\ne"),
-        (MULTILINE, "=" + "x" * 40_000, "'=" + "x" * (EXCEL_CELL - 2)),
+        (MULTILINE, "=" + "x" * 40_000, "'=" + "x" * (EXCEL_CELL - 3)),
+        (MULTILINE, "\U0001f3b8" * 20_000, "\U0001f3b8" * 16_382),
+        (MULTILINE, "a\n" * 300, "a\n" * 253 + "a " * 46 + "a"),
+        (MSISDN, "+14155550132", "14155550132"),
+        (HASH, " Zoe@Example.com ", h256_email("zoe@example.com")),
+        (HASH, "+14155550132", h256_phone("+14155550132")),
+        (HASH, h256_email("zoe@example.com").upper(), h256_email("zoe@example.com")),
+        (RAW, " 007 ", " 007 "),
+        (RAW, "'tis", "'tis"),
+        (TRUE_FALSE, True, "true"),
+        (TRUE_FALSE, False, "false"),
         (ENUM, "not_selected", "not_selected"),
         (ENUM, "A", "A"),
         (ENUM, "=standby", "'=standby"),
@@ -134,7 +146,8 @@ def utc(*parts: int) -> datetime:
         (INTEGER, Int64(2**53 + 1), "9007199254740993"),
         (INTEGER, 73.0, "73"),
         (INTEGER, -0.0, "0"),
-        (INTEGER, 1e22, "10000000000000000000000"),
+        (INTEGER, 1e18, "1000000000000000000"),
+        (INTEGER, -(2**63), "-9223372036854775808"),
         (INTEGER, Decimal128("1E+3"), "1000"),
         (decimal(2), 5, "5.00"),
         (decimal(2), 2.675, "2.68"),
@@ -225,6 +238,18 @@ def test_a_calendar_day_is_not_moved_by_a_zone() -> None:
         (UTC_TIME, "2026-03-03T15:00:00Z", "wrong_type"),
         (INTEGER, 73.9, "not_integral"),
         (INTEGER, "73", "wrong_type"),
+        (INTEGER, 2**63, "out_of_range"),
+        (INTEGER, 1e22, "out_of_range"),
+        (INTEGER, Decimal128("1E+6144"), "out_of_range"),
+        (decimal(2), 10**36, "out_of_range"),
+        (HASH, "Zoe", "not_hashable"),
+        (MSISDN, "14155550132", "not_e164"),
+        (RAW, "a\r", "not_one_line"),
+        (RAW, "a\x00", "not_one_line"),
+        (RAW, "\ud83d", "lone_surrogate"),
+        (RAW, "=1+1", "formula"),
+        (RAW, "x" * (EXCEL_CELL + 1), "too_long"),
+        (TRUE_FALSE, "true", "wrong_type"),
         (INTEGER, True, "wrong_type"),
         (decimal(2), False, "wrong_type"),
         (YES_NO, 1, "wrong_type"),
@@ -331,7 +356,7 @@ def test_any_text_is_one_line_that_utf8_can_hold(name: str) -> None:
     assert len(cell) <= 80
 
 
-@given(st.integers())
+@given(st.integers(-(2**63), 2**63 - 1))
 def test_whole_numbers_are_exact(number: int) -> None:
     """No number passes through a float."""
     assert int(written(INTEGER, number)) == number

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.model.column import E164, EMAIL, ENUM, JSON, LIST, Format, FormatKind, text
-from assets.steps.formats import Rendering, formatter, neutralise, restore
+from assets.steps.formats import Rendering, formatter
+from assets.steps.guards import neutralise, restore
 
 TRIGGERS = "=+-@\uff1d\uff0b\uff0d\uff20"
 CONTROL_TRIGGERS = "\t\r\n\x00"

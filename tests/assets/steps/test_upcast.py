@@ -9,7 +9,7 @@ from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.steps.formats import is_e164
+from assets.steps.telephone import is_e164
 from assets.steps.upcast import parsed_phone, upcast_entry
 
 ENTRY = ObjectId("66510000000000000000e001")
