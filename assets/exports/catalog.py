@@ -12,6 +12,7 @@ from assets.exports.non_purchasers import NON_PURCHASERS
 from assets.exports.promoter_email_opt_ins import PROMOTER_EMAIL_OPT_INS
 from assets.exports.reminder_email import REMINDER_EMAIL
 from assets.exports.scores import SCORES
+from assets.exports.scoring_input import SCORING_INPUT
 from assets.exports.selected_fans import SELECTED_FANS
 from assets.exports.suppression import SUPPRESSION
 from assets.exports.survey_answers import SURVEY_ANSWERS
@@ -29,6 +30,7 @@ _ALL: tuple[ExportType, ...] = (
     CODE_REDEMPTIONS,
     NON_PURCHASERS,
     MARKET_DEMAND,
+    SCORING_INPUT,
     SCORES,
     SURVEY_ANSWERS,
     SUPPRESSION,

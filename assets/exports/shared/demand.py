@@ -1,8 +1,9 @@
 """What fans ask for: the markets that they named, once each, and the tickets they want there.
 
-Both demand exports count the same entries: those that are `LIVE`, have not withdrawn and are no
-duplicates unless the request keeps them, and name at least one market. So the first choices of one
-are the first choices of the other (DOMAIN.md 11, point 8).
+Both demand exports count the same entries: those that are `LIVE` and name at least one market. So
+the first choices of one are the first choices of the other (DOMAIN.md 11, point 8). That counts who
+has withdrawn since, or was found to be a duplicate: they are demand that was there, and a request
+can leave them out.
 """
 
 from dataclasses import dataclass
@@ -12,23 +13,25 @@ from typing import Final
 from bson.decimal128 import Decimal128
 
 from assets.exports.shared.entry_options import (
-    INCLUDE_DUPLICATES,
-    INCLUDE_WITHDRAWN,
+    ACTIVE,
     LIVE,
     Rule,
-    withdrawn_and_duplicates,
+    withdrawn,
 )
 from assets.exports.shared.entry_values import Preference, market, preferences
 from assets.model.campaign import Facts, Market
 from assets.model.column import Unfit
-from assets.model.option import Option
+from assets.model.option import Option, flag
 from assets.model.source import EntryRow
 
 # A market that the campaign does not have: the wish counts, so that first choices add up. No key
 # of a market is written in capitals.
 UNKNOWN: Final = "UNKNOWN"
 
-DEMAND_OPTIONS: Final[tuple[Option, ...]] = (INCLUDE_WITHDRAWN, INCLUDE_DUPLICATES)
+_ACTIVE_ONLY: Final = "active_only"
+DEMAND_OPTIONS: Final[tuple[Option, ...]] = (
+    flag(_ACTIVE_ONLY, "Leave out entries that are withdrawn, rejected or duplicates."),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +60,14 @@ class Wish:
 
 def demand_rules(facts: Facts) -> list[Rule]:
     """Whose wishes count."""
-    rules = [*LIVE, *withdrawn_and_duplicates(facts)]
-    return [*rules, ("no_preference", lambda row: bool(preferences(row)))]
+    named: Rule = ("no_preference", lambda row: bool(preferences(row)))
+    if not facts.request.options[_ACTIVE_ONLY]:
+        return [*LIVE, named]
+    return [*LIVE, ("not_active", _is_active), named]
+
+
+def _is_active(row: EntryRow) -> bool:
+    return row.entry.get("status") in ACTIVE and not withdrawn(row)
 
 
 def wishes(row: EntryRow) -> list[Wish]:

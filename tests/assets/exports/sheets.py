@@ -11,11 +11,12 @@ from bson import ObjectId
 from assets.exports.catalog import CATALOG
 from assets.model.campaign import Campaign, Market
 from assets.model.manifest import Accounting
+from assets.model.output import Compression, Dialect, OutputFormat
 from assets.pipeline import produce
 from assets.reading import Doors
 from assets.steps.address import Address
 from assets.steps.plan import plan
-from tests.assets.examples import CAMPAIGN_ID, MARKETS, NEW_YORK, SNAPSHOT, facts
+from tests.assets.examples import CAMPAIGN_ID, MARKETS, NEW_YORK, SNAPSHOT, facts, request
 from tests.fakes.athena import FakeAthena
 from tests.fakes.clock import ManualClock
 from tests.fakes.codes_service import FakeCodesService
@@ -62,14 +63,17 @@ def sheet(
     its_markets: Sequence[Market] = MARKETS,
     **params: Any,
 ) -> Sheet:
-    """Make an export of these documents as plain CSV.
+    """Make an export of these documents as plain CSV, whatever form it insists on.
 
     Raises:
         ExportFailed: The export would fail.
     """
     kind = CATALOG[name]
-    given = {"dialect": "rfc4180", "compression": "none", **params}
-    ground = facts(name, of=of, its_markets=its_markets, **given)
+    asked = request(name, **params)
+    plain = OutputFormat(dialect=Dialect.RFC4180, compression=Compression.NONE)
+    ground = facts(
+        name, of=of, its_markets=its_markets, asked=replace(asked, output=plain), **params
+    )
     objects = FakeObjectStore()
     doors = Doors(
         mongo=FakeMongoStores(ManualClock(SNAPSHOT), entries=entries, users=users, scoring=scoring),

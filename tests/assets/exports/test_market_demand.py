@@ -113,8 +113,10 @@ def test_a_market_that_is_named_twice_counts_where_it_is_first() -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"status": "withdrawn"}, "withdrawn"),
-        ({"status": "duplicate"}, "duplicate"),
+        ({"status": "withdrawn"}, "not_active"),
+        ({"status": "waitlisted", "withdrawnAt": SNAPSHOT}, "not_active"),
+        ({"status": "rejected"}, "not_active"),
+        ({"status": "duplicate"}, "not_active"),
         ({"status": "erased"}, "erased"),
         ({"isCurrent": False}, "not_current"),
         ({"preferences": []}, "no_preference"),
@@ -123,10 +125,17 @@ def test_a_market_that_is_named_twice_counts_where_it_is_first() -> None:
 )
 def test_who_is_not_counted_is_accounted_for(fields: dict[str, Any], reason: str) -> None:
     """A sum that leaves fans out without a word cannot be checked."""
-    made = demand(entry(1), entry(2, **fields), as_of="2026-03-15T00:00:00Z")
+    made = demand(entry(1), entry(2, **fields), as_of="2026-03-15T00:00:00Z", active_only=True)
 
     assert {reason: 1} == made.accounting.filtered
     assert "1" == figures(made, "TOTAL", "fans_any_preference")[0]
+
+
+def test_every_live_entry_counts_unless_only_active_ones_are_wanted() -> None:
+    """DOMAIN.md 11, point 8 adds up the first choices of all that are LIVE."""
+    gone = [entry(2, status="withdrawn"), entry(3, status="duplicate")]
+
+    assert ["3", "0", "3"] == demand(entry(1), *gone).column("fans_first_choice")
 
 
 def test_the_instant_of_the_count_is_never_after_the_snapshot() -> None:
