@@ -24,7 +24,8 @@ def build_definitions(*, catalog: Catalog, doors: Mapping[str, object]) -> dg.De
 
     Args:
         catalog: The kinds of export.
-        doors: Resources by name: `mongo`, `athena`, `object_store`, `clock`, `platform`.
+        doors: Resources by name: `mongo`, `athena`, `object_store`, `codes`, `entries_service`,
+            `scoring`, `marketing_cloud`, `clock`, `platform`.
     """
     export_types = tuple(catalog.values())
     return dg.Definitions(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from resources.scoring_files import Provider
 from resources.wiring import environment
 
 PASSWORD = "canary"
@@ -10,15 +11,33 @@ FULL = {
     "AWS_REGION": "us-east-1",
     "EXPORTS_BUCKET": "exports",
     "ATHENA_STAGING": "s3://b/staging/",
+    "SCORING_BUCKET": "scoring",
+    "VF_SCORING_BUCKET": "vf-scoring",
+    "CODES_SERVICE_URL": "https://codes.example.com",
+    "CODES_SERVICE_TOKEN": PASSWORD,
+    "ENTRIES_SERVICE_URL": "https://entries.example.com",
+    "ENTRIES_SERVICE_TOKEN": PASSWORD,
+    "SFMC_AUTH_URL": "https://auth.example.com",
+    "SFMC_REST_URL": "https://rest.example.com",
+    "SFMC_CLIENT_ID": "client",
+    "SFMC_CLIENT_SECRET": PASSWORD,
+    "SFMC_ACCOUNT_ID": "7",
 }
+BUILDERS = (
+    environment.mongo_stores,
+    environment.object_store,
+    environment.athena,
+    environment.codes_service,
+    environment.entries_service,
+    environment.marketing_cloud,
+    environment.scoring_files,
+)
 
 
 def test_doors_are_built_without_opening_anything() -> None:
     """The code location loads on a machine that reaches nothing."""
-    stores = environment.mongo_stores(FULL)
-    stores.close()
-    environment.object_store(FULL).close()
-    environment.athena(FULL).close()
+    for build in BUILDERS:
+        build(FULL).close()
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -30,7 +49,7 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         variables[name] = value
 
     def build_all() -> None:
-        for build in (environment.mongo_stores, environment.object_store, environment.athena):
+        for build in BUILDERS:
             build(variables)
 
     with pytest.raises(ValueError, match=name):
@@ -53,3 +72,27 @@ def test_a_door_does_not_show_its_secrets() -> None:
     stores = environment.mongo_stores(FULL)
 
     assert PASSWORD not in repr(stores) + repr(stores.exports) + repr(vars(stores))
+    for build in BUILDERS[3:]:
+        door = build(FULL)
+        assert PASSWORD not in repr(door) + repr(vars(door))
+
+
+@pytest.mark.parametrize("name", ["CODES_SERVICE_URL", "ENTRIES_SERVICE_URL"])
+def test_a_partner_is_not_reached_in_the_clear(name: str) -> None:
+    """A slip in a variable must not send a token over the network as plain text."""
+    variables = {**FULL, name: FULL[name].replace("https", "http")}
+    build = {
+        "CODES_SERVICE_URL": environment.codes_service,
+        "ENTRIES_SERVICE_URL": environment.entries_service,
+    }[name]
+
+    with pytest.raises(ValueError, match="https"):
+        build(variables)
+
+
+def test_each_provider_has_its_own_bucket() -> None:
+    """Swapped buckets would give each provider what the other one is sent."""
+    files = environment.scoring_files(FULL)
+
+    assert "scoring" == files.store(Provider.INTERNAL)._bucket
+    assert "vf-scoring" == files.store(Provider.VF)._bucket
