@@ -22,7 +22,7 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from assets.exports.shared.entry_options import withdrawn
-from assets.exports.shared.entry_strands import before_snapshot
+from assets.exports.shared.entry_strands import by_registration
 from assets.exports.shared.entry_values import NO_INSTANT, at, mappings, millis, string
 from assets.exports.shared.salesforce import as_table, without_hyphens
 from assets.exports.shared.signals import (
@@ -102,26 +102,32 @@ def _refuse(facts: Facts) -> None:
 # --------------------------------------------------------------------------------------- entries
 
 
-def _wanted(facts: Facts) -> list[Filter]:
-    """Entries that say something against writing to their fan."""
+_GONE: Final = ["withdrawn", "erased"]
+# Entries that say something against writing to their fan, in two parts.
+_WANTED: Final[tuple[Filter, ...]] = (
+    {"status": {"$in": _GONE}},
+    {
+        "status": {"$nin": _GONE},
+        "$or": [
+            {"withdrawnAt": {"$ne": None}},
+            {"erasure": {"$ne": None}},
+            {"consents": {"$elemMatch": {"withdrawnAt": {"$ne": None}}}},
+        ],
+    },
+)
+
+
+def _strands(facts: Facts, *wanted: Filter) -> list[list[Segment]]:
+    """The wanted entries of one campaign, along the index that holds its entries together."""
     return [
-        {**before_snapshot(facts), "status": {"$in": ["withdrawn", "erased"]}},
-        {
-            **before_snapshot(facts),
-            "status": {"$nin": ["withdrawn", "erased"]},
-            "$or": [
-                {"withdrawnAt": {"$ne": None}},
-                {"erasure": {"$ne": None}},
-                {"consents": {"$elemMatch": {"withdrawnAt": {"$ne": None}}}},
-            ],
-        },
+        [replace(part, filter={"$and": [part.filter, one]}) for one in wanted for part in strand]
+        for strand in by_registration(facts)
     ]
 
 
 def _entries(facts: Facts, reading: Reading) -> Iterator[Record]:
     """Entries of one campaign; a later one of the same fan may take back what an earlier says."""
-    strands = [[Segment(filter=wanted, sort=("_id",))] for wanted in _wanted(facts)]
-    for rows in _some(reading.entries(facts, strands)):
+    for rows in _some(reading.entries(facts, _strands(facts, *_WANTED))):
         others = _others(facts, reading, rows)
         for row in rows:
             yield _record(facts, [row, *others.get(row.entry.get("userId"), ())])
@@ -423,8 +429,7 @@ def _population(facts: Facts, reading: Reading) -> int:
     """Counted apart: events by the table, entries and accounts as sets of their ids."""
     total = _counted(reading, f"{_SQL}/count_erasures.sql", _literals(facts), "count-erasures")
     for ground in _grounds(facts):
-        wanted: Filter = {"$or": _wanted(ground)}
-        strands = [[Segment(filter=wanted, sort=("_id",))]]
+        strands = _strands(ground, {"$or": list(_WANTED)})
         total += len({row.entry["_id"] for row in reading.entries(ground, strands)})
         literals = _literals(ground, of_campaign=True)
         name = f"count-{ground.campaign.key}"
