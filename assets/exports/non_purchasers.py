@@ -3,9 +3,9 @@
 A buyer is an account with an order that stands, whichever code it used, and whatever account it was
 merged into since. Orders come late, so the export is refused until they cover the end of the sale.
 
-Decided here: the market is that of the draw, or of the waiting list for who was let in from it; the
-waiting room counts for the market of its visit; `freshness_hours` is 6 unless the request says
-another number.
+Decided here: the market is that of the draw, or of the waiting list for who was let in from it, or
+the first wish of who was drawn before draws had markets; the waiting room counts for the market of
+its visit; `freshness_hours` is 6 unless the request says another number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ from assets.exports.shared.entry_strands import (
     by_registration,
     registration_order,
 )
-from assets.exports.shared.entry_values import at, market, notes
+from assets.exports.shared.entry_values import at, market, notes, preferences
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.salesforce import (
@@ -189,9 +189,12 @@ def _refuse(facts: Facts) -> None:
 
 
 def _market(row: EntryRow) -> Market | None:
-    """The market that the fan was invited to."""
-    drawn = at("selection.marketId")(row)
-    return market(row, at("waitlist.marketId")(row) if drawn is None else drawn)
+    """The market that the fan was invited to; of old forms the first wish tells."""
+    for path in ("selection.marketId", "waitlist.marketId"):
+        if (stated := at(path)(row)) is not None:
+            return market(row, stated)
+    wishes = preferences(row)
+    return market(row, wishes[0].market_id) if wishes else None
 
 
 def _place(row: EntryRow) -> Place:

@@ -89,6 +89,7 @@ def verdict(
         (entry(status="withdrawn"), "withdrawn"),
         (entry(status="erased"), "erased"),
         (entry(selection=None), "no_market"),
+        (entry(selection=None, preferences=[{"marketId": NEW_YORK}]), None),
         (entry(contact={"email": "no address"}), "invalid_email"),
     ],
 )
