@@ -194,7 +194,7 @@ class Candidate:
 
     entry_id: str
     account_id: object
-    status: object
+    status: str
     band: str
     override: Mapping[str, Any]
 
@@ -246,7 +246,7 @@ class Scores:
         entry = Candidate(
             entry_id=str(entry_id),
             account_id=account_id(row),
-            status=row.entry.get("status"),
+            status=string(row, "status"),
             band=string(row, "risk.band"),
             override=self._prepared.overrides.get(entry_id) or {},
         )

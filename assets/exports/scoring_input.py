@@ -5,6 +5,9 @@ they are, for without them no score finds its entry. The internal model takes Pa
 second provider takes one gzipped JSONL file by account, in names of its own dialect; it knows no
 guests, and of two entries of one account, which a merge can leave, it gets the first.
 
+A feature that cannot be read is empty and counted (`unreadable:<column>`): a fan who is left out of
+the input for a broken telephone number would be a fan without a score (DOMAIN.md 11, point 9).
+
 Whoever asks for a provider names its delivery: `scoring` is the usual one, `vf_scoring` goes with
 `provider=vf`. The run document and its id are the delivery's business; an export that is asked for
 again is another run and overwrites nothing.
@@ -15,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from bson.datetime_ms import DatetimeMS
 
@@ -26,11 +30,11 @@ from assets.exports.shared.entry_values import (
     at,
     instant,
     millis,
-    notes,
     preferences,
     present,
     string,
 )
+from assets.exports.shared.entry_values import notes as entry_notes
 from assets.exports.shared.scored import SCORED
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Facts
@@ -52,6 +56,7 @@ from assets.model.failure import ExportFailed
 from assets.model.option import Option, choice
 from assets.model.option import instant as instant_option
 from assets.model.source import Arrange, EntryRow, EntrySource, Reading, Segment, Verdict
+from assets.steps.formats import Rendering, formatter
 
 _DELIVERY_OF: Final = {"internal": Destination.SCORING, "vf": Destination.VF_SCORING}
 # Which bit of `verification_flags` says what; bits are never given a new meaning.
@@ -167,9 +172,7 @@ def _feature(
 
 
 _QUASI: Final = Pii.QUASI_IDENTIFIER
-_COLUMNS: tuple[Column, ...] = (
-    ENTRY_ID,
-    ACCOUNT_ID,
+_FEATURES: tuple[Column, ...] = (
     _feature("email_sha256", HASH, Pii.DIRECT, "e.contact.email", at("contact.email")),
     _feature(
         "phone_sha256",
@@ -257,6 +260,60 @@ _COLUMNS: tuple[Column, ...] = (
             " VoIP, payphone, pager), 16 has an account."
         ),
     ),
+)
+
+
+# What a value must be, by the form of its column; the zone and the locales play no part in it.
+_FITS: Final = {
+    column.name: formatter(
+        column.format,
+        Rendering(
+            zone=ZoneInfo("UTC"), default_locale="en-US", locales=frozenset(), neutralise=False
+        ),
+    )
+    for column in _FEATURES
+}
+
+
+def features(row: EntryRow) -> Mapping[str, object]:
+    """The features of an entry by column, each empty where it cannot be read."""
+    found = row.memo.get("features")
+    if found is None:
+        found = row.memo["features"] = {c.name: _readable(c, row) for c in _FEATURES}
+    return found
+
+
+# Stands for a value that was there and could not be read.
+_UNREADABLE: Final = object()
+
+
+def _readable(column: Column, row: EntryRow) -> object:
+    try:
+        value = column.value(row)
+        _FITS[column.name](value)
+    except Unfit:
+        return _UNREADABLE
+    return value
+
+
+def _shown(name: str) -> Getter:
+    def get(row: EntryRow) -> object:
+        value = features(row)[name]
+        return None if value is _UNREADABLE else value
+
+    return get
+
+
+def _notes(row: EntryRow) -> list[str]:
+    """What is odd about the entry, and which features of it cannot be read."""
+    unreadable = [name for name, value in features(row).items() if value is _UNREADABLE]
+    return [*entry_notes(row), *(f"unreadable:{name}" for name in unreadable)]
+
+
+_COLUMNS: tuple[Column, ...] = (
+    ENTRY_ID,
+    ACCOUNT_ID,
+    *(replace(column, value=_shown(column.name)) for column in _FEATURES),
 )
 
 
@@ -359,7 +416,7 @@ SCORING_INPUT = ExportType(
         order=lambda row: (millis(row.entry.get("createdAt")), row.entry["_id"]),
         population=before_snapshot,
         verdict=_verdict,
-        notes=notes,
+        notes=_notes,
         arrange=Arrange(key=_order, unique=1, reason="same_account"),
     ),
     retention_days=30,

@@ -115,6 +115,30 @@ def test_a_telephone_that_can_be_none_has_no_hash() -> None:
         assert value("phone_sha256", {"contact": {"phone": {"e164": number}}}) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("email_sha256", {"contact": {"email": "no address"}}),
+        ("phone_sha256", {"contact": {"phone": [1]}}),
+        ("country", {"contact": {"countryCode": "USA"}}),
+        ("ip_country", {"device": {"ipCountry": 7}}),
+        ("boost_points", {"boost": {"points": "many"}}),
+        ("account_age_days", {"verification": {"accountAgeDays": 1.5}}),
+        ("dup_group_size", {"duplicateGroupId": ["x"]}),
+        ("registered_at", {"createdAt": "yesterday"}),
+    ],
+)
+def test_a_feature_that_cannot_be_read_is_empty_and_counted(
+    name: str, fields: dict[str, Any]
+) -> None:
+    """Left out of the input, the fan would be left without a score for a slip of the keyboard."""
+    made = fed(entry(1, **fields), entry(2), columns=["entry_id", name])
+
+    assert "" == {int(line["entry_id"], 16): line[name] for line in made.rows}[1]
+    assert 1 == made.accounting.notes[f"unreadable:{name}"]
+    assert {} == made.accounting.rejected
+
+
 def test_guests_have_no_account_no_age_and_no_history() -> None:
     """Nought orders would say that an account never bought; a guest has no account."""
     made = fed(entry(1, verification={"accountAgeDays": 7}), entry(2))
