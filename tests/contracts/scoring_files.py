@@ -46,6 +46,38 @@ VF_LINE = {
 }
 
 
+BROKEN_LINES = (
+    "",
+    "not,enough",
+    LINE + ",more",
+    LINE.replace(ENTRY, "e1"),
+    LINE.replace("0.931200", "high"),
+    LINE.replace("0.931200", "1.1"),
+    LINE.replace("0.931200", "-0.1"),
+    LINE.replace("0.931200", "NaN"),
+    LINE.replace("0.931200", ""),
+    LINE.replace(",A,", ",,"),
+    LINE.replace("velocity", '"velocity'),
+    LINE.replace("velocity", "velo\x00city"),
+)
+BROKEN_VF_MEMBERS: tuple[dict[str, Any], ...] = (
+    {"accountId": None},
+    {"accountId": 7},
+    {"vfScore": None},
+    {"vfScore": "0.9"},
+    {"vfScore": True},
+    {"vfScore": 1.5},
+    {"vfScore": float("nan")},
+    {"status": "INSUFFICIENT_DATA"},
+    {"tier": ["GOLD"]},
+    {"personProb": -1},
+    {"reasons": "velocity"},
+    {"reasons": [1]},
+    {"scoredAt": "yesterday"},
+    {"scoredAt": "2026-03-11T05:40:00"},
+)
+
+
 def run_document(provider: str, **members: Any) -> dict[str, Any]:
     """Return a run as the `scoring` collection has it."""
     return {"kind": "run", "runId": RUN_ID, "provider": provider, **members}
@@ -210,70 +242,35 @@ class ScoringContract:
         with pytest.raises(Refused, match="SCORES_MISSING"):
             _read(door, campaign, key, "vf")
 
-    @pytest.mark.parametrize(
-        "line",
-        [
-            "",
-            "not,enough",
-            LINE + ",more",
-            LINE.replace(ENTRY, "e1"),
-            LINE.replace("0.931200", "high"),
-            LINE.replace("0.931200", "1.1"),
-            LINE.replace("0.931200", "-0.1"),
-            LINE.replace("0.931200", "NaN"),
-            LINE.replace("0.931200", ""),
-            LINE.replace(",A,", ",,"),
-            LINE.replace("velocity", '"velocity'),
-            LINE.replace("velocity", "velo\x00city"),
-        ],
-    )
     def test_a_line_that_is_no_score_is_counted_where_it_stands(
-        self, door: ScoringFiles, place: Place, campaign: str, key: str, line: str
+        self, door: ScoringFiles, place: Place, campaign: str, key: str
     ) -> None:
         """Never a silent null, and never its text: it may hold somebody's address."""
-        _place(place, "scoring", internal_objects(campaign, [[LINE], [LINE, line, LINE]]))
+        lines = [one for broken in BROKEN_LINES for one in (LINE, broken)]
+        _place(place, "scoring", internal_objects(campaign, [[LINE], lines]))
 
         scores = _read(door, campaign, key, "internal")
 
-        assert [MalformedScore(file=2, line=3)] == [
-            one for one in scores if isinstance(one, MalformedScore)
+        # Line 1 is the header, line 2 a score, line 3 the first broken one.
+        expected = [
+            MalformedScore(file=2, line=3 + 2 * number) for number in range(len(BROKEN_LINES))
         ]
-        assert 4 == len(scores)
+        assert expected == [one for one in scores if isinstance(one, MalformedScore)]
+        assert 1 + len(lines) == len(scores)
 
-    @pytest.mark.parametrize(
-        "changed",
-        [
-            {"accountId": None},
-            {"accountId": 7},
-            {"vfScore": None},
-            {"vfScore": "0.9"},
-            {"vfScore": True},
-            {"vfScore": 1.5},
-            {"vfScore": float("nan")},
-            {"status": "INSUFFICIENT_DATA"},
-            {"tier": ["GOLD"]},
-            {"personProb": -1},
-            {"reasons": "velocity"},
-            {"reasons": [1]},
-            {"scoredAt": "yesterday"},
-            {"scoredAt": "2026-03-11T05:40:00"},
-        ],
-    )
     def test_a_line_of_the_other_provider_that_is_no_score_is_counted(
-        self,
-        door: ScoringFiles,
-        place: Place,
-        campaign: str,
-        key: str,
-        changed: dict[str, Any],
+        self, door: ScoringFiles, place: Place, campaign: str, key: str
     ) -> None:
         """A score that is absent without a word would pass for a low one."""
-        broken = json.dumps({**VF_LINE, **changed})
-        _place(place, "vf-scoring", vf_objects(key, {0: [_json(VF_LINE), broken, "[]", "{"]}))
+        broken = [json.dumps({**VF_LINE, **changed}) for changed in BROKEN_VF_MEMBERS]
+        lines = [_json(VF_LINE), *broken, "[]", "{", _json(VF_LINE)]
+        _place(place, "vf-scoring", vf_objects(key, {0: lines}))
 
         scores = _read(door, campaign, key, "vf")
 
-        assert [2, 3, 4] == [one.line for one in scores if isinstance(one, MalformedScore)]
+        found = [one.line for one in scores if isinstance(one, MalformedScore)]
+        assert list(range(2, len(lines))) == found
+        assert len(lines) == len(scores)
 
     @pytest.mark.parametrize("provider", list(Provider))
     def test_a_damaged_file_is_refused(
