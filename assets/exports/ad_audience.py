@@ -117,8 +117,22 @@ def _column(name: str, header: str, form: Format, path: str, value: Getter) -> C
         format=form,
         pii=Pii.DIRECT if form is HASH else Pii.QUASI_IDENTIFIER,
         source=f"e.{path}",
-        value=value,
+        value=_digest(value) if form is HASH else value,
     )
+
+
+def _digest(read: Getter) -> Getter:
+    """The SHA-256 of what the platform makes of a value; None where there is none."""
+
+    def get(row: EntryRow) -> str | None:
+        value = read(row)
+        return None if value is None else _sha256(str(value))
+
+    return get
+
+
+def _sha256(value: str) -> str:
+    return hashlib.sha256(value.encode(errors="replace")).hexdigest()
 
 
 _FIRST, _LAST = "contact.firstName", "contact.lastName"
@@ -177,8 +191,7 @@ def _verdict(facts: Facts) -> Verdict:
 
 def _order(row: EntryRow) -> tuple[Any, ...]:
     """By the hash of the address; of two entries with one address the first registered stays."""
-    digest = hashlib.sha256(_email(row).encode(errors="replace")).hexdigest()
-    return digest, *_registered(row)
+    return _sha256(_email(row)), *_registered(row)
 
 
 def _registered(row: EntryRow) -> tuple[Any, ...]:
