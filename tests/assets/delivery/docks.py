@@ -1,7 +1,7 @@
 """What deliveries are tested with: a shipment of made-up rows, and a ledger that can crash."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -12,7 +12,7 @@ from assets.model.ledger import Batch, BatchState
 from assets.model.manifest import Accounting, ColumnEntry, FileEntry, Manifest
 from assets.model.output import Compression, Dialect, OutputFormat
 from assets.model.request import ExportRequest
-from assets.steps.encode import CsvEncoder
+from assets.steps.encode.delimited import CsvEncoder
 from resources.entries_service import EntriesService
 from resources.marketing_cloud import Field
 from tests.assets.examples import SNAPSHOT, facts, request
@@ -45,6 +45,14 @@ NOBODY_ASKED = EntriesService(base_url="http://127.0.0.1:1", token="unused")
 @cache
 def _asked() -> ExportRequest:
     return request("waitlist")
+
+
+class Pieces(FakeObjectStore):
+    """An object store that gives bytes as the real one does: many at a time."""
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """Give all of them."""
+        yield self.objects[key].body
 
 
 def rows(count: int) -> list[list[str]]:

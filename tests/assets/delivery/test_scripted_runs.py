@@ -1,7 +1,6 @@
 """Scripted runs against Marketing Cloud: loss, duplicates, throttling, lost answers, reordering."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -19,26 +18,18 @@ from tests.assets.delivery.docks import (
     UNKEYED,
     Crash,
     MemoryLedger,
+    Pieces,
     Unwatched,
     rows,
     shipment,
 )
 from tests.fakes.clock import ManualClock
 from tests.fakes.marketing_cloud import FakeMarketingCloud, Fault
-from tests.fakes.object_store import FakeObjectStore
 
 RUNS = 200
 ATTEMPTS = 8
 ROWS = 201  # one bad row is just within the bound of 0.5 %
 BATCH = 40
-
-
-class Pieces(FakeObjectStore):
-    """An object store that gives bytes as the real one does: many at a time."""
-
-    def read(self, key: str) -> Iterator[bytes]:
-        """Give all of them."""
-        yield self.objects[key].body
 
 
 @dataclass(slots=True)

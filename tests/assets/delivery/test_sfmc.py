@@ -23,13 +23,13 @@ from tests.assets.delivery.docks import (
     UNKEYED,
     Crash,
     MemoryLedger,
+    Pieces,
     Unwatched,
     rows,
     shipment,
 )
 from tests.fakes.clock import ManualClock
 from tests.fakes.marketing_cloud import FakeMarketingCloud, Fault, Table
-from tests.fakes.object_store import FakeObjectStore
 
 
 class Bench:
@@ -44,7 +44,7 @@ class Bench:
         batch: int = 50,
         dialect: Dialect = Dialect.SFMC,
     ) -> None:
-        self.clock, self.objects = ManualClock(), FakeObjectStore(part_bytes=1 << 20)
+        self.clock, self.objects = ManualClock(), Pieces(part_bytes=1 << 20)
         self.cloud = FakeMarketingCloud(self.clock)
         self.table: Table = self.cloud.create(TARGET, fields)
         self.ledger = MemoryLedger()
@@ -273,7 +273,7 @@ def test_files_that_changed_since_a_batch_was_sent_are_not_mixed_with_it() -> No
         bench.deliver()
     changed = rows(100)
     changed[0][2] = "Another"
-    bench.objects = FakeObjectStore(part_bytes=1 << 20)
+    bench.objects = Pieces(part_bytes=1 << 20)
     bench.goods = shipment(bench.objects, changed)
 
     bench.refused("DELIVERY_CHANGED")
