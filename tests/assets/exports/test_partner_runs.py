@@ -5,6 +5,7 @@ by hand from the comments of the pack (`seed/tiny`), whose entries are named by 
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,8 +19,10 @@ from export_platform.local.seed import loader
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.seed.tiny.shapes import account, code_id, entry_id
 from resources.athena import AthenaDoor
+from resources.marketing_cloud import Field
 from resources.wiring import environment
 from tests.assets.workbench import CAMPAIGN, EVERY_SCOPE, Workbench, workbench
+from tests.fakes.marketing_cloud import FakeMarketingCloud, Table
 
 
 @pytest.fixture(scope="module")
@@ -253,3 +256,83 @@ def test_since_the_draw_the_messages_tell_of_bounces_complaints_and_stops(
     ] == told
     assert len(rows) == len({row["LedgerId"] for row in rows})
     assert accounting(done).expected == accounting(done).read
+
+
+def _table(bench: Workbench, key: str, *fields: str) -> Table:
+    """A data extension of fields like `SubscriberKey*:Text:50`, the star marking the key."""
+    cloud = bench.doors.marketing_cloud
+    assert isinstance(cloud, FakeMarketingCloud)
+    declared = (field.split(":") for field in fields)
+    return cloud.create(
+        key,
+        [
+            Field(
+                name=name.removesuffix("*"),
+                type=kind,
+                length=int(size[0]) if size else None,
+                primary_key=name.endswith("*"),
+                required=name.endswith("*"),
+            )
+            for name, kind, *size in declared
+        ],
+    )
+
+
+def test_codes_arrive_in_the_mobile_table_with_the_types_it_wants(bench: Workbench) -> None:
+    """A sign in a number or a `1E10` read as a number would text the wrong thing to nobody."""
+    table = _table(
+        bench,
+        "CodeSmsAudience",
+        "_ContactKey*:Text:50",
+        "_MobileNumber:Phone",
+        "_Locale:Locale",
+        "_FirstName:Text:40",
+        "_UTCOffset:Number",
+        "_IsHonorDST:Boolean",
+        "AccessCode:Text:40",
+        "CampaignKey*:Text:80",
+        "MarketKey*:Text:80",
+        "Wave:Number",
+        "SaleStartLocalText:Text:80",
+        "SaleUrl:Text:400",
+    )
+    done = run(bench, "code-sms", deliver=["sfmc"])
+    texted = {row["AccessCode"]: row for row in table.rows}
+
+    assert {"0012345678901234567", "-AB12"} == texted.keys()
+    promoted = texted["-AB12"]
+    assert re.fullmatch("[0-9]{8,15}", str(promoted["_MobileNumber"]))
+    assert ("US", -5, True, 4) == tuple(
+        promoted[name] for name in ("_Locale", "_UTCOffset", "_IsHonorDST", "Wave")
+    )
+    assert "March 21, 2026, 10:00 AM EDT" == promoted["SaleStartLocalText"]
+    assert done.manifest is not None
+    assert [("sfmc", 2, 0)] == [
+        (d["destination"], d["accepted"], d["rejected"]) for d in done.manifest.deliveries
+    ]
+
+
+def test_an_erased_fan_is_suppressed_and_the_contact_is_deleted(bench: Workbench) -> None:
+    """A suppression alone would leave the person in the mailer (DOMAIN.md 7.16)."""
+    table = _table(
+        bench,
+        "Suppression",
+        "LedgerId*:Text:50",
+        "SubscriberKey:Text:50",
+        "EmailAddress:EmailAddress:254",
+        "phone_sha256:Text:64",
+        "Channel:Text:10",
+        "Reason:Text:40",
+        "PromoterKey:Text:80",
+        "EffectiveUtc:Date",
+    )
+    run(bench, "suppression", "2026-03-15", deliver=["sfmc"])
+    first = len(table.rows)
+    run(bench, "suppression", "2026-03-15", deliver=["sfmc"], since="2026-03-15")
+    cloud = bench.doors.marketing_cloud
+    assert isinstance(cloud, FakeMarketingCloud)
+
+    gone = {account(number).replace("-", "") for number in (5, 22)}
+    assert gone == {row["SubscriberKey"] for row in table.rows if row["Reason"] == "erased"}
+    assert gone <= {key for keys in cloud.deletions.values() for key in keys}
+    assert first == len(table.rows)  # sent twice, and nothing is there twice
