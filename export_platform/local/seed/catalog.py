@@ -24,11 +24,22 @@ def pack_named(name: str, *, entries: int | None = None) -> Dataset:
     Raises:
         ValueError: no such pack, or a size for one that has its own.
     """
-    if name in {"tiny", "multi"} and entries is not None:
+    if name != "tiny":
+        return sized_pack(name, entries=entries)
+    if entries is not None:
         raise ValueError(f"the {name} pack has a size of its own")
-    if name == "tiny":
-        return TinyPack()
+    return TinyPack()
+
+
+def sized_pack(name: str, *, entries: int | None = None) -> SizedPack:
+    """The same for a pack that is computed; its chunks can be chosen.
+
+    Raises:
+        ValueError: no such pack, or a size for one that has its own.
+    """
     if name == "multi":
+        if entries is not None:
+            raise ValueError(f"the {name} pack has a size of its own")
         return SizedPack(_multi())
     if name not in RECIPES:
         raise ValueError(f"no pack {name!r}; there are {', '.join(NAMES)}")

@@ -77,6 +77,7 @@ def _steps(chunk: Chunk, step: str, *, entry: bool) -> Make:
     plan = chunk.plan
     keys = [market_key(number) for number in range(chunk.recipe.markets)]
     wishes = [each.tolist() for each in plan.preferences]
+    known = entry and step != "started"  # before the form is sent there is no entry
     devices, sources = chunk.below("device.agent", 4), chunk.below("attribution", len(_REFERRERS))
 
     def make(places: list[int]) -> dict[str, list[object]]:
@@ -84,7 +85,7 @@ def _steps(chunk: Chunk, step: str, *, entry: bool) -> Make:
         return {
             "event_id": [f"{session}-{step}" for session in sessions],
             "session_id": list(sessions),
-            "entry_id": [str(chunk.entry_ids[place]) if entry else None for place in places],
+            "entry_id": [str(chunk.entry_ids[place]) if known else None for place in places],
             "step": [step] * len(places),
             "market_keys": [
                 [keys[wishes[rank][place]] for rank in range(int(plan.wishes[place]))]
@@ -124,18 +125,20 @@ def consent_events(chunk: Chunk, ledger: Ledger) -> Gathering:
 
 
 def _acts(chunk: Chunk, key: str, action: str, suffix: str) -> Make:
-    promoters = [str(each) for each in blocks.promoter_ids(chunk.recipe)]
-    whose = consent.given(chunk).whose.tolist()
+    promoters = [*map(str, blocks.promoter_ids(chunk.recipe)), None]
+    given = consent.given(chunk)
+    named = given.texts if key == "sms" else (given.whose >= 0) & (key == "promoter_email")
+    whose = np.where(named, given.whose, -1).tolist()
     source = "preference_centre" if suffix == "w" else "form"
 
     def make(places: list[int]) -> dict[str, list[object]]:
-        count, asked = len(places), key == "promoter_email"
+        count = len(places)
         return {
             "evidence_id": [consent.evidence(key, chunk.numbers[p], suffix) for p in places],
             "entry_id": [str(chunk.entry_ids[place]) for place in places],
             "user_id": [str(chunk.user_ids[place]) for place in places],
             "consent_key": [key] * count,
-            "promoter_id": [promoters[whose[place]] if asked else None for place in places],
+            "promoter_id": [promoters[whose[place]] for place in places],
             "action": [action] * count,
             "text_version": [blocks.TEXT] * count,
             "locale": ["en-US"] * count,
@@ -152,17 +155,18 @@ def boost_events(chunk: Chunk, ledger: Ledger) -> Gathering:
     plan, draws, index, share = chunk.plan, chunk.draws, chunk.index, chunk.recipe.share
     scored = (plan.points > 0) & (plan.version == plans.TODAY)
     mismatch = scored & draws.chance("boost.mismatch", index, share(boost.MISMATCH, nasty=0.04))
-    left = plan.points
-    for kind, (_, weight, _) in enumerate(boost.BOOSTS):
-        count, left = left // weight, left % weight
-        lost = mismatch & (count > 0) & (left == 0)  # the first activity of the cheapest kind
+    lost = mismatch  # of these the first activity of the cheapest kind they did
+    for kind, count in reversed(list(enumerate(boost.counts(chunk)))):
         for turn in range(int(count.max(initial=0))):
-            whom = scored & (count > turn) & ~(lost if turn == 0 else np.zeros_like(lost))
-            when = plan.created - 60_000 * (kind + 1) - 1_000 * turn
-            found.add(f"{kind}.{turn}", whom, when, _activities(chunk, kind, turn, accepted=True))
-    tried = scored & draws.chance("boost.capped", index, boost.CAPPED)
+            whom = scored & (count > turn)
+            if turn == 0:
+                whom, lost = whom & ~lost, lost & (count == 0)
+            make = _activities(chunk, kind, turn, accepted=True)
+            found.add(f"{kind}.{turn}", whom, boost.done_at(chunk, kind, turn), make)
+    tried = scored & boost.capped(chunk)
     kind = len(boost.BOOSTS) - 1
-    found.add("capped", tried, plan.created, _activities(chunk, kind, 0, accepted=False))
+    when = boost.done_at(chunk, kind, boost.BOOSTS[kind][2])
+    found.add("capped", tried, when, _activities(chunk, kind, 0, accepted=False))
     for name, whom in (("boost_capped", tried), ("boost_mismatch", mismatch)):
         ledger.extend(name, [chunk.entry_ids[place] for place in np.flatnonzero(whom).tolist()])
     return found
@@ -179,7 +183,7 @@ def _activities(chunk: Chunk, kind: int, turn: int, *, accepted: bool) -> Make:
             "event_id": [f"bo-{campaign}-{chunk.numbers[place]}-{which}" for place in places],
             "entry_id": [str(chunk.entry_ids[place]) for place in places],
             "boost_key": [key] * count,
-            "points": [weight if accepted else 0] * count,
+            "points": [weight] * count,
             "accepted": [accepted] * count,
             "reject_reason": [None if accepted else "daily_cap"] * count,
         }

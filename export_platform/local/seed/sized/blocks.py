@@ -151,6 +151,7 @@ def consents(chunk: Chunk) -> Column:
         given.sms.tolist(),
         given.promoter.tolist(),
         given.withdrawn.tolist(),
+        given.texts.tolist(),
         [promoters[number] for number in given.whose.tolist()],
         chunk.created,
         chunk.numbers,
@@ -160,12 +161,14 @@ def consents(chunk: Chunk) -> Column:
 
 
 def _consents(*row: Any) -> list[dict[str, object]]:
-    artist, sms, promoter, withdrawn, promoter_id, created, number = row
+    artist, sms, promoter, withdrawn, texts, promoter_id, created, number = row
     common = {"at": created, "textVersion": TEXT, "locale": "en-US", "source": "form"}
     given: list[dict[str, object]] = [
         {"key": key, "granted": granted, **common, "evidenceId": consent.evidence(key, number)}
         for key, granted in (("artist_email", artist), ("sms", sms))
     ]
+    if texts:
+        given[1]["promoterId"] = promoter_id
     if promoter_id is not None:
         asked = {"key": "promoter_email", "promoterId": promoter_id, "granted": promoter, **common}
         asked["evidenceId"] = consent.evidence("promoter_email", number)
@@ -177,18 +180,23 @@ def _consents(*row: Any) -> list[dict[str, object]]:
 
 def boosts(chunk: Chunk) -> Column:
     """Points, and the activities that they are the sum of."""
-    rows = zip(chunk.plan.points.tolist(), chunk.created, strict=True)
+    keys = [key for key, *_ in boost.BOOSTS]
+    counts = boost.counts(chunk)
+    last = [instants(boost.done_at(chunk, kind, count - 1)) for kind, count in enumerate(counts)]
+    done = zip(*(each.tolist() for each in counts), strict=True)
+    rows = zip(chunk.plan.points.tolist(), done, zip(*last, strict=True), strict=True)
     return [
         {
             "points": points,
             "activities": [
-                {"key": key, "count": count, "lastAt": created}
-                for key, count in boost.activities(points)
+                {"key": key, "count": count, "lastAt": at_}
+                for key, count, at_ in zip(keys, own, ends, strict=True)
+                if count
             ],
         }
         if points
         else None
-        for points, created in rows
+        for points, own, ends in rows
     ]
 
 

@@ -94,7 +94,7 @@ def campaign(recipe: Recipe) -> Document:
             "model": scores.INTERNAL_MODEL,
             "vfModel": scores.VF_MODEL,
             "acceptBands": ["A", "B", "C"],
-            "latestRunId": scores.run_id(recipe),
+            "latestRunId": scores.run_id(recipe) if recipe.entries else None,
         },
         "sfmc": {
             "businessUnitMid": 7_000_000 + recipe.number,
@@ -202,7 +202,7 @@ def _event(recipe: Recipe, market: int, event_id: str, night: int) -> Document:
     day = date(2026, 7, 1 + (market * 3 + night) % 28)
     zone = ZoneInfo(CITIES[market % len(CITIES)].zone)
     left = recipe.markets - market
-    moved = {4: "rescheduled", 7: "postponed"}.get(market % 9, "scheduled") if night else ""
+    moved = {4: "rescheduled", 2: "postponed"}.get(market % 9, "scheduled") if night else ""
     return {
         "eventId": event_id,
         "name": f"{recipe.pack.capitalize()} Tour",

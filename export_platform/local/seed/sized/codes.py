@@ -67,7 +67,7 @@ def codes(chunk: Chunk) -> Iterator[Code]:
 
     Those of the last stage wait to be sent, and none of them was issued again.
     """
-    one_side = chunk.recipe.share(_ONE_SIDE, nasty=0.03)
+    one_side = chunk.recipe.share(_ONE_SIDE, nasty=0.02)
     rows = zip(
         chunk.numbers,
         holders(chunk),

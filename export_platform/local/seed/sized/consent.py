@@ -17,12 +17,18 @@ _LETTERS: Final = {"artist_email": "a", "sms": "s", "promoter_email": "p"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """Columns of consents; `whose` is the promoter asked for by number, -1 where there is none."""
+    """Columns of consents.
+
+    Attributes:
+        texts: The consent to texts names the promoter too.
+        whose: The promoter asked for, by number; -1 where there is none.
+    """
 
     artist: Flags
     sms: Flags
     promoter: Flags
     withdrawn: Flags
+    texts: Flags
     whose: Whole
 
 
@@ -32,11 +38,13 @@ def given(chunk: Chunk) -> Given:
     first = chunk.plan.preferences[0]
     whose = first % count if count else np.full(len(first), -1, dtype=np.int64)
     promoter = draws.chance("consent.promoter", index, 0.38) & (whose >= 0)
+    sms = draws.chance("consent.sms", index, 0.61)
     return Given(
         artist=draws.chance("consent.artist", index, 0.55),
-        sms=draws.chance("consent.sms", index, 0.61),
+        sms=sms,
         promoter=promoter,
         withdrawn=draws.chance("consent.withdrawn", index, 0.025) & promoter,
+        texts=draws.chance("consent.texts", index, 0.3) & promoter & sms,
         whose=whose,
     )
 

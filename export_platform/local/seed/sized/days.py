@@ -1,4 +1,4 @@
-"""The two tables that are by day only: erased subjects, and what a campaign came to on each day."""
+"""The two tables that are by day only: erased subjects, and what a campaign came to by each day."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ class Days:
                 self._add(recipe, row[time].date(), measure, amount)
 
     def slices(self) -> Iterator[Slice]:
-        """Both tables, all campaigns of the pack together."""
+        """Both tables, all campaigns of the pack together; totals as they stood after a day."""
         if self._erased:
             names = list(self._erased[0])
             yield Slice(
@@ -104,6 +104,8 @@ class Days:
                 "campaign_id": [str(campaign_id(recipe)) for recipe in self._sums]
             }
             for name in MEASURES:
+                for sums in self._sums.values():
+                    sums[day, name] += sums[day - timedelta(days=1), name]
                 columns[name] = [sums[day, name] for sums in self._sums.values()]
             yield Slice(table="campaign_daily", campaign_id=None, day=day, columns=columns)
 

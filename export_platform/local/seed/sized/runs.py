@@ -20,7 +20,12 @@ _INTERNAL_RUN: Final = 1 << 41  # its place among the campaign's documents of sc
 
 
 def scoring(recipe: Recipe, plan: Plan, ledger: Ledger) -> Iterator[Document]:
-    """The accepted run of the second provider, ours before it, and overrides: one in 2,000."""
+    """The accepted run of the second provider, ours before it, and overrides: one in 2,000.
+
+    A campaign without entries was never scored.
+    """
+    if not recipe.entries:
+        return
     whole = scores.score(recipe, indexes(0, recipe.entries), plan)
     yield _vf_run(recipe, whole)
     yield _internal_run(recipe, whole)

@@ -136,6 +136,8 @@ def _troubled(chunk: Chunk, document: Any, trouble: str, place: int) -> Document
 def _merged_into(chunk: Chunk, persons: People, trouble: str, place: int) -> list[bytes]:
     """The further accounts of a merged fan; in a circle the last leads back to the fan."""
     hops = _HOPS.get(trouble, 0)
+    if not hops:
+        return []
     number = chunk.numbers[place]
     chain = id_list(Kind.USER, chunk.recipe, [number + HOP * hop for hop in range(hops + 1)])
     accounts = []
