@@ -4,6 +4,7 @@ It is the only code that knows which door a source goes through. What a row mean
 `assets/steps`, and which rows an export wants in its own module.
 """
 
+import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -297,6 +298,10 @@ class Reader:
             for found in page:
                 yield {name: found.get(name) for name in ("type", "campaign", "status")}
             before = page[-1]["createdAt"], page[-1]["_id"]
+
+    def signing_key(self, purpose: str) -> bytes:
+        """A key of the deployment's for signatures of one purpose."""
+        return hmac.digest(self._doors.secret, purpose.encode(), "sha256")
 
     def last_success(self, facts: Facts) -> Document | None:
         """The last export of this type and partition that succeeded, with the same options."""

@@ -125,7 +125,8 @@ class ExportType:
     @property
     def destination(self) -> Destination:
         """Where its files are meant to go in the first place; also the group of the asset."""
-        return self.deliveries[0].destination if self.deliveries else Destination.S3
+        usual = (d.destination for d in self.deliveries if d.by_default)
+        return next(usual, Destination.S3)
 
 
 Catalog = Mapping[str, ExportType]

@@ -13,7 +13,15 @@ from typing import Any
 from assets.model.column import Column, Pii
 from assets.model.export_type import ExportType, Scope
 from assets.model.option import SLUG_PATTERN, Option, choice, day, whole, words
-from assets.model.output import Compression, Dialect, Kind, OutputFormat
+from assets.model.output import (
+    Compression,
+    Dialect,
+    Kind,
+    OutputFormat,
+    PhoneStyle,
+    TextGuard,
+    compressions,
+)
 from assets.model.policy import PiiMode, Policy, denied, grants
 from assets.model.request import ExportRequest
 
@@ -48,6 +56,24 @@ _FORM: tuple[Option, ...] = (
     choice("pii", "How much personal data.", values=tuple(PiiMode), default=PiiMode.MASKED),
     _REASON,
     whole("rows_per_file", "Rows before a new file begins.", least=1_000, most=1_000_000),
+    whole(
+        "max_file_bytes",
+        "Uncompressed bytes before a new file begins.",
+        least=1_000_000,
+        most=10_000_000_000,
+    ),
+    choice(
+        "text_guard",
+        "For excel and excel-eu: what keeps a spreadsheet from taking text for a number.",
+        values=tuple(TextGuard),
+        default=TextGuard.NONE,
+    ),
+    choice(
+        "phone_style",
+        "Telephone numbers with their plus, or digits only.",
+        values=tuple(PhoneStyle),
+        default=PhoneStyle.PLUS,
+    ),
     whole("max_rejects", "Rejected rows that are still a success.", least=0, most=100_000),
 )
 
@@ -129,6 +155,26 @@ def _deliver(export_type: ExportType, params: Mapping[str, Any]) -> tuple[str, .
     return tuple(sorted(params.get(_DELIVER, usual)))
 
 
+def _output(
+    given: Mapping[str, Any], params: Mapping[str, Any], pointer: str
+) -> OutputFormat:
+    """The form of the files; a compression that the kind cannot have is an error if it was said."""
+    kind, compression = Kind(given["format"]), Compression(given["compression"])
+    allowed = compressions(kind)
+    if compression not in allowed and "compression" in params:
+        detail = f"must be {' or '.join(allowed)} for {kind}, which is compressed inside"
+        raise InvalidRequest([Problem(pointer=f"{pointer}/compression", detail=detail)])
+    return OutputFormat(
+        kind=kind,
+        dialect=Dialect(given["dialect"]),
+        compression=compression if compression in allowed else allowed[0],
+        rows_per_file=_canonical(given["rows_per_file"]) or 1_000_000,
+        bytes_per_file=_canonical(given["max_file_bytes"]),
+        text_guard=TextGuard(given["text_guard"]),
+        phone_style=PhoneStyle(given["phone_style"]),
+    )
+
+
 def _fixed(
     export_type: ExportType, options: Mapping[str, Any], params: Mapping[str, Any], pointer: str
 ) -> Mapping[str, str]:
@@ -185,12 +231,7 @@ def parse(
         campaign=partition if export_type.scope is Scope.CAMPAIGN else None,
         options=options,
         columns=tuple(sorted(params.get("columns", ()))),
-        output=OutputFormat(
-            kind=Kind(given["format"]),
-            dialect=Dialect(given["dialect"]),
-            compression=Compression(given["compression"]),
-            rows_per_file=_canonical(given["rows_per_file"]) or 1_000_000,
-        ),
+        output=_output(given, params, pointer),
         deliver=_deliver(export_type, params),
         policy=policy,
         reason=given["reason"],

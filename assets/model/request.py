@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assets.model.output import Compression, Dialect, Kind, OutputFormat
+from assets.model.output import (
+    Compression,
+    Dialect,
+    Kind,
+    OutputFormat,
+    PhoneStyle,
+    TextGuard,
+)
 from assets.model.policy import Policy
 
 
@@ -58,6 +65,9 @@ class ExportRequest:
                 "dialect": str(self.output.dialect),
                 "compression": str(self.output.compression),
                 "rowsPerFile": self.output.rows_per_file,
+                "bytesPerFile": self.output.bytes_per_file,
+                "textGuard": str(self.output.text_guard),
+                "phoneStyle": str(self.output.phone_style),
             },
             "deliver": list(self.deliver),
             "policy": self.policy.to_document(),
@@ -81,6 +91,9 @@ class ExportRequest:
                 dialect=Dialect(stored["dialect"]),
                 compression=Compression(stored["compression"]),
                 rows_per_file=stored["rowsPerFile"],
+                bytes_per_file=stored["bytesPerFile"],
+                text_guard=TextGuard(stored["textGuard"]),
+                phone_style=PhoneStyle(stored["phoneStyle"]),
             ),
             deliver=tuple(document["deliver"]),
             policy=Policy.from_document(document["policy"]),

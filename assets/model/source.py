@@ -243,6 +243,9 @@ class Reading(Protocol):
     def exports(self, day: date) -> Iterator[Document]:
         """The exports that were asked for on a day in UTC: type, campaign and status only."""
 
+    def signing_key(self, purpose: str) -> bytes:
+        """A key of the deployment's for signatures of one purpose, such as links to a campaign."""
+
     def last_success(self, facts: Facts) -> Document | None:
         """The last export of this type and partition that succeeded, with the same options."""
 

@@ -42,14 +42,21 @@ def request(
         typer.Option(metavar="MODE", help=f"How much personal data: {', '.join(PiiMode)}."),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why; needed with --pii full.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE", help="One more scope of the development token; repeatable."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
 ) -> None:
     """Ask for an export and print its id."""
     from export_platform.commands.connection import bridge  # noqa: PLC0415 - 0.2 s
 
     said = {"dialect": dialect, "pii": pii, "reason": reason}
-    with bridge(more_scopes=[f"pii:{pii}"] if pii in _WITH_SCOPE else []) as client:
+    with bridge() as client:
         schema = client.type(type_name)["params_schema"]
+    mode = pii or schema["properties"]["pii"]["default"]
+    scopes = [*(scope or ()), *([f"pii:{mode}"] if mode in _WITH_SCOPE else [])]
+    with bridge(more_scopes=scopes) as client:
         params = {
             **_options(option or (), schema),
             **{name: str(value) for name, value in said.items() if value is not None},

@@ -58,13 +58,14 @@ def load(dataset: "Dataset", environment: "Mapping[str, str]") -> "Ledger":
     """Write a pack, with a progress bar."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - 0.4 s
     from pymongo.errors import PyMongoError  # noqa: PLC0415
+    from requests import RequestException  # noqa: PLC0415
 
     # The ledger is written last, so that it also says that the pack is complete.
     plants(dataset.name).unlink(missing_ok=True)
     os.environ.update(credentials(environment))
     try:
         return _load(dataset, environment)
-    except (BotoCoreError, ClientError, PyMongoError) as error:
+    except (BotoCoreError, ClientError, PyMongoError, RequestException) as error:
         raise CommandError(
             f"the servers did not take the pack ({type(error).__name__});"
             f" see `{program()} stack status`"
@@ -90,8 +91,10 @@ def _load(dataset: "Dataset", environment: "Mapping[str, str]") -> "Ledger":
 
     from export_platform.commands.terminal import notes  # noqa: PLC0415
     from export_platform.local.seed.loader import lake_client, load  # noqa: PLC0415
+    from export_platform.local.services.extensions import put_data_extensions  # noqa: PLC0415
     from resources.wiring import environment as names  # noqa: PLC0415
 
+    put_data_extensions(environment[names.SFMC_REST_URL])
     console = notes()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"seed {dataset.name}", total=None)
@@ -102,6 +105,8 @@ def _load(dataset: "Dataset", environment: "Mapping[str, str]") -> "Ledger":
             s3=lake_client(environment[names.AWS_ENDPOINT_URL_S3]),
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             plants_directory=home() / "seed",
+            codes_url=environment[names.CODES_SERVICE_URL],
+            codes_token=environment[names.CODES_SERVICE_TOKEN],
         )
 
 

@@ -7,21 +7,13 @@ deployment's secret as pseudonyms are. The site of the fans holds the same key a
 
 import hmac
 from base64 import urlsafe_b64encode
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from assets.model.source import Reading
 
 # The site of the fans; a reserved name (RFC 2606) until a deployment has its own.
 FANS_SITE: Final = "https://fans.example"
 _PURPOSE: Final = "fan-links/v1"
-
-
-@runtime_checkable
-class Signing(Protocol):
-    """A `Reading` that derives keys."""
-
-    def signing_key(self, purpose: str) -> bytes:
-        """A key for one purpose, the same in every export of the deployment."""
 
 
 class FanLinks:
@@ -51,6 +43,4 @@ class FanLinks:
 
 def fan_links(reading: Reading, campaign: str) -> FanLinks:
     """The links of a campaign, with the key that the reading derives for them."""
-    if not isinstance(reading, Signing):
-        raise TypeError("this reading derives no keys")
     return FanLinks(reading.signing_key(_PURPOSE), campaign)

@@ -26,11 +26,13 @@ def manifest(contents: Sequence[bytes], *, rows: int = 3) -> Manifest:
         snapshot_at="2026-03-14T10:00:00.000Z",
         zone="America/New_York",
         columns=tuple(
-            ColumnEntry(name=name, type="text", source="e.x", pii="N", transform="none")
+            ColumnEntry(name=name, type="txt", source="e.x", pii="N", transform="none")
             for name in ("market_key", "position")
         ),
         withheld=(),
-        accounting=Accounting(expected=total, read=total, written=total),
+        accounting=Accounting(
+            expected=total, read=total, kept=total, made=total, written=total
+        ),
         files=tuple(_entry(number, content, rows) for number, content in enumerate(contents, 1)),
     )
 

@@ -1,0 +1,37 @@
+"""A request for each kind of export that a seeded pack can answer: for the demo and for tests."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from assets.model.export_type import ExportType, Scope
+from assets.model.parameters import scope_parameter
+from export_platform.local.seed.basis.instants import AS_OF
+
+# The promoter that a campaign's opt-ins are asked for; sized packs number theirs.
+_PROMOTERS: Final = {"aurora-lights-2026": "northlake"}
+
+
+def sample_params(export_type: ExportType, campaign: str) -> dict[str, Any]:
+    """The parameters of a request, as a caller sends them.
+
+    Args:
+        export_type: The kind.
+        campaign: The campaign's key; not used where the export is of a day or a case.
+    """
+    about = {
+        Scope.CAMPAIGN: campaign,
+        Scope.DAY: f"{AS_OF:%Y-%m-%d}",
+        Scope.PRIVACY_CASE: "case-0001",
+    }
+    return {
+        scope_parameter(export_type.scope): about[export_type.scope],
+        "reason": "made-up data",
+        **_more(export_type.name, campaign),
+    }
+
+
+def _more(name: str, campaign: str) -> Mapping[str, Any]:
+    """What a kind of export cannot do without."""
+    if name == "promoter-email-opt-ins":
+        return {"promoter": _PROMOTERS.get(campaign, f"{campaign}-promoter-1")}
+    return {}
