@@ -4,16 +4,20 @@ What is held at a time is a thousand rows of text and the parts of an upload tha
 """
 
 import hashlib
+import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, groupby, islice
-from operator import itemgetter
+from itertools import accumulate, count, islice, takewhile
 
 from assets.model.failure import ExportFailed
 from assets.model.manifest import FileEntry
 from assets.model.output import OutputFormat
 from assets.steps.address import Address
-from assets.steps.encode import Compressor, CsvEncoder
+from assets.steps.encode.compression import Compressor
+from assets.steps.encode.encoder import Piece
+from assets.steps.encode.fields import Field, planned_fields
+from assets.steps.encode.kinds import encoder
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.rows import Cells, Record
 from assets.watch import Watch
@@ -32,58 +36,83 @@ def write_files(
     columns: Sequence[PlannedColumn],
     section: str = "",
 ) -> Iterator[FileEntry]:
-    """Write rows to as many files as they need; no rows make one file with a header."""
-    header = tuple(planned.column.title for planned in columns)
-    output = plan.facts.request.output
+    """Write rows to as many files as they need; no rows make one file without any.
+
+    A new file begins where the group changes, and before a file would hold more rows or bytes than
+    it may.
+    """
+    output, fields = plan.facts.request.output, planned_fields(columns)
+    feed = _Feed(records)
     stored = 0
 
     def advanced(size: int) -> None:
         watch.advance(bytes=stored + size)
 
-    for number, (group, rows) in enumerate(_files(records, output.rows_per_file), start=1):
-        writer = _FileWriter(address.part(number, output, section), number, header, output)
-        entry = replace(writer.write(rows, objects, advanced), section=section, group=group)
+    for number in count(1):
+        group = feed.group()
+        if group is None and number > 1:
+            return
+        writer = _FileWriter(address.part(number, output, section), number, fields, output)
+        entry = replace(writer.write(feed, objects, advanced), section=section, group=group or "")
         stored += entry.bytes
         yield entry
 
 
-def _files(
-    records: Iterator[Record], rows_per_file: int
-) -> Iterator[tuple[str, Iterator[Cells]]]:
-    """The group and the rows of each file; each must be used up before the next is asked for."""
-    empty = True
-    for group, of_group in groupby(records, key=itemgetter(0)):
-        cells = (cells for _, cells in of_group)
-        for first in cells:
-            empty = False
-            yield group, islice(chain([first], cells), rows_per_file)
-    if empty:
-        yield "", iter(())
+class _Feed:
+    """Rows that wait to be written, a group after the other.
+
+    Args:
+        records: The rows with their groups.
+    """
+
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = records
+        self._held: deque[Record] = deque()
+
+    def group(self) -> str | None:
+        """The group of the next row, or None at the end."""
+        if not self._held:
+            self._held.extend(islice(self._records, 1))
+        return self._held[0][0] if self._held else None
+
+    def take(self, group: str | None, most: int) -> list[Cells]:
+        """The next rows of a group, at most so many; none at its end."""
+        taken: list[Cells] = []
+        while len(taken) < most and self.group() == group and self._held:
+            taken.append(self._held.popleft()[1])
+        return taken
+
+    def give_back(self, group: str | None, rows: Sequence[Cells]) -> None:
+        """Rows that did not fit any more."""
+        self._held.extendleft((group or "", cells) for cells in reversed(rows))
 
 
 class _FileWriter:
     """Encodes, compresses, hashes and uploads one file in a single pass."""
 
     def __init__(
-        self, key: str, number: int, header: tuple[str, ...], output: OutputFormat
+        self, key: str, number: int, fields: Sequence[Field], output: OutputFormat
     ) -> None:
         self._key, self._number, self._output = key, number, output
-        self._encoder = CsvEncoder(header, output)
-        self._compressor = Compressor(output.compression)
+        self._encoder = encoder(fields, output)
+        self._compressor = Compressor(output.packing)
         self._plain, self._stored = hashlib.sha256(), hashlib.sha256()
-        self._rows = self._plain_bytes = self._stored_bytes = 0
+        self._rows = self._plain_bytes = self._stored_bytes = self._measured = 0
+        self._most_rows = _least(output.rows_per_file, self._encoder.most_rows)
+        self._most_bytes = _least(output.bytes_per_file, self._encoder.most_bytes)
 
     def write(
-        self, rows: Iterator[Cells], objects: ObjectStore, advanced: Callable[[int], None]
+        self, feed: _Feed, objects: ObjectStore, advanced: Callable[[int], None]
     ) -> FileEntry:
-        """Write all rows; an exception on the way leaves no object behind."""
+        """Write the rows that belong here; an exception on the way leaves no object behind."""
         with objects.upload(self._key, media_type=self._output.media_type) as upload:
-            upload.write(self._compressed(self._encoder.header()))
-            while chunk := list(islice(rows, CHUNK)):
-                self._rows += len(chunk)
-                text = [tuple(cell or "" for cell in cells) for cells in chunk]
-                upload.write(self._compressed(self._encoder.encode(text)))
+            first = self._encoder.begin()
+            self._measured = len(first)
+            upload.write(self._compressed(first))
+            for piece in self._pieces(feed):
+                upload.write(self._compressed(self._encoder.add(piece)))
                 advanced(self._stored_bytes)
+            upload.write(self._compressed(self._encoder.end()))
             upload.write(self._counted(self._compressor.finish()))
         return FileEntry(
             number=self._number,
@@ -95,6 +124,32 @@ class _FileWriter:
             sha256_uncompressed=self._plain.hexdigest(),
         )
 
+    def _pieces(self, feed: _Feed) -> Iterator[Piece]:
+        group = feed.group()
+        while rows := feed.take(group, _least(CHUNK, self._most_rows - self._rows)):
+            piece = self._encoder.piece(rows)
+            fitting = self._fitting(rows, piece)
+            if fitting < len(rows):
+                feed.give_back(group, rows[fitting:])
+                if fitting:
+                    yield self._counted_piece(self._encoder.piece(rows[:fitting]))
+                return
+            yield self._counted_piece(piece)
+
+    def _fitting(self, rows: Sequence[Cells], piece: Piece) -> int:
+        """How many of these rows the file can hold; a file holds one row at least."""
+        room = self._most_bytes - self._measured
+        if piece.size <= room:
+            return len(rows)
+        sizes = accumulate(self._encoder.piece([row]).size for row in rows)
+        fitting = sum(1 for _ in takewhile(lambda size: size <= room, sizes))
+        return max(fitting, 0 if self._rows else 1)
+
+    def _counted_piece(self, piece: Piece) -> Piece:
+        self._rows += piece.rows
+        self._measured += piece.size
+        return piece
+
     def _compressed(self, plain: bytes) -> bytes:
         self._plain.update(plain)
         self._plain_bytes += len(plain)
@@ -104,6 +159,10 @@ class _FileWriter:
         self._stored.update(stored)
         self._stored_bytes += len(stored)
         return stored
+
+
+def _least(*bounds: int | None) -> int:
+    return min(bound for bound in (*bounds, sys.maxsize) if bound is not None)
 
 
 def confirm(entry: FileEntry, objects: ObjectStore) -> None:

@@ -10,7 +10,7 @@ from assets.delivery.objects import pieces_of
 from assets.delivery.table import Row, Table
 from assets.model.failure import ExportFailed
 from assets.model.output import Kind, OutputFormat
-from assets.steps.encode import DIALECTS, read_rows
+from assets.steps.encode.delimited import read_rows
 from assets.steps.guards import restore
 from resources.object_store import ObjectStore
 
@@ -70,7 +70,7 @@ def rows_of(shipment: Shipment, table: Table, objects: ObjectStore) -> Iterator[
 
 def _cells(chunks: Iterable[bytes], output: OutputFormat) -> Iterator[Sequence[str]]:
     """The values of each row: what guards a person's spreadsheet is no part of them."""
-    exact: Callable[[str], str] = restore if DIALECTS[output.dialect].neutralise else str
+    exact: Callable[[str], str] = restore if output.neutralises else str
     rows = read_rows(chunks, output)
     next(rows)
     for row in rows:

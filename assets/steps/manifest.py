@@ -1,7 +1,7 @@
 """Write the manifest of an export, and recompute everything that a manifest claims."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,10 @@ from assets.model.failure import ExportFailed
 from assets.model.manifest import Accounting, FileEntry, Manifest
 from assets.model.output import OutputFormat
 from assets.model.request import ExportRequest, canonical_json
-from assets.steps.encode import Malformed, decompressed, read_rows
+from assets.steps.encode.compression import decompressed
+from assets.steps.encode.fields import Field, stored_fields
+from assets.steps.encode.kinds import read_cells
+from assets.steps.encode.malformed import Malformed
 from assets.steps.rows import allowed_rejects
 
 
@@ -58,8 +61,13 @@ def verify(manifest: Manifest, opened: Opener) -> list[Finding]:
         findings.append(Finding(subject="request", problem=problem))
     output = request.output
     for entry in manifest.files:
-        header = [column.name for column in manifest.columns_of(entry)]
-        findings.extend(_file(entry, opened, output, header))
+        try:
+            fields = stored_fields(manifest.columns_of(entry))
+        except (KeyError, ValueError):
+            problem = "its columns are of no type that there is"
+            findings.append(Finding(subject=entry.name, problem=problem))
+            continue
+        findings.extend(_file(entry, opened, output, fields))
     return findings
 
 
@@ -83,7 +91,7 @@ def _rows(manifest: Manifest) -> Iterator[Finding]:
 
 
 def _file(
-    entry: FileEntry, opened: Opener, output: OutputFormat, header: list[str]
+    entry: FileEntry, opened: Opener, output: OutputFormat, fields: Sequence[Field]
 ) -> Iterator[Finding]:
     """Stored bytes first; what they hold is read in a second pass, decompressed."""
     try:
@@ -91,11 +99,11 @@ def _file(
         if stored != (entry.bytes, entry.sha256):
             yield Finding(subject=entry.name, problem="the stored bytes are not those written")
             return
-        plain = _digest(decompressed(opened(entry), output.compression))
+        plain = _digest(decompressed(opened(entry), output.packing))
         if plain != (entry.bytes_uncompressed, entry.sha256_uncompressed):
             yield Finding(subject=entry.name, problem="the content is not what was written")
-        rows = read_rows(opened(entry), output)
-        if next(rows, None) != header:
+        rows = read_cells(opened(entry), output, fields)
+        if next(rows, None) != [field.title for field in fields]:
             yield Finding(subject=entry.name, problem="the header is not that of the columns")
         count = sum(1 for _ in rows)
         if count != entry.rows:

@@ -14,7 +14,8 @@ from assets.model.failure import ExportFailed
 from assets.model.manifest import Accounting, FileEntry, Manifest
 from assets.model.output import Compression, OutputFormat
 from assets.model.request import ExportRequest
-from assets.steps.encode import Compressor, CsvEncoder
+from assets.steps.encode.compression import Compressor
+from assets.steps.encode.delimited import CsvEncoder
 from assets.steps.manifest import balance, content_digest, empty_reason, result, verify
 from tests.assets.workbench import workbench
 
