@@ -9,9 +9,9 @@ import requests
 
 from resources.marketing_cloud import BatchStatus, Field, MarketingCloud, RequestState
 from resources.wiring import environment
+from tests.contracts.cloud import declare, until_complete
 from tests.contracts.marketing_cloud import Make, MarketingCloudContract, Stored, Wait
 from tests.fakes.marketing_cloud import FakeMarketingCloud
-from tests.resources.cloud import declare, until_complete
 
 
 class TestFake(MarketingCloudContract):

@@ -9,8 +9,8 @@ import pytest
 from resources.errors import Refused, Unavailable
 from resources.http_json import may_have_happened
 from resources.marketing_cloud import Field, MarketingCloud
+from tests.contracts.cloud import declare, expire, faults, script, told, until_complete
 from tests.fakes.clock import ManualClock
-from tests.resources.cloud import declare, expire, faults, script, told, until_complete
 
 FIELDS = (Field(name="SubscriberKey", type="Text", length=50, primary_key=True, required=True),)
 ROWS = [{"SubscriberKey": "one"}]

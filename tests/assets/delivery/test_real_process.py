@@ -21,7 +21,7 @@ from tests.assets.delivery.docks import (
     rows,
     shipment,
 )
-from tests.resources.cloud import declare, faults, script, told
+from tests.contracts.cloud import declare, faults, script, told
 
 ROWS = 600
 
