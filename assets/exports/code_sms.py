@@ -300,6 +300,10 @@ def _prepare(facts: Facts, reading: Reading) -> object:
     return found
 
 
+def _fixed(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**as_table(options), "max_file_bytes": MAX_FILE_BYTES}
+
+
 def _refuse(facts: Facts) -> None:
     """Refuse to text messages without their code."""
     refuse_unallocated(facts)
@@ -359,7 +363,7 @@ CODE_SMS = ExportType(
     ),
     retention_days=7,
     deliveries=(TO_SFMC,),
-    fixed=as_table,
+    fixed=_fixed,
     prepare=_prepare,
     refuse=_refuse,
     companions=(

@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Final
 
 from assets.exports.shared.demand import DEMAND_OPTIONS, UNKNOWN, Wish, demand_rules, wishes
-from assets.exports.shared.entry_options import ACTIVE, INVITED, first_failing
+from assets.exports.shared.entry_options import ACTIVE, INVITED, Rule, first_failing
 from assets.exports.shared.entry_strands import before_snapshot, by_registration
 from assets.exports.shared.entry_values import at, market, millis, notes, string
 from assets.exports.shared.small_counts import hidden
@@ -396,9 +396,19 @@ _COLUMNS: tuple[Column, ...] = (
 
 
 def _verdict(facts: Facts) -> Verdict:
+    return first_failing([*_early(facts), *demand_rules(facts)])
+
+
+def _early(facts: Facts) -> list[Rule]:
+    """Registered by the instant that was asked for.
+
+    Nothing is compared unless it was: an entry whose stored instant lies beyond every calendar was
+    there at the snapshot, and geo-demand counts it.
+    """
+    if facts.request.options.get("as_of") is None:
+        return []
     until = millis(as_of(facts))
-    early = ("as_of", lambda row: millis(row.entry.get("createdAt")) <= until)
-    return first_failing([early, *demand_rules(facts)])
+    return [("as_of", lambda row: millis(row.entry.get("createdAt")) <= until)]
 
 
 MARKET_DEMAND = ExportType(

@@ -168,8 +168,6 @@ def _promoter(facts: Facts) -> Promoter:
 
 
 def _refuse(facts: Facts) -> None:
-    if facts.request.options.get("promoter") is None:
-        raise ExportFailed("OPTION_MISSING", "params/promoter must name one of the campaign's")
     promoter = _promoter(facts)
     agreement = promoter.agreement
     if promoter.status != "active":
@@ -439,7 +437,8 @@ PROMOTER_EMAIL_OPT_INS = ExportType(
         Option(
             name="promoter",
             schema={"type": "string", "pattern": SLUG_PATTERN},
-            description="The promoter's key; must be given, and be one of the campaign's.",
+            description="The promoter's key, one of the campaign's.",
+            required=True,
         ),
         choice(
             "mode",

@@ -51,7 +51,6 @@ from assets.model.column import (
     text,
 )
 from assets.model.export_type import ExportType, Scope
-from assets.model.failure import ExportFailed
 from assets.model.option import choice, flag, whole
 from assets.model.source import Arrange, EntryRow, EntrySource, Reading, Verdict
 
@@ -279,12 +278,6 @@ _COLUMNS: Final[tuple[Column, ...]] = (
 )
 
 
-def _refuse(facts: Facts) -> None:
-    if facts.request.options.get("reminder_kind") is None:
-        message = f"params/reminder_kind must be one of: {', '.join(_AUDIENCES)}"
-        raise ExportFailed("OPTION_MISSING", message)
-
-
 def _verdict(facts: Facts) -> Verdict:
     rules = [*LIVE, WITHDRAWN, *SERVICE_MAIL, *_asked_for(facts), *entry_filter(facts)]
     return first_failing(rules)
@@ -331,9 +324,10 @@ REMINDER_EMAIL = ExportType(
     options=(
         choice(
             "reminder_kind",
-            "What fans are reminded of; must be given.",
+            "What fans are reminded of.",
             values=tuple(_AUDIENCES),
             default=None,
+            required=True,
         ),
         choice(
             "audience",
@@ -361,5 +355,4 @@ REMINDER_EMAIL = ExportType(
     deliveries=(TO_SFMC,),
     fixed=as_table,
     prepare=_prepare,
-    refuse=_refuse,
 )

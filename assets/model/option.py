@@ -25,6 +25,7 @@ class Option:
         default: The value when the caller says nothing; None means "not limited".
         scope: Needed to use it, because the rows that a filter keeps tell what it filters by.
         after: The option that begins the range which this one ends.
+        required: Whether a request must set it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Option:
     default: object = field(default=None)
     scope: str | None = None
     after: str | None = None
+    required: bool = False
 
     def as_schema(self) -> dict[str, object]:
         """The JSON Schema of this option, as the API shows it."""
@@ -53,10 +55,22 @@ def whole(
     return Option(name=name, schema=schema, description=description, after=after)
 
 
-def choice(name: str, description: str, *, values: tuple[str, ...], default: str | None) -> Option:
+def choice(
+    name: str,
+    description: str,
+    *,
+    values: tuple[str, ...],
+    default: str | None,
+    required: bool = False,
+) -> Option:
     """One of a closed set of words."""
-    schema = {"type": "string", "enum": list(values)}
-    return Option(name=name, schema=schema, description=description, default=default)
+    return Option(
+        name=name,
+        schema={"type": "string", "enum": list(values)},
+        description=description,
+        default=default,
+        required=required,
+    )
 
 
 def words(

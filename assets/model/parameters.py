@@ -117,7 +117,7 @@ def schema(export_type: ExportType) -> dict[str, Any]:
         "description": export_type.summary,
         "type": "object",
         "properties": {option.name: option.as_schema() for option in options},
-        "required": [scope.name],
+        "required": [scope.name, *(o.name for o in export_type.options if o.required)],
         "additionalProperties": False,
     }
 

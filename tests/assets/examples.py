@@ -11,14 +11,13 @@ from assets.model.campaign import Campaign, Consent, Event, Facts, Market, Promo
 from assets.model.column import ID, Column, Format, Getter, Pii, text
 from assets.model.export_type import ExportType, Scope
 from assets.model.option import Option
-from assets.model.parameters import parse, scope_parameter
+from assets.model.parameters import parse
 from assets.model.request import ExportRequest
 from assets.model.source import AthenaSource, EntryRow, RowSource, Statement
+from export_platform.local.seed.asking import sample_params
 
 KEY = "aurora-lights-2026"
 EVERY_SCOPE = ("pii:full", "pii:masked", "scores:read", "answers:sensitive", "codes:reveal")
-# What an export of each scope is about.
-SUBJECTS = {Scope.CAMPAIGN: KEY, Scope.DAY: "2026-03-15", Scope.PRIVACY_CASE: "case-0001"}
 SNAPSHOT = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 CAMPAIGN_ID = ObjectId("66500000000000000000c001")
 NEW_YORK = ObjectId("66530000000000000000a001")
@@ -72,10 +71,14 @@ def campaign(
 
 def request(name: str = "entries", **params: Any) -> ExportRequest:
     """A request by somebody who may see everything."""
-    scope = CATALOG[name].scope
-    about = {scope_parameter(scope): SUBJECTS[scope]}
-    given = {**about, "pii": "full", "reason": "a test", **params}
-    return parse(CATALOG[name], given, scopes=EVERY_SCOPE)
+    return parse(CATALOG[name], params_of(name, **params), scopes=EVERY_SCOPE)
+
+
+def params_of(name: str, /, **params: Any) -> dict[str, Any]:
+    """Parameters that a kind takes, with these; in full where it leaves that to the caller."""
+    sample = {**sample_params(CATALOG[name], KEY), **params}
+    options = {o.name: sample.get(o.name, o.default) for o in CATALOG[name].options}
+    return {"pii": CATALOG[name].fixed(options).get("pii", "full"), **sample}
 
 
 def facts(

@@ -9,13 +9,14 @@ from typing import Any
 from assets.attempt import Attempt, Build, Done
 from assets.exports.catalog import CATALOG
 from assets.life import Document, ExportLife
-from assets.model.export_type import Catalog
+from assets.model.export_type import Catalog, Scope
 from assets.model.lifecycle import Timing
 from assets.model.parameters import parse
 from assets.reading import Doors
 from export_platform.local.seed.basis.ledger import Ledger
 from export_platform.local.seed.catalog import pack_named
 from resources.clock import Clock, SystemClock
+from tests.assets.examples import params_of
 from tests.fakes.athena import FakeAthena
 from tests.fakes.clock import ManualClock
 from tests.fakes.codes_service import FakeCodesService
@@ -83,8 +84,9 @@ class Workbench:
 
     def asked(self, name: str, *, campaign: str = CAMPAIGN, **params: Any) -> Document:
         """An export that waits in the queue."""
-        given = {"campaign_id": campaign, "pii": "full", "reason": "a test", **params}
-        request = parse(CATALOG[name], given, scopes=EVERY_SCOPE)
+        if CATALOG[name].scope is Scope.CAMPAIGN:
+            params = {"campaign_id": campaign, **params}
+        request = parse(CATALOG[name], params_of(name, **params), scopes=EVERY_SCOPE)
         return self.life.create(request, origin="api", subject="tester")
 
     def dispatched(self, name: str, **params: Any) -> Document:

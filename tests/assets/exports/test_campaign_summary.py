@@ -43,7 +43,8 @@ def source() -> MadeSource:
 def ground(*campaigns: Campaign) -> Facts:
     """A day and its campaigns."""
     return replace(
-        facts("campaign-summary", of=NO_CAMPAIGN, its_markets=()), campaigns=tuple(campaigns)
+        facts("campaign-summary", of=NO_CAMPAIGN, its_markets=(), day="2026-03-15"),
+        campaigns=tuple(campaigns),
     )
 
 

@@ -113,6 +113,8 @@ def test_the_file_is_that_of_the_mobile_import_for_machines_only() -> None:
     assert ("sfmc", "full") == (asked.output.dialect, asked.policy.mode)
     assert (str(Destination.SFMC),) == asked.deliver
     assert CODE_SMS.downloadable is False
+    # MobileConnect takes files of up to 20 MB (DOMAIN.md 7.7).
+    assert 18_000_000 == asked.output.bytes_per_file
 
 
 def test_messages_without_their_code_are_refused() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from bson import Decimal128, ObjectId
+from bson.datetime_ms import DatetimeMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.exports.shared.entry_strands import BEYOND
 from assets.model.campaign import Event
 from tests.assets.examples import NEW_YORK, SNAPSHOT, VANCOUVER, campaign
 from tests.assets.exports.sheets import Sheet, entry, places, sheet
@@ -136,6 +138,15 @@ def test_every_live_entry_counts_unless_only_active_ones_are_wanted() -> None:
     gone = [entry(2, status="withdrawn"), entry(3, status="duplicate")]
 
     assert ["3", "0", "3"] == demand(entry(1), *gone).column("fans_first_choice")
+
+
+def test_an_entry_of_a_day_beyond_the_calendar_counts_unless_a_day_is_asked_for() -> None:
+    """It was there at the snapshot, and geo-demand counts it (DOMAIN.md 11, point 8)."""
+    beyond = entry(2, createdAt=DatetimeMS(BEYOND))
+
+    assert ["2", "0", "2"] == demand(entry(1), beyond).column("fans_first_choice")
+    asked = demand(entry(1), beyond, as_of="2026-03-15T00:00:00Z")
+    assert {"as_of": 1} == asked.accounting.filtered
 
 
 def test_the_instant_of_the_count_is_never_after_the_snapshot() -> None:

@@ -11,10 +11,12 @@ from assets.exports.promoter_email_opt_ins import PROMOTER_EMAIL_OPT_INS, WITHDR
 from assets.model.campaign import Agreement, Consent, ConsentText, Facts, Promoter, Question
 from assets.model.column import HASH, Pii
 from assets.model.failure import ExportFailed
-from assets.model.parameters import InvalidRequest
+from assets.model.parameters import InvalidRequest, parse
 from assets.model.source import Document, EntrySource
 from tests.assets.examples import (
     CAMPAIGN_ID,
+    EVERY_SCOPE,
+    KEY,
     NEW_YORK,
     NORTHLAKE,
     SNAPSHOT,
@@ -452,8 +454,10 @@ def test_without_an_agreement_the_export_is_refused_not_empty(
 
 def test_a_promoter_must_be_named() -> None:
     """A file of all promoters would tell each of the others' fans."""
-    with pytest.raises(ExportFailed, match="OPTION_MISSING"):
-        PROMOTER_EMAIL_OPT_INS.refuse(facts("promoter-email-opt-ins", promoters=[PROMOTER]))
+    with pytest.raises(InvalidRequest) as refused:
+        parse(PROMOTER_EMAIL_OPT_INS, {"campaign_id": KEY, "reason": "x y"}, scopes=EVERY_SCOPE)
+
+    assert ["lacks the member promoter"] == [one.detail for one in refused.value.problems]
 
 
 def test_files_go_to_the_prefix_of_the_promoter_and_are_checked_for_erasures_again() -> None:

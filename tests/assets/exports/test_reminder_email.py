@@ -12,19 +12,20 @@ from bson import ObjectId
 
 from assets.exports.reminder_email import REMINDER_EMAIL
 from assets.exports.shared.languages import greeting, long_date, long_time
-from assets.exports.shared.links import FANS_SITE, fan_links
+from assets.exports.shared.links import FANS_SITE
 from assets.model.campaign import Event, Facts, Market, Schedule
 from assets.model.column import Unfit
-from assets.model.failure import ExportFailed
 from assets.model.parameters import Forbidden, InvalidRequest, parse
 from assets.model.source import EntrySource
 from tests.assets.examples import (
+    EVERY_SCOPE,
     KEY,
     NEW_YORK,
     SNAPSHOT,
     VANCOUVER,
     campaign,
     facts,
+    params_of,
     request,
     row,
 )
@@ -206,12 +207,6 @@ def test_the_links_of_two_entries_differ_in_their_signatures() -> None:
     assert one != other
 
 
-def test_a_reading_without_keys_makes_no_links() -> None:
-    """Unsigned links must not go out because of a wiring mistake."""
-    with pytest.raises(TypeError):
-        fan_links(Scripted(), KEY)
-
-
 def test_no_access_code_is_in_the_row_only_whether_there_is_one() -> None:
     """E-mail is forwarded; a code in it is a code given away (DOMAIN.md 7.4)."""
     sent = {"codes": [{"codeId": "c1", "state": "sent", "value": "AL-CANARY"}]}
@@ -332,9 +327,10 @@ def test_one_row_a_fan_and_it_is_the_one_that_came_furthest() -> None:
 
 def test_the_kind_of_reminder_must_be_named() -> None:
     """A wrong guess would tell a million fans the wrong thing."""
-    with pytest.raises(ExportFailed, match="OPTION_MISSING"):
-        REMINDER_EMAIL.refuse(facts("reminder-email"))
-    REMINDER_EMAIL.refuse(ground())
+    with pytest.raises(InvalidRequest) as refused:
+        parse(REMINDER_EMAIL, {"campaign_id": KEY, "reason": "a test"}, scopes=EVERY_SCOPE)
+
+    assert ["lacks the member reminder_kind"] == [one.detail for one in refused.value.problems]
 
 
 def test_the_form_is_that_of_a_data_extension_whatever_is_asked_for() -> None:
@@ -349,4 +345,4 @@ def test_the_form_is_that_of_a_data_extension_whatever_is_asked_for() -> None:
     with pytest.raises(InvalidRequest):
         request("reminder-email", dialect="excel")
     with pytest.raises(Forbidden):
-        parse(REMINDER_EMAIL, {"campaign_id": KEY, "reason": "a test"}, scopes=["pii:masked"])
+        parse(REMINDER_EMAIL, params_of("reminder-email"), scopes=["pii:masked"])

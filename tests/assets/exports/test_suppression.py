@@ -47,7 +47,7 @@ def ground(**params: Any) -> Facts:
     """A day with one campaign and one promoter."""
     texts = replace(campaign(), consents=(Consent(key="sms", party="sms"),))
     northlake = Promoter(id=NORTHLAKE, key="northlake")
-    asked = request("suppression", **params)
+    asked = request("suppression", **{"day": "2026-03-15", **params})
     day = facts("suppression", of=NO_CAMPAIGN, promoters=[northlake], its_markets=(), asked=asked)
     return replace(day, campaigns=(texts,))
 

@@ -24,7 +24,13 @@ MANIFEST = Manifest(
     columns=(ColumnEntry(name="email", type="email", source="e.x", pii="D", transform="none"),),
     withheld=("risk_band",),
     accounting=Accounting(
-        expected=10, read=10, kept=6, made=6, written=6, filtered={"erased": 3}, rejected={"x:wrong_type": 1}
+        expected=10,
+        read=10,
+        kept=6,
+        made=6,
+        written=6,
+        filtered={"erased": 3},
+        rejected={"x:wrong_type": 1},
     ),
     files=tuple(
         FileEntry(

@@ -14,8 +14,7 @@ from assets.model.column import Pii
 from assets.model.export_type import ExportType, Scope
 from assets.model.parameters import Forbidden, InvalidRequest, Problem, parse, schema
 from assets.model.request import ExportRequest
-from export_platform.local.seed.asking import sample_params
-from tests.assets.examples import EVERY_SCOPE, KEY, column, toy
+from tests.assets.examples import EVERY_SCOPE, KEY, column, params_of, toy
 
 CANARY = "c4nary@fan.example"
 GOOD = {"campaign_id": KEY, "pii": "full", "reason": "a test"}
@@ -62,16 +61,9 @@ def fitting(rules: Mapping[str, Any]) -> Any:
             return next(word for word in WORDS if re.fullmatch(pattern, word))
 
 
-def asked(kind: str, **params: Any) -> ExportRequest:
+def asked(kind: str, /, **params: Any) -> ExportRequest:
     """What becomes of good parameters with these ones set."""
-    return parse(CATALOG[kind], good(kind, **params), scopes=EVERY_SCOPE)
-
-
-def good(kind: str, **params: Any) -> dict[str, Any]:
-    """Parameters that the kind takes, with these; in full where it leaves that to the caller."""
-    sample = {**sample_params(CATALOG[kind], KEY), **params}
-    options = {o.name: sample.get(o.name, o.default) for o in CATALOG[kind].options}
-    return {"pii": CATALOG[kind].fixed(options).get("pii", "full"), **sample}
+    return parse(CATALOG[kind], params_of(kind, **params), scopes=EVERY_SCOPE)
 
 
 def problems(kind: ExportType, params: Any, pointer: str = "/params") -> tuple[Problem, ...]:
@@ -118,7 +110,7 @@ def test_every_option_has_the_default_that_its_schema_shows(kind: str, name: str
     rules = schema(CATALOG[kind])["properties"][name]
     silent = {"columns": [], "rows_per_file": 1_000_000}
 
-    if name not in good(kind):
+    if name not in params_of(kind):
         assert kept(asked(kind), name) == rules.get("default", silent.get(name))
     if "default" in rules:
         Draft202012Validator(rules).validate(rules["default"])
@@ -128,7 +120,7 @@ def test_every_option_has_the_default_that_its_schema_shows(kind: str, name: str
 def test_a_value_of_a_wrong_type_is_refused_in_its_place(kind: str, name: str) -> None:
     """An operator such as {"$gt": ""} must never come near a query of the database."""
     for value in NOT_OF_ANY_TYPE:
-        found = problems(CATALOG[kind], {**good(kind), name: value})
+        found = problems(CATALOG[kind], {**params_of(kind), name: value})
 
         assert all(re.fullmatch(rf"/params/{name}(/[0-9]+)?", p.pointer) for p in found)
         assert any(p.detail.startswith("must be of type") for p in found)
@@ -137,7 +129,7 @@ def test_a_value_of_a_wrong_type_is_refused_in_its_place(kind: str, name: str) -
 @pytest.mark.parametrize("kind", sorted(CATALOG))
 def test_an_unknown_member_is_refused_with_a_list_of_the_known_ones(kind: str) -> None:
     """A mistyped option that is ignored gives a file without the filter that was meant."""
-    (found,) = problems(CATALOG[kind], {**good(kind), CANARY: 1})
+    (found,) = problems(CATALOG[kind], {**params_of(kind), CANARY: 1})
 
     assert found.pointer == "/params"
     assert all(name in found.detail for name in schema(CATALOG[kind])["properties"])

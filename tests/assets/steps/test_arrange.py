@@ -19,7 +19,9 @@ def test_rows_come_as_a_sort_in_memory_would_give_them(
     rows: list[tuple[int, str]], run: int
 ) -> None:
     """The size of a run is about memory; if it changed the order, it would change the bytes."""
-    assert sorted(rows, key=lambda row: row[0]) == list(arranged(rows, lambda row: row[:1], run=run))
+    expected = sorted(rows, key=lambda row: row[0])
+
+    assert expected == list(arranged(rows, lambda row: row[:1], run=run))
 
 
 def test_what_is_sorted_on_disk_has_no_name(

@@ -256,9 +256,7 @@ def test_a_row_with_a_companions_reason_is_written_beside_the_others() -> None:
     """Fans who cannot be texted are listed for an e-mail, and are not merely missing."""
     made, ledger = words(companion=True), Ledger(read=4)
     aside = Aside(made.companion("late"), converter(made, ledger))
-    judged = sieve(
-        made, ledger, verdict=lambda row: "late" if row != "a" else None, asides=[aside]
-    )
+    judged = sieve(made, ledger, verdict=lambda row: "late" if row != "a" else None, asides=[aside])
 
     main = ungrouped(judged.records(["b", "a", "unfit", "c"]))
     accounting = ledger.close(4)
