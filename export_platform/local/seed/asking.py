@@ -32,6 +32,10 @@ def sample_params(export_type: ExportType, campaign: str) -> dict[str, Any]:
 
 def _more(name: str, campaign: str) -> Mapping[str, Any]:
     """What a kind of export cannot do without."""
-    if name == "promoter-email-opt-ins":
-        return {"promoter": _PROMOTERS.get(campaign, f"{campaign}-promoter-1")}
-    return {}
+    match name:
+        case "promoter-email-opt-ins":
+            return {"promoter": _PROMOTERS.get(campaign, f"{campaign}-promoter-1")}
+        case "reminder-email":
+            return {"reminder_kind": "onsale_tomorrow"}
+        case _:
+            return {}
