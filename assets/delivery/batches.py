@@ -2,16 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from assets.delivery.contract import Shipment
 from assets.delivery.objects import pieces_of
 from assets.delivery.table import Row, Table
-from assets.model.failure import ExportFailed
-from assets.model.output import Kind, OutputFormat
-from assets.steps.encode.delimited import read_rows
-from assets.steps.guards import restore
+from assets.model.column import FormatKind
+from assets.model.manifest import ColumnEntry
+from assets.model.output import OutputFormat
+from assets.model.policy import Transform
+from assets.steps.encode.fields import stored_fields
+from assets.steps.encode.kinds import read_cells
+from assets.steps.guards import Guard, guard, taken
 from resources.object_store import ObjectStore
 
 BATCH_ROWS = 10_000
@@ -55,26 +58,30 @@ class Cut:
 def rows_of(shipment: Shipment, table: Table, objects: ObjectStore) -> Iterator[Row]:
     """The rows of the main files, read back from where they were confirmed.
 
+    What guards a person's spreadsheet stands in the files and is no part of the values.
+
     Raises:
-        ExportFailed: `SFMC_FORMAT`: they are no CSV.
+        Malformed: A file is none that this project can have written.
+        ExportFailed: `FILE_NOT_AS_WRITTEN`.
     """
-    output = shipment.output
-    if output.kind is not Kind.CSV:
-        raise ExportFailed("SFMC_FORMAT", "only CSV files can be delivered row by row")
+    output, columns = shipment.output, shipment.manifest.columns
+    fields, guards = stored_fields(columns), [_guard(column, output) for column in columns]
     position = 0
     for entry in shipment.files:
-        for cells in _cells(pieces_of([entry], objects), output):
-            yield table.row(position, cells)
+        rows = read_cells(pieces_of([entry], objects), output, fields)
+        next(rows)
+        for cells in rows:
+            yield table.row(position, [cell or "" for cell in taken(cells, guards)])
             position += 1
 
 
-def _cells(chunks: Iterable[bytes], output: OutputFormat) -> Iterator[Sequence[str]]:
-    """The values of each row: what guards a person's spreadsheet is no part of them."""
-    exact: Callable[[str], str] = restore if output.neutralises else str
-    rows = read_rows(chunks, output)
-    next(rows)
-    for row in rows:
-        yield [exact(cell) for cell in row]
+def _guard(column: ColumnEntry, output: OutputFormat) -> Guard:
+    return guard(
+        FormatKind(column.type),
+        Transform(column.transform),
+        neutralises=output.neutralises,
+        text_guard=output.text_guard,
+    )
 
 
 def cut(rows: Iterable[Row], limits: Limits) -> Iterator[Cut]:

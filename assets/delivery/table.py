@@ -10,6 +10,7 @@ from typing import Final
 from assets.model.column import FormatKind
 from assets.model.failure import ExportFailed
 from assets.model.manifest import ColumnEntry
+from assets.steps.guards import units
 from resources.marketing_cloud import DataExtension, Field
 
 # What a field of each type takes (DOMAIN.md 8.1, types). Text takes all. A local time has no zone,
@@ -140,11 +141,6 @@ _READERS: Final[Mapping[str, Callable[[str], Value]]] = {
 def _unfit(field: Field, value: Value) -> str | None:
     if value is None:
         return "missing_required" if field.required or field.primary_key else None
-    if isinstance(value, str) and field.length is not None and _units(value) > field.length:
+    if isinstance(value, str) and field.length is not None and units(value) > field.length:
         return "too_long"
     return None
-
-
-def _units(text: str) -> int:
-    """Length as the receiver counts it: UTF-16 units (DOMAIN.md 6.5)."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
