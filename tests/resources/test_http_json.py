@@ -265,7 +265,7 @@ def test_every_call_can_be_traced(service: Faulty, clock: ManualClock) -> None:
         "http://codes.example.com",
         "http://10.0.0.1",
         "ftp://127.0.0.1",
-        "https://user:CANARY@codes.example.com",
+        f"https://user:{TOKEN}@codes.example.com",
         "https://codes.example.com/?key=CANARY",
         "codes.example.com",
         "",
