@@ -302,3 +302,44 @@ def test_the_audit_trail_only_grows(life_and_wait: Any) -> None:
 
     assert [entry["action"] for entry in trail] == ["created", "download", "attempt_failed"]
     assert all(entry["at"] for entry in trail)
+
+
+def test_the_ledger_of_a_delivery_is_written_bit_by_bit_and_only_by_its_holder(
+    life_and_wait: Any,
+) -> None:
+    """Each batch is its own field: a write of one must leave the others, and need the lease."""
+    life, _, _ = life_and_wait
+    running = started(life)
+    export_id, token = running["_id"], running["lease"]["token"]
+    life.ship(
+        export_id, token, draft=b"\x00draft", attempt=1, deliveries={"sfmc": "Table"}, keep=60.0
+    )
+    for number in (1, 2):
+        life.note_delivery(export_id, token, "sfmc", {f"batches.batch-{number:05d}": {"n": number}})
+    after = life.note_delivery(export_id, token, "sfmc", {"batches.batch-00001": {"n": 10}})
+
+    assert after["status"] == Status.DELIVERING
+    assert after["phase"] == "delivering"
+    assert (after["shipping"]["draft"], after["shipping"]["attempt"]) == (b"\x00draft", 1)
+    assert after["deliveries"]["sfmc"] == {
+        "target": "Table",
+        "state": "open",
+        "batches": {"batch-00001": {"n": 10}, "batch-00002": {"n": 2}},
+    }
+    with pytest.raises(LeaseLost):
+        life.note_delivery(export_id, "another", "sfmc", {"state": "delivered"})
+
+
+def test_a_delivery_survives_a_rescue_but_not_a_cancel(life_and_wait: Any) -> None:
+    """The next attempt goes on with the files; a cancelled export's files are nobody's."""
+    life, _, _ = life_and_wait
+    running = started(life)
+    export_id, token = running["_id"], running["lease"]["token"]
+    life.ship(export_id, token, draft=b"d", attempt=1, deliveries={"sfmc": "T"}, keep=60.0)
+
+    released = life.release(export_id, token)
+    cancelled = life.cancel(export_id, by="a person")
+
+    assert released["shipping"]["attempt"] == 1
+    assert (cancelled["status"], cancelled["shipping"]) == (Status.CANCELLED, None)
+    assert cancelled["deliveries"]["sfmc"]["target"] == "T"
