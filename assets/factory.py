@@ -6,6 +6,7 @@ An export that does not fit this builder needs a docstring of its own that says 
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
@@ -50,12 +51,14 @@ class Platform:
         build: Which code runs.
         secret: Key for pseudonyms in `hashed` files.
         scopes: What a materialisation from the Dagster page may show.
+        as_of: The snapshot of every export, over made-up data; None for the database's clock.
     """
 
     timing: Timing
     build: Build
     secret: bytes = field(repr=False)
     scopes: tuple[str, ...] = ("pii:masked",)
+    as_of: datetime | None = None
 
 
 class ExportConfig(dg.Config):
@@ -99,7 +102,7 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         clock: dg.ResourceParam[Clock],
         platform: dg.ResourceParam[Platform],
     ) -> dg.MaterializeResult:
-        life = ExportLife(mongo.exports, timing=platform.timing)
+        life = ExportLife(mongo.exports, timing=platform.timing, as_of=platform.as_of)
         doors = Doors(
             mongo=mongo,
             athena=athena,

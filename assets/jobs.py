@@ -1,4 +1,7 @@
-"""Jobs that people start by hand."""
+"""One job a scope: what people start by hand, and what the queue's runs are runs of.
+
+Assets of one job have one set of partitions, so exports of campaigns and of days cannot share one.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,6 +10,11 @@ import dagster as dg
 
 from assets.factory import asset_key
 from assets.model.export_type import ExportType, Scope
+
+
+def job_name(scope: Scope) -> str:
+    """The job of the exports of a scope."""
+    return f"all_exports_of_{scope}"
 
 
 def build_jobs(export_types: Iterable[ExportType]) -> list[Any]:
@@ -19,7 +27,7 @@ def build_jobs(export_types: Iterable[ExportType]) -> list[Any]:
         by_scope.setdefault(export_type.scope, []).append(asset_key(export_type))
     return [
         dg.define_asset_job(
-            name=f"all_exports_of_{scope}",
+            name=job_name(scope),
             selection=dg.AssetSelection.assets(*keys),
             description=f"Every export of the chosen {scope}.",
         )

@@ -48,10 +48,19 @@ class ExportLife:
     Args:
         store: The exports collection.
         timing: The clocks of leases and retries.
+        as_of: The snapshot of every attempt, over made-up data that ends at an instant; None, as
+            everywhere else, for the database's clock.
     """
 
-    def __init__(self, store: ExportStore, *, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        store: ExportStore,
+        *,
+        timing: Timing | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
         self._store = store
+        self._as_of = as_of
         self.timing = timing or Timing()
 
     def create(
@@ -268,6 +277,8 @@ class ExportLife:
         """
         lease = {"lease.token": secrets.token_hex(16), "lease.owner": owner}
         progress = {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0}
+        fixed = {} if self._as_of is None else {"snapshotAt": self._as_of}
+        lag = {"snapshotAt": -SAFETY_LAG} if self._as_of is None else {}
         return self._move(
             Move.START,
             export_id,
@@ -278,8 +289,9 @@ class ExportLife:
                     "phase": "extracting",
                     "dagster": {"runId": run_id},
                     "progress": progress,
+                    **fixed,
                 },
-                delay={"lease.until": self.timing.run_lease, "snapshotAt": -SAFETY_LAG},
+                delay={"lease.until": self.timing.run_lease, **lag},
                 stamp=("startedAt", "lease.heartbeatAt"),
             ),
         )

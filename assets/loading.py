@@ -55,11 +55,13 @@ def load(
         if export_type.scope is Scope.DAY:
             _check_day(date.fromisoformat(request.partition), snapshot)
         campaigns = _every(stores) if export_type.scope is Scope.DAY else ()
+        sharing = {promoter for campaign in campaigns for promoter in campaign.promoter_ids}
         return Facts(
             request=request,
             campaign=NO_CAMPAIGN,
             snapshot=snapshot,
             export_id=export_id,
+            promoters=promoters_from(stores.promoters.by_ids(list(sharing))),
             campaigns=campaigns,
         )
     document = stores.campaigns.by_key(request.partition)

@@ -28,14 +28,15 @@ def build_definitions(*, catalog: Catalog, doors: Mapping[str, object]) -> dg.De
             `scoring`, `marketing_cloud`, `clock`, `platform`.
     """
     export_types = tuple(catalog.values())
+    jobs = build_jobs(export_types)
     return dg.Definitions(
         assets=[
             *build_sources(export_types),
             *(build_export_asset(export_type, catalog=catalog) for export_type in export_types),
         ],
-        jobs=build_jobs(export_types),
+        jobs=jobs,
         sensors=[
-            build_requests_sensor(catalog),
+            build_requests_sensor(catalog, jobs),
             build_catalogue_sensor(),
             build_outcomes_sensor(),
             build_housekeeping_sensor(catalog),

@@ -7,6 +7,7 @@ behaves. A wrong value is refused with the name of the variable and what it may 
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -20,7 +21,11 @@ Deployment = Literal["local", "nonprod", "prod"]
 DEPLOYMENT = "EXPORT_DEPLOYMENT"
 HASH_SECRET = "EXPORT_HASH_SECRET"  # noqa: S105 - the name of a variable
 TIMING_FACTOR = "EXPORT_TIMING_FACTOR"
+AS_OF = "EXPORT_AS_OF"
 GIT_SHA = "GIT_SHA"
+
+# Keys the pseudonyms of made-up fans; everybody knows it, so it is for that deployment only.
+LOCAL_SECRET = "local development"  # noqa: S105
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,12 +39,14 @@ class Settings:
         timing: The clocks of leases; other than production's only where tests want it.
         hash_secret: Key for pseudonyms.
         git_sha: Commit of the running code.
+        as_of: The snapshot of every export over made-up data that ends at an instant.
     """
 
     deployment: Deployment
     timing: Timing
     hash_secret: str = field(repr=False)
     git_sha: str
+    as_of: datetime | None = None
 
     def platform(self) -> Platform:
         """The part that exports see."""
@@ -47,6 +54,7 @@ class Settings:
             timing=self.timing,
             build=Build(version=version("export-platform"), git_sha=self.git_sha),
             secret=self.hash_secret.encode(),
+            as_of=self.as_of,
         )
 
 
@@ -59,7 +67,7 @@ def settings(env: Mapping[str, str]) -> Settings:
     name = env.get(DEPLOYMENT, "local")
     if name not in get_args(Deployment):
         raise ValueError(f"{DEPLOYMENT} must be one of {', '.join(get_args(Deployment))}")
-    secret = env.get(HASH_SECRET) or ("local development" if name == "local" else "")
+    secret = env.get(HASH_SECRET) or (LOCAL_SECRET if name == "local" else "")
     if not secret:
         raise ValueError(f"{HASH_SECRET} must be set in {name}: it keys the pseudonyms of files")
     return Settings(
@@ -67,6 +75,7 @@ def settings(env: Mapping[str, str]) -> Settings:
         timing=_timing(env, name),
         hash_secret=secret,
         git_sha=env.get(GIT_SHA) or _checkout(),
+        as_of=_as_of(env, name),
     )
 
 
@@ -80,6 +89,18 @@ def _timing(env: Mapping[str, str], deployment: str) -> Timing:
         return Timing().scaled(float(factor))
     except ValueError:
         raise ValueError(f"{TIMING_FACTOR} must be a number above 0") from None
+
+
+def _as_of(env: Mapping[str, str], deployment: str) -> datetime | None:
+    said = env.get(AS_OF)
+    if said is None:
+        return None
+    if deployment != "local":
+        raise ValueError(f"{AS_OF} is for made-up data; unset it in {deployment}")
+    try:
+        return datetime.fromisoformat(said).astimezone(UTC)
+    except ValueError:
+        raise ValueError(f"{AS_OF} must be an instant such as 2026-03-20T12:00:30Z") from None
 
 
 def _checkout() -> str:

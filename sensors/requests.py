@@ -1,10 +1,12 @@
 """The sensor that turns queued exports into runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
 from assets.factory import ATTEMPT_TAG, EXPORT_TAG, MAX_RUNTIME_TAG, Platform, asset_key
+from assets.jobs import job_name
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog, Scope
 from assets.partitions import CAMPAIGNS, PRIVACY_CASES
@@ -23,13 +25,17 @@ MOST_PER_TICK = 50
 MAX_RUN_SECONDS = 6 * 3600
 
 
-def build_requests_sensor(catalog: Catalog) -> dg.SensorDefinition:
-    """Watch the queue and ask for a run of every export that is due."""
-    selection = dg.AssetSelection.assets(*(asset_key(t) for t in catalog.values()))
+def build_requests_sensor(catalog: Catalog, jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """Watch the queue and ask for a run of every export that is due.
+
+    Args:
+        catalog: The kinds of export.
+        jobs: Those of `build_jobs`, whose runs it asks for.
+    """
 
     @dg.sensor(
         name="requests",
-        target=selection,
+        jobs=jobs,
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Turns queued exports into runs, one attempt a run.",
@@ -102,6 +108,7 @@ def _claimed(life: ExportLife, catalog: Catalog, document: Document, plans: list
 def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=plan.run_key,
+        job_name=job_name(catalog[plan.export_type].scope),
         asset_selection=[asset_key(catalog[plan.export_type])],
         partition_key=plan.partition,
         tags={

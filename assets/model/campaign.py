@@ -205,7 +205,7 @@ class Campaign:
     consents: tuple[Consent, ...] = ()
     boosts: tuple[Boost, ...] = ()
     code_configs: tuple[CodeConfig, ...] = ()
-    promoter_ids: tuple[object, ...] = ()
+    promoter_ids: tuple[ObjectId, ...] = ()
     data_extensions: Mapping[str, str] = field(default_factory=dict)
     accept_bands: tuple[str, ...] = ()
     default_quantity: int = 2

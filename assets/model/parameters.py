@@ -220,7 +220,7 @@ def parse(
     policy = Policy(mode=PiiMode(given["pii"]), grants=grants(scopes))
     chosen = params.get("columns") or [column.name for column in export_type.static_columns]
     shown = [column for column in export_type.static_columns if column.name in chosen]
-    used = [option for option in export_type.options if params.get(option.name) is not None]
+    used = [o for o in export_type.options if params.get(o.name) not in (None, False)]
     _allow([] if lenient else shown, used, policy)
     _explain(shown, policy, given["reason"], pointer)
     partition = params[scope_parameter(export_type.scope)]

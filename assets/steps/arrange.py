@@ -5,7 +5,7 @@ left behind. A full disk ends the attempt, which is tried again (RELIABILITY.md 
 """
 
 import heapq
-import pickle  # noqa: S403 - only files of our own without a name are read
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from operator import itemgetter

@@ -1,13 +1,15 @@
 """`demo`: from nothing to verified files, everything real, in one command."""
 
+import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from export_platform.commands.hints import starter
-from export_platform.commands.seed import Pack
+from export_platform.commands.seed import Pack, credentials
 from export_platform.commands.terminal import (
     CommandError,
     deployment,
@@ -19,6 +21,7 @@ from export_platform.commands.terminal import (
 )
 
 if TYPE_CHECKING:
+    from assets.model.export_type import ExportType
     from assets.model.manifest import Manifest
     from assets.steps.manifest import Finding
     from export_platform.commands.client import BridgeClient, Export
@@ -90,21 +93,24 @@ def _say_where(places: "Places", *, stopped: bool) -> None:
 def _export(local: "Deployment", places: "Places", pack: str) -> list[Outcome]:
     """Every kind of export of the pack's first campaign, over HTTP."""
     from assets.exports.catalog import CATALOG  # noqa: PLC0415 - 0.2 s
-    from assets.model.export_type import Scope  # noqa: PLC0415
+    from assets.model.policy import PII_SCOPES  # noqa: PLC0415
     from export_platform.commands.client import BridgeClient  # noqa: PLC0415
     from export_platform.commands.seed import named  # noqa: PLC0415
     from export_platform.commands.watching import watch  # noqa: PLC0415
+    from export_platform.local.issuer import BASE_SCOPES  # noqa: PLC0415
+    from export_platform.local.seed.asking import sample_params  # noqa: PLC0415
     from resources.clock import SystemClock  # noqa: PLC0415
 
     campaign = next(iter(named(pack).campaigns))
-    kinds = [kind for kind in CATALOG.values() if kind.scope is Scope.CAMPAIGN]
+    kinds = list(CATALOG.values())
+    token = local.issuer.token(subject="demo", scopes=(*BASE_SCOPES, *PII_SCOPES))
     notes().print(f"asking for {len(kinds)} exports of {campaign}")
-    with BridgeClient(places.bridge_url, local.issuer.token(subject="demo")) as client:
-        asked = [client.create(kind.name, {"campaign_id": campaign}) for kind in kinds]
+    with BridgeClient(places.bridge_url, token) as client:
+        asked = [client.create(kind.name, sample_params(kind, campaign)) for kind in kinds]
         ended = watch(client, asked, SystemClock(), seconds=_EXPORT_SECONDS)
         _check_ended(ended, places)
         return [
-            _prove(client, export, places, name=kind.name, campaign=campaign)
+            _prove(client, export, places, kind=kind, campaign=campaign)
             for kind, export in zip(kinds, ended, strict=True)
         ]
 
@@ -116,30 +122,57 @@ def _check_ended(exports: "Sequence[Export]", places: "Places") -> None:
 
 
 def _prove(
-    client: "BridgeClient", export: "Export", places: "Places", *, name: str, campaign: str
+    client: "BridgeClient",
+    export: "Export",
+    places: "Places",
+    *,
+    kind: "ExportType",
+    campaign: str,
 ) -> Outcome:
-    """Download one export and hold it against its manifest and against a count of our own."""
+    """Hold one export against its manifest and against a count of our own."""
     from export_platform.commands.counting import Counter  # noqa: PLC0415 - 0.3 s
-    from export_platform.commands.fetching import fetch  # noqa: PLC0415
-    from export_platform.commands.verify import proved  # noqa: PLC0415
     from resources.clock import SystemClock  # noqa: PLC0415
 
-    directory = home() / "downloads" / export.id
-    fetch(client, export, directory)
-    manifest, findings = proved(directory)
-    expected = Counter(places.environment, SystemClock()).expected(name, campaign)
+    look = _downloaded if kind.downloadable else _in_the_bucket
+    manifest, findings = look(client, export, places)
+    expected = Counter(places.environment, SystemClock()).expected(kind.name, campaign)
     return Outcome(
         export=export,
         manifest=manifest,
-        counted=counted(expected),
+        counted=counted(manifest, expected),
         problems=tuple(judged(manifest, findings, expected)),
     )
 
 
-def counted(expected: "Expected | None") -> str:
-    """What the count of our own says, in words."""
+def _downloaded(
+    client: "BridgeClient", export: "Export", _: "Places"
+) -> "tuple[Manifest, list[Finding]]":
+    from export_platform.commands.fetching import fetch  # noqa: PLC0415
+    from export_platform.commands.verify import proved  # noqa: PLC0415
+
+    directory = home() / "downloads" / export.id
+    fetch(client, export, directory)
+    return proved(directory)
+
+
+def _in_the_bucket(
+    client: "BridgeClient", export: "Export", places: "Places"
+) -> "tuple[Manifest, list[Finding]]":
+    """What nobody may download is proved where it lies."""
+    from assets.steps.manifest import verify  # noqa: PLC0415
+    from export_platform.commands.fetching import read_manifest  # noqa: PLC0415
+    from resources.wiring.environment import object_store  # noqa: PLC0415
+
+    os.environ.update(credentials(places.environment))  # where boto3 looks for them
+    manifest = read_manifest(client.manifest(export.id))
+    with closing(object_store(places.environment)) as bucket:
+        return manifest, verify(manifest, lambda entry: bucket.read(entry.key))
+
+
+def counted(manifest: "Manifest", expected: "Expected | None") -> str:
+    """What an independent count says, in words: ours, or that of the run itself."""
     if expected is None:
-        return "no query"
+        return f"{manifest.accounting.expected:,} by its own count"
     return f"{expected.kept:,} of {expected.read:,} read"
 
 
@@ -175,7 +208,7 @@ def show(outcomes: Sequence[Outcome]) -> None:
             f"{outcome.manifest.size:,}",
             f"[{'red' if outcome.problems else 'green'}]{outcome.counted}[/]",
             f"{outcome.export.seconds or 0:.1f}",
-            " ".join(entry.sha256[:12] for entry in outcome.manifest.files[:3]),
+            " ".join(entry.sha256[:12] for entry in outcome.manifest.files[:1]),
         )
     screen().print("each file verified against its manifest, its rows counted on their own:")
     show_table(table)

@@ -27,8 +27,8 @@ def fetch(client: BridgeClient, export: Export, directory: Path) -> Manifest:
         raise CommandError("the manifest is not the one of this export; run the download again")
     manifest = read_manifest(body)
     directory.mkdir(parents=True, exist_ok=True)
-    for entry in manifest.files:
-        _fetch_file(client, export.id, entry, directory)
+    for number, entry in enumerate(manifest.files, start=1):
+        _fetch_file(client, export.id, number, entry, directory)
     (directory / MANIFEST_NAME).write_bytes(body)
     return manifest
 
@@ -45,7 +45,9 @@ def read_manifest(body: bytes) -> Manifest:
         raise CommandError("this is not a manifest; give the _manifest.json of an export") from None
 
 
-def _fetch_file(client: BridgeClient, export_id: str, entry: FileEntry, directory: Path) -> None:
+def _fetch_file(
+    client: BridgeClient, export_id: str, number: int, entry: FileEntry, directory: Path
+) -> None:
     from rich.progress import DownloadColumn, Progress, TextColumn  # noqa: PLC0415 - 0.1 s
 
     if not _NAME.fullmatch(entry.name):
@@ -54,7 +56,7 @@ def _fetch_file(client: BridgeClient, export_id: str, entry: FileEntry, director
     columns, console = (TextColumn("{task.description}"), DownloadColumn()), notes()
     try:
         with (
-            client.file(export_id, entry.number) as chunks,
+            client.file(export_id, number) as chunks,
             partial.open("wb") as file,
             Progress(
                 *columns, console=console, transient=True, disable=not console.is_terminal

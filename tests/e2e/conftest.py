@@ -10,6 +10,7 @@ from export_platform.commands.seed import credentials
 from export_platform.local.deployment import Deployment
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.seed.loader import lake_client, load
+from export_platform.local.services.extensions import put_data_extensions
 from resources.clock import SystemClock
 from resources.wiring import environment
 from tests.e2e.platform import TIMING, Platform
@@ -31,7 +32,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
                 database=variables[environment.MONGODB_DATABASE],
                 s3=lake_client(variables[environment.AWS_ENDPOINT_URL_S3]),
                 plants_directory=home / "seed",
+                codes_url=variables[environment.CODES_SERVICE_URL],
+                codes_token=variables[environment.CODES_SERVICE_TOKEN],
             )
+            put_data_extensions(variables[environment.SFMC_REST_URL])
             yield from _running(deployment)
         finally:
             deployment.down()

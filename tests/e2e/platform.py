@@ -18,10 +18,11 @@ from export_platform.local.issuer import BASE_SCOPES
 from resources.clock import SystemClock
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
+from tests.assets.exports.test_goldens import SNAPSHOT
 
 # Leases and heartbeats ten times shorter than in production, so that a dead worker is noticed
 # in seconds: the run lease is 6 s, the heartbeat 1 s.
-TIMING = {"EXPORT_TIMING_FACTOR": "0.1"}
+TIMING = {"EXPORT_TIMING_FACTOR": "0.1", "EXPORT_AS_OF": f"{SNAPSHOT:%Y-%m-%dT%H:%M:%SZ}"}
 # An export takes 4 s on an idle machine; with other builds beside it, thirty.
 PATIENCE_SECONDS = 120.0
 
@@ -116,6 +117,16 @@ class Platform:
         result = (self.stores.exports.find(export_id) or {}).get("result")
         assert result is not None
         return result
+
+    def latest(self, name: str) -> dict[str, Any]:
+        """The newest export of a kind that has succeeded."""
+        found = self.stores.exports.page({"type": name, "status": "succeeded"}, limit=1)
+        assert found, f"no export of {name} has succeeded"
+        return dict(found[0])
+
+    def body(self, key: str) -> bytes:
+        """A stored object."""
+        return b"".join(self.object_store.read(key))
 
     def ask(self, name: str, campaign: str, **params: object) -> Export:
         """Ask the bridge for an export."""

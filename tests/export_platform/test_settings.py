@@ -1,5 +1,7 @@
 """What differs between deployments: refused by name when it is wrong, never printed."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from assets.model.lifecycle import Timing
@@ -53,6 +55,29 @@ def test_the_clocks_are_changed_on_a_developers_machine_only() -> None:
                 "EXPORT_DEPLOYMENT": "prod",
                 "EXPORT_HASH_SECRET": SECRET,
                 "EXPORT_TIMING_FACTOR": "0.1",
+            }
+        )
+
+
+@pytest.mark.parametrize("said", ["yesterday", "", "2026-13-01T00:00:00Z"])
+def test_an_instant_that_no_calendar_has_is_refused_by_its_name(said: str) -> None:
+    """A snapshot that falls back to now would make the made-up data look months old."""
+    with pytest.raises(ValueError, match="EXPORT_AS_OF must be an instant"):
+        settings({"EXPORT_AS_OF": said})
+
+
+def test_the_snapshot_is_fixed_on_a_developers_machine_only() -> None:
+    """In production it would leave out every fan since, without a word."""
+    fixed = settings({"EXPORT_AS_OF": "2026-03-20T13:00:30+01:00"})
+
+    assert datetime(2026, 3, 20, 12, 0, 30, tzinfo=UTC) == fixed.platform().as_of
+    assert settings({}).as_of is None
+    with pytest.raises(ValueError, match="unset it in prod"):
+        settings(
+            {
+                "EXPORT_DEPLOYMENT": "prod",
+                "EXPORT_HASH_SECRET": SECRET,
+                "EXPORT_AS_OF": "2026-03-20T12:00:30Z",
             }
         )
 

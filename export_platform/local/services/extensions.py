@@ -17,7 +17,7 @@ _SECONDS: Final = 10
 # Export to external key and the columns of the primary key.
 KEYS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "reminder-email": ("ReminderAudience", ("SubscriberKey", "CampaignKey", "ReminderKind")),
-    "waitlist": ("WaitlistAudience", ("market_key", "entry_id")),
+    "waitlist": ("WaitlistAudience", ("entry_id",)),
     "code-sms": ("CodeSmsAudience", ("_ContactKey", "CampaignKey", "MarketKey")),
     "non-purchasers": ("SecondChance", ("SubscriberKey", "CampaignKey", "MarketKey")),
     "suppression": ("Suppression", ("LedgerId",)),

@@ -10,7 +10,7 @@ import pytest
 
 from assets.attempt import Attempt, Build, Done
 from assets.exports.catalog import CATALOG
-from assets.life import Document, ExportLife
+from assets.life import ExportLife
 from assets.model.export_type import ExportType
 from assets.model.lifecycle import Status
 from assets.model.parameters import parse
@@ -20,6 +20,7 @@ from export_platform.local.seed import loader
 from export_platform.local.seed.asking import sample_params
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.services.extensions import put_data_extensions
+from export_platform.settings import LOCAL_SECRET
 from resources.clock import SystemClock
 from resources.wiring import environment
 from tests.assets.workbench import AFTER_THE_PACK, CAMPAIGN, EVERY_SCOPE
@@ -49,15 +50,6 @@ OTHERS: tuple[Form, ...] = tuple(
 SNAPSHOT = AFTER_THE_PACK - timedelta(seconds=30)
 # Stands in the goldens for the id of the export, which is another one each time.
 NO_ID = b"exp_000000000000000000000000"
-
-
-class Frozen(ExportLife):
-    """Lets every export begin at the same instant."""
-
-    def start(self, export_id: str, attempt: int, *, owner: str, run_id: str) -> Document | None:
-        """Take over an export, at that instant."""
-        started = super().start(export_id, attempt, owner=owner, run_id=run_id)
-        return None if started is None else {**started, "snapshotAt": SNAPSHOT}
 
 
 def forms(kind: ExportType, among: tuple[Form, ...]) -> list[Form]:
@@ -95,7 +87,7 @@ def doors(stack: Mapping[str, str]) -> Iterator[Doors]:
         codes_url=env[environment.CODES_SERVICE_URL],
         codes_token=env[environment.CODES_SERVICE_TOKEN],
     )
-    with opened(env, secret=b"the goldens' key") as made:
+    with opened(env, secret=LOCAL_SECRET.encode()) as made:
         yield made
 
 
@@ -162,7 +154,7 @@ def _exported(doors: Doors, name: str, form: Form) -> dict[str, bytes]:
 
 
 def _done(doors: Doors, name: str, form: Form) -> Done:
-    life = Frozen(doors.mongo.exports)
+    life = ExportLife(doors.mongo.exports, as_of=SNAPSHOT)
     # What is delivered elsewhere is the business of other tests; the files are the same.
     params = {**sample_params(CATALOG[name], CAMPAIGN), "deliver": [], **form}
     if not CATALOG[name].deliveries:

@@ -12,7 +12,7 @@ from tests.export_platform.commands.made import CONTENT, manifest
 def _outcome(made: Manifest, expected: Expected | None) -> Outcome:
     body = {"id": "exp_1", "type": "waitlist.1", "status": "succeeded", "done": True}
     return Outcome(
-        export=Export.from_wire(body), manifest=made, counted=counted(expected), problems=()
+        export=Export.from_wire(body), manifest=made, counted=counted(made, expected), problems=()
     )
 
 
@@ -39,5 +39,5 @@ def test_the_table_explains_itself_and_is_plain_text_in_a_log(
         "0.0",
         sha256,
     ] == first.split()
-    assert "no query" in second
+    assert "3 by its own count" in second
     assert not any("\x1b" in line or line != line.rstrip() for line in (header, first, second))
