@@ -106,6 +106,7 @@ def test_rows_follow_the_form_then_the_entry() -> None:
         ("first", True, 1, "Y"),
         ("first", False, 1, "N"),
         ("last", SNAPSHOT.replace(hour=2), 1, "2026-03-19"),
+        ("last", "2024-02-29", 1, "2024-02-29"),
         ("since", "the nineties", 1, "the nineties"),
         ("since", True, 1, "Y"),
     ],
@@ -130,6 +131,15 @@ def test_an_answer_of_a_wrong_type_is_counted_and_the_others_stay(
 
     assert ["fri"] == made.column("answer_value")
     assert {"answer_value:wrong_type": 1} == made.accounting.unfit
+
+
+def test_a_day_that_is_none_is_counted_and_in_a_wide_file_a_day_is_a_day() -> None:
+    """Forms store the picked day as text; 30 February was picked by no fan."""
+    assert {"answer_value:not_a_date": 1} == survey(
+        answers(("last", "2024-02-30"))
+    ).accounting.unfit
+    wide = survey(answers(("last", "2024-02-29")), shape="wide")
+    assert ["2024-02-29"] == wide.column("q_last")
 
 
 def test_an_option_that_was_removed_keeps_its_value_without_a_label() -> None:
