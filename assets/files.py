@@ -16,9 +16,9 @@ from assets.model.output import OutputFormat
 from assets.steps.address import Address
 from assets.steps.encode.compression import Compressor
 from assets.steps.encode.encoder import Piece
-from assets.steps.encode.fields import Field, planned_fields
+from assets.steps.encode.fields import Field
 from assets.steps.encode.kinds import encoder
-from assets.steps.plan import Plan, PlannedColumn
+from assets.steps.plan import Plan, PlannedColumn, planned_fields
 from assets.steps.rows import Cells, Record
 from assets.watch import Watch
 from resources.object_store import ObjectStore

@@ -283,6 +283,10 @@ def _market_1(row: EntryRow) -> object:
     return None if found is None else found.label
 
 
+# A keyed hash in every mode: answers are about opinions, and must not be joined with the list of
+# addresses (DOMAIN.md 7.14).
+_KEYED_ID = replace(ENTRY_ID, keyed=True)
+
 _FAN: tuple[Column, ...] = (
     Column(
         name="answered_at_utc",
@@ -315,7 +319,7 @@ def _of_answer(name: str, form: Format, source: str, read: Getter, said: str) ->
 
 
 _LONG: tuple[Column, ...] = (
-    _of_entry(ENTRY_ID),
+    _of_entry(_KEYED_ID),
     _of_answer("question_key", text(60), "c.questions.key", lambda a: a.question.key, ""),
     _of_answer(
         "question_version",
@@ -350,7 +354,7 @@ def columns(facts: Facts) -> tuple[Column, ...]:
     """The columns of the shape that was asked for."""
     shown = questions(facts)
     if facts.request.options["shape"] == "wide":
-        return tuple(distinct([ENTRY_ID, *_FAN, *_question_columns(facts, shown)]))
+        return tuple(distinct([_KEYED_ID, *_FAN, *_question_columns(facts, shown)]))
     highest = max((q.pii for q in shown), key=_CLASSES.index, default=Pii.NONE)
     return tuple(
         replace(column, pii=highest) if column.name in _BY_ANSWER else column for column in _LONG

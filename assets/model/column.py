@@ -129,6 +129,8 @@ class Column:
         header: How the files call it, where the receiver insists on a name of its own
             (`First Name`); empty for `name`.
         secret_scope: The scope that a column of class S needs beside `pii:full`.
+        keyed: Whether a pseudonymous id is a keyed hash in every mode, so that its rows cannot be
+            joined with those of another export.
     """
 
     name: str
@@ -139,6 +141,7 @@ class Column:
     description: str = ""
     header: str = ""
     secret_scope: str = ANSWERS
+    keyed: bool = False
 
     @property
     def title(self) -> str:

@@ -155,9 +155,7 @@ def _deliver(export_type: ExportType, params: Mapping[str, Any]) -> tuple[str, .
     return tuple(sorted(params.get(_DELIVER, usual)))
 
 
-def _output(
-    given: Mapping[str, Any], params: Mapping[str, Any], pointer: str
-) -> OutputFormat:
+def _output(given: Mapping[str, Any], params: Mapping[str, Any], pointer: str) -> OutputFormat:
     """The form of the files; a compression that the kind cannot have is an error if it was said."""
     kind, compression = Kind(given["format"]), Compression(given["compression"])
     allowed = compressions(kind)

@@ -145,7 +145,7 @@ def _shown(column: Column, mode: PiiMode) -> Transform:
     usual = _SHOWN.get(column.pii, {}).get(mode, Transform.WITHHELD)
     if column.pii is Pii.DIRECT:
         return _BY_FORMAT.get((mode, column.format.kind), usual)
-    return usual
+    return Transform.HMAC if column.keyed and usual is Transform.NONE else usual
 
 
 def withheld(columns: Iterable[Column], policy: Policy) -> tuple[str, ...]:

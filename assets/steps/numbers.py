@@ -6,13 +6,13 @@ from typing import Final
 from bson.decimal128 import Decimal128
 
 from assets.model.column import Unfit
+from assets.steps.encode.fields import DECIMAL_DIGITS
 from assets.steps.values import Formatter, Warn
 
 # What the typed kinds declare: int64 and decimal128(38, n). A number that they cannot hold is
 # refused in every kind, so that a CSV and a Parquet of one export have the same rows.
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
-DECIMAL_DIGITS: Final = 38
 
 # Decimal128 reaches 1E+6144 and 1E-6176: enough digits for all of both ends.
 _EXACT: Final = Context(prec=12_400, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])

@@ -1,6 +1,6 @@
 """Plan an export: fix its columns and what happens to each, before the first row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assets.model.campaign import Facts
@@ -10,6 +10,7 @@ from assets.model.export_type import Companion, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.manifest import ColumnEntry
 from assets.model.policy import Transform, transform, withheld
+from assets.steps.encode.fields import Field, field_of
 
 MAX_COLUMNS = 400  # DOMAIN.md 6.6
 
@@ -30,6 +31,14 @@ class PlannedColumn:
             pii=str(self.column.pii),
             transform=str(self.transform),
         )
+
+
+def planned_fields(columns: Iterable[PlannedColumn]) -> tuple[Field, ...]:
+    """The fields of a file with these columns, as its kind sees them."""
+    return tuple(
+        field_of(p.column.title, p.column.format.kind, p.transform, p.column.format.digits)
+        for p in columns
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

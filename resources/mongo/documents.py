@@ -5,7 +5,7 @@ The stores therefore receive raw documents and decode each by itself.
 """
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC
 from itertools import islice
 from typing import Any
@@ -70,7 +70,7 @@ def split(batch: bytes) -> Iterator[bytes]:
         start = end
 
 
-def chunks(ids: Collection[ObjectId]) -> Iterator[list[ObjectId]]:
+def chunks(ids: Iterable[ObjectId]) -> Iterator[list[ObjectId]]:
     """Cut any number of ids into lists that a query can hold."""
     remaining = iter(ids)
     while chunk := list(islice(remaining, IDS_PER_QUERY)):

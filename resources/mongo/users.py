@@ -31,6 +31,7 @@ INDEXES = (
     ),
 )
 
+
 class UserDocument(TypedDict, total=False):
     """A user as stored; every field may be absent.
 

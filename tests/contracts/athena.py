@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from resources.athena import AthenaDoor, Query
+from resources.athena import AthenaDoor, Query, Unload
 from resources.errors import Refused
 from tests.fakes.athena import Answer
 
@@ -60,7 +60,7 @@ class AthenaContract:
     leaves there are real only where the door is.
     """
 
-    doors: ClassVar = (AthenaDoor, Query)
+    doors: ClassVar = (AthenaDoor, Query, Unload)
 
     def test_every_type_becomes_its_python_value(self, door: AthenaDoor) -> None:
         """Money stays exact, a large number stays itself, NULL and "" stay apart."""

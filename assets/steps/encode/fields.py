@@ -8,7 +8,6 @@ from typing import Final
 from assets.model.column import FormatKind
 from assets.model.manifest import ColumnEntry
 from assets.model.policy import Transform
-from assets.steps.plan import PlannedColumn
 
 # The text of every cell of a row; None where the value is absent.
 Row = Sequence[str | None]
@@ -46,6 +45,9 @@ _TYPES: Final[Mapping[FormatKind, CellType]] = {
     FormatKind.LIST: CellType.LIST,
     FormatKind.JSON: CellType.JSON,
 }
+# Of Parquet's decimals, the widest that others read too.
+DECIMAL_DIGITS: Final = 38
+
 # Of these an empty text is null: there is no empty number. Of the others it is empty.
 NULL_IF_EMPTY: Final = frozenset(CellType) - {CellType.TEXT, CellType.LIST}
 
@@ -69,19 +71,12 @@ class Field:
     no: str = "N"
 
 
-def _field(title: str, kind: FormatKind, transform: Transform, digits: int = 0) -> Field:
+def field_of(title: str, kind: FormatKind, transform: Transform, digits: int = 0) -> Field:
+    """The field of a column whose values a policy may have changed."""
     # What a mask or a hash has left is text, whatever it was.
     typed = _TYPES.get(kind, CellType.TEXT) if transform is Transform.NONE else CellType.TEXT
     yes, no = ("true", "false") if kind is FormatKind.TRUE_FALSE else ("Y", "N")
     return Field(title=title, type=typed, digits=digits, yes=yes, no=no)
-
-
-def planned_fields(columns: Iterable[PlannedColumn]) -> tuple[Field, ...]:
-    """The fields of a file that is to be written."""
-    return tuple(
-        _field(p.column.title, p.column.format.kind, p.transform, p.column.format.digits)
-        for p in columns
-    )
 
 
 def stored_fields(columns: Iterable[ColumnEntry]) -> tuple[Field, ...]:
@@ -90,7 +85,7 @@ def stored_fields(columns: Iterable[ColumnEntry]) -> tuple[Field, ...]:
     Raises:
         ValueError: A type or a transform is not known.
     """
-    return tuple(_field(c.name, FormatKind(c.type), Transform(c.transform)) for c in columns)
+    return tuple(field_of(c.name, FormatKind(c.type), Transform(c.transform)) for c in columns)
 
 
 def emptied(rows: Iterable[Row]) -> list[list[str]]:

@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.steps.encode.encoder import Piece, check_width
-from assets.steps.encode.fields import NULL_IF_EMPTY, CellType, Field, Row
+from assets.steps.encode.fields import DECIMAL_DIGITS, NULL_IF_EMPTY, CellType, Field, Row
 from assets.steps.encode.malformed import Malformed
-from assets.steps.numbers import DECIMAL_DIGITS
 
 # Rows of a row group: what is held at a time, about 10 MB of columns.
 GROUP_ROWS: Final = 50_000

@@ -89,3 +89,7 @@ class Scripted:
     def last_success(self, facts: Facts) -> Document | None:
         """None before."""
         return None
+
+    def signing_key(self, purpose: str) -> bytes:
+        """A key that only tests know."""
+        return f"the test's key for {purpose}".encode()

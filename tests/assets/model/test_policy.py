@@ -1,5 +1,6 @@
 """Who may see which column: the whole matrix of DOMAIN.md 7.0, and nothing by omission."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -186,3 +187,13 @@ def test_an_unknown_mode_in_a_stored_decision_is_not_guessed() -> None:
     """A damaged document must not come out as the most generous mode."""
     with pytest.raises(ValueError, match="everything"):
         Policy.from_document({"mode": "everything", "grants": []})
+
+
+def test_an_id_that_must_not_be_joined_is_a_keyed_hash_in_every_mode() -> None:
+    """Answers beside the id that the list of addresses shows would tell who gave them."""
+    answer = replace(column("entry_id", lambda _: None, pii=Pii.PSEUDONYM), keyed=True)
+
+    shown = {mode: transform(answer, Policy(mode=mode, grants=PII_SCOPES)) for mode in PiiMode}
+
+    assert {Transform.HMAC} == {shown[PiiMode.FULL], shown[PiiMode.MASKED], shown[PiiMode.HASHED]}
+    assert Transform.WITHHELD is shown[PiiMode.NONE]

@@ -308,7 +308,8 @@ def test_a_lost_row_does_not_balance() -> None:
     list(sieve(made, ledger).records(["a", "b"]))
 
     for name in ("read", "kept", "made", "written"):
-        short = replace(ledger.close(2), **{name: 1})
+        fewer: dict[str, Any] = {name: 1}
+        short = replace(ledger.close(2), **fewer)
         assert short.imbalance() is not None
 
 
