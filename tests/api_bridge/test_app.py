@@ -12,6 +12,8 @@ from api_bridge.middleware.security_headers import HEADERS
 from api_bridge.protocol.problems import REGISTRY, Code
 from api_bridge.settings import Settings
 from assets.exports.catalog import CATALOG
+from assets.model.policy import PII_SCOPES
+from export_platform.local.seed.asking import sample_params
 from resources.errors import Refused, Unavailable
 from tests.api_bridge.bench import GOOD_BODY, Bench, running_bench, wait_for
 from tests.api_bridge.toys import TOYS
@@ -265,6 +267,9 @@ def test_the_description_lists_the_routes_and_nothing_else(bench: Bench) -> None
     assert "HTTPValidationError" not in json.dumps(described)
 
 
+EVERYTHING = " ".join(["exports:create:*", *PII_SCOPES])
+
+
 def test_the_real_catalogue_can_be_asked_for(tmp_path: Path) -> None:
     """Each kind of export that we list is described and accepted as it stands."""
     with running_bench(tmp_path, CATALOG) as bench:
@@ -273,14 +278,17 @@ def test_the_real_catalogue_can_be_asked_for(tmp_path: Path) -> None:
             bench.call(
                 "POST",
                 "/v1/exports",
-                {"type": one["id"], "params": {"campaign_id": "aurora-lights"}},
-                token=bench.token(scope="exports:create:* pii:masked"),
+                {"type": one["id"], "params": sample_params(CATALOG[one["name"]], "aurora-lights")},
+                token=bench.token(scope=EVERYTHING, campaigns=["*"]),
             )
             for one in listed
         ]
 
     assert [one["name"] for one in listed] == list(CATALOG)
-    assert {answer.status for answer in answers} == {202}
+    # The campaign is bare: what it cannot have is said with a code, and nothing else is refused.
+    refused = {answer.body.get("business_code") for answer in answers if answer.status == 422}
+    assert {answer.status for answer in answers} == {202, 422}
+    assert None not in refused
 
 
 def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(

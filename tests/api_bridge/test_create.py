@@ -239,9 +239,7 @@ def test_any_other_preference_changes_nothing(bench: Bench, prefer: str) -> None
     """A preference that is not known is ignored, never half understood (RFC 7240 2)."""
     token = bench.token(scope="exports:create:guests")
 
-    answer = bench.call(
-        "POST", "/v1/exports", GOOD_BODY, token=token, headers=[("Prefer", prefer)]
-    )
+    answer = bench.call("POST", "/v1/exports", GOOD_BODY, token=token, headers=[("Prefer", prefer)])
 
     assert answer.status == 403
     assert "Preference-Applied" not in answer.headers

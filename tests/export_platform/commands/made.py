@@ -30,9 +30,7 @@ def manifest(contents: Sequence[bytes], *, rows: int = 3) -> Manifest:
             for name in ("market_key", "position")
         ),
         withheld=(),
-        accounting=Accounting(
-            expected=total, read=total, kept=total, made=total, written=total
-        ),
+        accounting=Accounting(expected=total, read=total, kept=total, made=total, written=total),
         files=tuple(_entry(number, content, rows) for number, content in enumerate(contents, 1)),
     )
 

@@ -16,11 +16,11 @@ def test_the_stack_starts_stops_and_forgets(run: Run, home: Path) -> None:
         assert 0 == run("stack", "up").code
         assert 0 == run("stack", "up").code
         up = run("stack", "status")
-        assert (0, 3) == (up.code, up.out.count("healthy"))
+        assert (0, 6) == (up.code, up.out.count("healthy"))
         assert 0 == run("stack", "down").code
         assert 0 == run("stack", "down").code
         down = run("stack", "status")
-        assert (1, 3) == (down.code, down.out.count("stopped"))
+        assert (1, 6) == (down.code, down.out.count("stopped"))
         assert 0 == run("stack", "reset", "--yes").code
         assert not (home / "mongo").exists()
     finally:
