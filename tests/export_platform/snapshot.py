@@ -13,7 +13,17 @@ from assets.exports.catalog import CATALOG
 from export_platform.definitions import build_definitions
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
-DOORS = ("mongo", "athena", "object_store", "clock", "platform")
+DOORS = (
+    "mongo",
+    "athena",
+    "object_store",
+    "codes",
+    "entries_service",
+    "scoring",
+    "marketing_cloud",
+    "clock",
+    "platform",
+)
 
 
 def described(definitions: dg.Definitions) -> dict[Path, str]:
