@@ -18,21 +18,19 @@ from assets.life import ExportLife
 from assets.model.lifecycle import Status
 from assets.model.parameters import parse
 from assets.reading import Doors
-from resources.clock import SystemClock
-from resources.wiring import environment
+from export_platform.doors import opened
+from resources.clock import Clock, SystemClock
 
 
 def main(name: str, campaign: str) -> None:
     """Export, and say what it took."""
     clock = SystemClock()
-    mongo = environment.mongo_stores(os.environ)
-    doors = Doors(
-        mongo=mongo,
-        athena=environment.athena(os.environ),
-        objects=environment.object_store(os.environ),
-        secret=b"benchmark",
-    )
-    life = ExportLife(mongo.exports)
+    with opened(os.environ, secret=b"benchmark") as doors:
+        _export(name, campaign, doors, clock)
+
+
+def _export(name: str, campaign: str, doors: Doors, clock: Clock) -> None:
+    life = ExportLife(doors.mongo.exports)
     params = {"campaign_id": campaign, "pii": "full", "reason": "benchmark"}
     request = parse(CATALOG[name], params, scopes=("pii:full", "pii:masked", "scores:read"))
     document = life.create(request, origin="dagster", subject="me", status=Status.DISPATCHED)
