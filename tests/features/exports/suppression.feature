@@ -1,0 +1,31 @@
+Feature: Whom nobody may write to
+  Every day, what was learned that day: opt-outs, bounces, complaints, withdrawals, erasures.
+
+  Background:
+    Given the day "2026-03-20"
+
+  Scenario: A quiet day is an empty file, not a failure
+    When privacy asks for "suppression"
+    And the export is made
+    Then the file holds 0 rows
+
+  Scenario: Since the beginning of the year, to the data extension of the business unit
+    When privacy asks for "suppression" with
+      | since   | 2026-01-01 |
+      | deliver | ["sfmc"]   |
+    And the export is made
+    Then 0 rows were delivered to "Suppression"
+
+  Scenario: Advertisers get hashes only
+    When privacy asks for "suppression" with
+      | since  | 2026-01-01 |
+      | target | ad         |
+    And the export is made
+    Then there is a column "email_sha256"
+    And there is no column "EmailAddress"
+    And there is no column "SubscriberKey"
+
+  Scenario: A range that ends before it begins
+    When privacy asks for "suppression" with
+      | since | 2026-03-21 |
+    Then it is refused because of "OPTIONS_CONFLICT"

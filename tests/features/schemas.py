@@ -1,0 +1,73 @@
+"""JSON Schema 2020-12 of everything that the bridge answers, and which answer has which."""
+
+import json
+import re
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from tests.api_bridge.bench import Answer
+
+FOLDER: Final = Path(__file__).parent / "schemas"
+# Method and path to schema; each must fit the whole path without its query.
+ANSWERS: Final = (
+    ("POST", r"/v1/exports", "export"),
+    ("GET", r"/v1/exports", "exports"),
+    ("GET", r"/v1/exports/[^/]+", "export"),
+    ("POST", r"/v1/exports/[^/]+/(cancel|retry)", "export"),
+    ("GET", r"/v1/exports/[^/]+/manifest", "manifest"),
+    ("GET", r"/v1/export-types", "export-types"),
+    ("GET", r"/v1/export-types/[^/]+", "export-type"),
+    ("GET", r"/healthz", "health"),
+    ("GET", r"/readyz", "readiness"),
+)
+PROBLEM: Final = "problem"
+
+
+def names() -> list[str]:
+    """Every schema that there is."""
+    return sorted(file.stem for file in FOLDER.glob("*.json"))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """A schema as it is written."""
+    found: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+@cache
+def validator(name: str) -> Any:
+    """A validator that finds the other schemas by their file names."""
+    every = [(f"{one}.json", Resource.from_contents(schema(one))) for one in names()]
+    registry: Any = Registry().with_resources(every)
+    return Draft202012Validator(schema(name), registry=registry)
+
+
+def wrong(name: str, value: object) -> list[str]:
+    """Where a value does not fit a schema, and how."""
+    return [f"{error.json_path}: {error.message}" for error in validator(name).iter_errors(value)]
+
+
+def check(method: str, path: str, answer: Answer) -> None:
+    """Hold an answer of the bridge to the schema of its route and status."""
+    if answer.status in (HTTPStatus.SEE_OTHER, HTTPStatus.NOT_MODIFIED):
+        assert answer.raw == b""
+        return
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert wrong(PROBLEM, answer.body) == []
+        assert answer.body["status"] == answer.status
+        return
+    assert answer.headers["Content-Type"] == "application/json"
+    assert wrong(_of(method, path.partition("?")[0]), answer.body) == []
+
+
+def _of(method: str, path: str) -> str:
+    (found,) = [
+        name for verb, pattern, name in ANSWERS if verb == method and re.fullmatch(pattern, path)
+    ]
+    return found

@@ -1,0 +1,1 @@
+"""The vocabulary of the scenarios: what is given, what somebody does, what comes of it."""

@@ -1,0 +1,209 @@
+"""What comes of it."""
+
+from collections.abc import Sequence
+
+from pytest_bdd import parsers, then
+
+from assets.steps.manifest import verify
+from tests.features.steps.story import Story
+from tests.features.world import stated
+
+# --- the request ------------------------------------------------------------------------
+
+
+@then("it is accepted and waits")
+def _accepted(story: Story) -> None:
+    assert story.answered.status == 202, story.answered.raw
+    assert story.answered.body["status"] == "queued"
+
+
+@then(parsers.parse('it is refused with {status:d} "{code}"'))
+def _refused(story: Story, status: int, code: str) -> None:
+    body = story.answered.body
+    assert (story.answered.status, body.get("code")) == (status, code), body
+
+
+@then(parsers.parse('it is refused because of "{business_code}"'))
+def _refused_because(story: Story, business_code: str) -> None:
+    body = story.answered.body
+    assert (story.answered.status, body.get("code")) == (422, "not-exportable"), body
+    assert body["business_code"] == business_code
+
+
+@then(parsers.parse('the refusal names "{places}"'))
+def _named(story: Story, places: str) -> None:
+    body = story.answered.body
+    named = {error["pointer"] for error in body["errors"]}
+    named |= {*body.get("denied_columns", ()), *body.get("required_scopes", ())}
+    assert set(places.split(", ")) <= named
+
+
+@then("nothing was recorded")
+def _nothing(story: Story) -> None:
+    assert story.world.doors.mongo.exports.page({}, limit=1) == []
+
+
+@then("it is the same export")
+def _same(story: Story) -> None:
+    assert story.answered.status in (200, 202), story.answered.raw
+    assert story.answered.body["id"] == story.first
+    assert len(story.world.doors.mongo.exports.page({}, limit=9)) == 1
+
+
+@then("the answer is")
+def _answer(story: Story, datatable: Sequence[Sequence[str]]) -> None:
+    assert story.answered.status == 200, story.answered.raw
+    wanted = stated(datatable)
+    assert {name: story.answered.body[name] for name in wanted} == wanted
+
+
+@then(parsers.parse('the answer lists {count:d} "{member}"'))
+def _listed(story: Story, count: int, member: str) -> None:
+    assert story.answered.status == 200, story.answered.raw
+    assert len(story.answered.body[member]) == count
+
+
+# --- its life ---------------------------------------------------------------------------
+
+
+@then(parsers.parse('its status is "{status}"'))
+def _status(story: Story, status: str) -> None:
+    shown = story.shown()
+    assert shown["status"] == status, shown["error"]
+
+
+@then(parsers.parse('it fails with "{code}"'))
+def _failed(story: Story, code: str) -> None:
+    shown = story.shown()
+    assert (shown["status"], (shown["error"] or {}).get("code")) == ("failed", code)
+    assert shown["result"] is None
+
+
+@then(parsers.parse('it waits for attempt {attempt:d} because of "{code}"'))
+def _waits(story: Story, attempt: int, code: str) -> None:
+    shown = story.shown()
+    assert (shown["status"], shown["error"]["code"]) == ("queued", code)
+    assert shown["error"]["retryable"] is True
+    assert shown["attempt"] + 1 == attempt
+
+
+@then(parsers.parse('what can be done now is "{moves}"'))
+def _links(story: Story, moves: str) -> None:
+    assert sorted(story.shown()["links"]) == sorted(moves.split(", "))
+
+
+@then("nothing of it is stored")
+def _unstored(story: Story) -> None:
+    keys = story.world.doors.objects.keys("exports/")
+    assert [] == [key for key in keys if f"export={story.first}/" in key]
+
+
+# --- its files --------------------------------------------------------------------------
+
+
+@then(parsers.re(r"the file holds (?P<count>\d+) rows?"), converters={"count": int})
+def _holds(story: Story, count: int) -> None:
+    shown = story.shown()
+    assert shown["status"] == "succeeded", shown["error"]
+    assert len(story.rows()) == shown["result"]["rows"] == count
+
+
+@then(parsers.parse('the file is empty because of "{reason}"'))
+def _empty(story: Story, reason: str) -> None:
+    assert story.rows() == []
+    assert story.shown()["result"]["empty_reason"] == reason
+
+
+@then("there is a file for each of")
+def _split(story: Story, datatable: Sequence[Sequence[str]]) -> None:
+    files = story.shown()["result"]["files"]
+    assert [(file["group"], str(file["rows"])) for file in files] == list(map(tuple, datatable))
+
+
+@then("the lines of the file are")
+def _lines(story: Story, datatable: Sequence[Sequence[str]]) -> None:
+    lines = b"".join(story.bodies_of()).decode().split("\r\n")
+    assert lines == [*(row[0] for row in datatable), ""]
+
+
+@then(parsers.parse('the "{section}" file holds {count:d} rows'))
+def _companion(story: Story, section: str, count: int) -> None:
+    assert len(story.rows(section)) == count
+
+
+@then(parsers.parse('"{column}" runs through "{values}"'))
+def _values(story: Story, column: str, values: str) -> None:
+    assert [row[column] for row in story.rows()] == values.split(", ")
+
+
+@then(parsers.parse('"{value}" is among "{column}"'))
+def _there(story: Story, value: str, column: str) -> None:
+    assert value in [row[column] for row in story.rows()]
+
+
+@then(parsers.parse('"{value}" is not among "{column}"'))
+def _not_there(story: Story, value: str, column: str) -> None:
+    rows = story.rows()
+    assert rows, "a file without rows has nobody in it anyway"
+    assert value not in [row[column] for row in rows]
+
+
+@then(parsers.parse('the row with the "{column}" "{value}" says'))
+def _row(story: Story, column: str, value: str, datatable: Sequence[Sequence[str]]) -> None:
+    (found,) = [row for row in story.rows() if row[column] == value]
+    wanted = dict(datatable)
+    assert {name: found[name] for name in wanted} == wanted
+
+
+@then(parsers.parse('there is a column "{name}"'))
+def _column(story: Story, name: str) -> None:
+    assert name in [column.name for column in story.manifest().columns]
+
+
+@then(parsers.parse('there is no column "{name}"'))
+def _no_column(story: Story, name: str) -> None:
+    assert name not in [column.name for column in story.manifest().columns]
+
+
+@then(parsers.parse('the columns withheld are "{names}"'))
+def _withheld(story: Story, names: str) -> None:
+    assert story.shown()["columns_withheld"] == names.split(", ")
+
+
+@then("the rows left out are")
+def _left_out(story: Story, datatable: Sequence[Sequence[str]]) -> None:
+    assert dict(story.manifest().accounting.filtered) == stated(datatable)
+
+
+@then("what was noted is")
+def _noted(story: Story, datatable: Sequence[Sequence[str]]) -> None:
+    assert dict(story.manifest().accounting.notes) == stated(datatable)
+
+
+@then("the manifest proves its files")
+def _proved(story: Story) -> None:
+    objects = story.world.doors.objects
+    assert verify(story.manifest(), lambda entry: objects.read(entry.key)) == []
+
+
+@then("nobody can download it")
+def _closed(story: Story) -> None:
+    answer = story.world.call("GET", f"{story.path}/files/1", token=story.token)
+    assert (answer.status, answer.body["code"]) == (403, "not-downloadable")
+
+
+# --- where it went ----------------------------------------------------------------------
+
+
+@then(parsers.parse('{count:d} rows were delivered to "{target}"'))
+def _delivered(story: Story, count: int, target: str) -> None:
+    shown = story.shown()
+    assert shown["status"] == "succeeded", shown["error"]
+    (found,) = [one for one in shown["result"]["deliveries"] if one["target"] == target]
+    sums = (found["sent"], found["accepted"], found["rejected"], found["state"])
+    assert sums == (count, count, 0, "delivered")
+
+
+@then("it was delivered nowhere")
+def _nowhere(story: Story) -> None:
+    assert story.shown()["result"]["deliveries"] == []
