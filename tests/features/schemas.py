@@ -59,11 +59,16 @@ def check(method: str, path: str, answer: Answer) -> None:
         return
     if answer.status >= HTTPStatus.BAD_REQUEST:
         assert answer.headers["Content-Type"] == "application/problem+json"
-        assert wrong(PROBLEM, answer.body) == []
+        _fits(PROBLEM, answer)
         assert answer.body["status"] == answer.status
         return
     assert answer.headers["Content-Type"] == "application/json"
-    assert wrong(_of(method, path.partition("?")[0]), answer.body) == []
+    _fits(_of(method, path.partition("?")[0]), answer)
+
+
+def _fits(name: str, answer: Answer) -> None:
+    found = wrong(name, answer.body)
+    assert found == [], f"{name}: {found}"
 
 
 def _of(method: str, path: str) -> str:

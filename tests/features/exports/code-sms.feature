@@ -17,7 +17,7 @@ Feature: The codes by text message
     Given the campaign "Aurora Lights"
     And a caller without the scope "codes:reveal"
     When messaging asks for "code-sms"
-    Then it is refused with 403 "insufficient-scope"
+    Then it is refused because of "CODES_NOT_REVEALED"
 
   Scenario: There is nothing to text before the draw
     Given the campaign "Comet Club"

@@ -22,4 +22,4 @@ Feature: Demand by market
     When touring asks for "market-demand" with
       | audience | external |
     And the export is made
-    Then "fans_first_choice" runs through "42, , , 52"
+    Then "fans_any_preference" runs through "47, , , 52"

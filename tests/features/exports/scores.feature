@@ -4,10 +4,10 @@ Feature: The scores
   Background:
     Given the campaign "Aurora Lights"
 
-  Scenario: Every live entry has a row, scored or not
+  Scenario: Every entry in the draw has a row, scored or not
     When datascience asks for "scores"
     And the export is made
-    Then the file holds 55 rows
+    Then the file holds 53 rows
     And the row with the "entry_id" "66510000000000000000e002" says
       | band           | D        |
       | override_band  | B        |
@@ -29,6 +29,12 @@ Feature: The scores
 
   Scenario: Scores are for those who may read them
     Given a caller without the scope "scores:read"
-    When marketing asks for "scores"
+    When marketing asks for "scores" with
+      | bands | ["A"] |
     Then it is refused with 403 "insufficient-scope"
-    And the refusal names "scores:read, score, effective_band"
+    And the refusal names "scores:read, bands"
+    When marketing asks for "scores"
+    And the export is made
+    Then the file holds 53 rows
+    And there is no column "score"
+    And there is no column "effective_band"

@@ -14,16 +14,23 @@ Feature: Whom nobody may write to
       | since   | 2026-01-01 |
       | deliver | ["sfmc"]   |
     And the export is made
-    Then 0 rows were delivered to "Suppression"
+    Then 15 rows were delivered to "Suppression"
+    And the row with the "EmailAddress" "cy.fan@example.net" says
+      | Reason  | withdrawn |
+      | Channel | both      |
+    And the row with the "EmailAddress" "eve.o@example.com" says
+      | Reason      | promoter_withdrawal |
+      | PromoterKey | northlake           |
 
   Scenario: Advertisers get hashes only
     When privacy asks for "suppression" with
       | since  | 2026-01-01 |
       | target | ad         |
     And the export is made
-    Then there is a column "email_sha256"
+    Then the file holds 14 rows
     And there is no column "EmailAddress"
     And there is no column "SubscriberKey"
+    And "promoter_withdrawal" is not among "Reason"
 
   Scenario: A range that ends before it begins
     When privacy asks for "suppression" with

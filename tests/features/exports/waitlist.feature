@@ -34,8 +34,15 @@ Feature: The waitlist
       | vancouver-bc   | 2 |
       |                | 2 |
 
-  Scenario: The waitlist goes to the campaign's data extension
+  Scenario: Vancouver's waitlist goes to the campaign's data extension
+    When marketing asks for "waitlist" with
+      | markets | ["vancouver-bc"] |
+      | deliver | ["sfmc"]         |
+    And the export is made
+    Then 2 rows were delivered to "WaitlistAudience"
+
+  Scenario: One address of 33 that Marketing Cloud does not take is too many
     When marketing asks for "waitlist" with
       | deliver | ["sfmc"] |
     And the export is made
-    Then 33 rows were delivered to "WaitlistAudience"
+    Then it fails with "DELIVERY_REJECTED"

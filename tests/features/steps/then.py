@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pytest_bdd import parsers, then
 
+from assets.exports.catalog import CATALOG
 from assets.steps.manifest import verify
 from tests.features.steps.story import Story
 from tests.features.world import stated
@@ -61,6 +62,12 @@ def _answer(story: Story, datatable: Sequence[Sequence[str]]) -> None:
 def _listed(story: Story, count: int, member: str) -> None:
     assert story.answered.status == 200, story.answered.raw
     assert len(story.answered.body[member]) == count
+
+
+@then("the answer lists the whole catalogue")
+def _catalogue(story: Story) -> None:
+    listed = [one["name"] for one in story.answered.body["export_types"]]
+    assert listed == list(CATALOG)
 
 
 # --- its life ---------------------------------------------------------------------------
@@ -204,6 +211,8 @@ def _delivered(story: Story, count: int, target: str) -> None:
     assert sums == (count, count, 0, "delivered")
 
 
-@then("it was delivered nowhere")
-def _nowhere(story: Story) -> None:
-    assert story.shown()["result"]["deliveries"] == []
+@then(parsers.parse('it was delivered to "{destination}" with {count:d} rows'))
+def _brought(story: Story, destination: str, count: int) -> None:
+    (found,) = story.shown()["result"]["deliveries"]
+    sums = (found["destination"], found["sent"], found["accepted"], found["state"])
+    assert sums == (destination, count, count, "delivered")
