@@ -16,9 +16,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def world(
-    stack: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+def world(stack: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The stack with the hand-written pack, a bridge and a worker."""
     with running_world(stack, tmp_path_factory.mktemp("features")) as made:
         yield made

@@ -21,7 +21,14 @@ Feature: The codes
       | reveal | true          |
     And the export is made
     Then the lines of the file are
-      | x |
+      | -AB12               |
+      | 0012345678901234567 |
+      | 1E10                |
+      | ALH6JD8FGU          |
+      | ALQ7ZB5CYE          |
+      | AURORAFANS          |
+      | MAR1                |
+      | TRUE                |
 
   Scenario: Nobody sees a code without the scope for it
     Given a caller without the scope "codes:reveal"

@@ -44,8 +44,3 @@ def _lenient(story: Story) -> None:
 @given("a codes service that does not answer")
 def _down(story: Story) -> None:
     story.world.codes.script({"fault": "answer", "status": 503, "times": 1_000})
-
-
-@given("a codes service that answers again")
-def _up(story: Story) -> None:
-    story.world.codes.script()

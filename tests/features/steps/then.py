@@ -158,7 +158,7 @@ def _not_there(story: Story, value: str, column: str) -> None:
 @then(parsers.parse('the row with the "{column}" "{value}" says'))
 def _row(story: Story, column: str, value: str, datatable: Sequence[Sequence[str]]) -> None:
     (found,) = [row for row in story.rows() if row[column] == value]
-    wanted = dict(datatable)
+    wanted = {name: text for name, text in datatable}
     assert {name: found[name] for name in wanted} == wanted
 
 
@@ -180,11 +180,6 @@ def _withheld(story: Story, names: str) -> None:
 @then("the rows left out are")
 def _left_out(story: Story, datatable: Sequence[Sequence[str]]) -> None:
     assert dict(story.manifest().accounting.filtered) == stated(datatable)
-
-
-@then("what was noted is")
-def _noted(story: Story, datatable: Sequence[Sequence[str]]) -> None:
-    assert dict(story.manifest().accounting.notes) == stated(datatable)
 
 
 @then("the manifest proves its files")
