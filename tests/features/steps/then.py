@@ -158,7 +158,7 @@ def _not_there(story: Story, value: str, column: str) -> None:
 @then(parsers.parse('the row with the "{column}" "{value}" says'))
 def _row(story: Story, column: str, value: str, datatable: Sequence[Sequence[str]]) -> None:
     (found,) = [row for row in story.rows() if row[column] == value]
-    wanted = {name: text for name, text in datatable}
+    wanted = {row[0]: row[1] for row in datatable}
     assert {name: found[name] for name in wanted} == wanted
 
 
