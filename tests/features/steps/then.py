@@ -206,6 +206,13 @@ def _delivered(story: Story, count: int, target: str) -> None:
     assert sums == (count, count, 0, "delivered")
 
 
+@then(parsers.parse('every row was delivered to "{target}"'))
+def _all_delivered(story: Story, target: str) -> None:
+    rows = story.shown()["result"]["rows"]
+    assert rows > 0
+    _delivered(story, rows, target)
+
+
 @then(parsers.parse('it was delivered to "{destination}" with {count:d} rows'))
 def _brought(story: Story, destination: str, count: int) -> None:
     (found,) = story.shown()["result"]["deliveries"]
