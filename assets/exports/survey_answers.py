@@ -14,7 +14,7 @@ Keys that the campaign does not ask are counted (`unknown_question`) and not wri
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,7 @@ from assets.exports.shared.entry_values import notes as entry_notes
 from assets.exports.shared.free_text import without_contacts, without_emails
 from assets.exports.shared.questions import (
     ANSWER_FORMATS,
+    calendar_day,
     distinct,
     in_form_order,
     question_columns,
@@ -212,20 +213,12 @@ def shown_value(answer: Answer) -> object:
     if kind in ("single", "multi", "text", "membership"):
         return cleaned(answer.value, answer.question, kind)
     zone = answer.row.facts.campaign.zone
-    value = _calendar_day(answer.value) if kind == "date" else answer.value
+    value = calendar_day(answer.value) if kind == "date" else answer.value
     return _written(_PLAIN[kind], zone)(value)
 
 
 # What one answer of a type is; a choice of several is taken apart before.
 _PLAIN: Final[Mapping[str, Format]] = {"boolean": YES_NO, "number": NUMBER, "date": DATE}
-
-
-def _calendar_day(value: object) -> object:
-    """A day that a fan picked, which is stored as its text: BSON has no day without a time."""
-    try:
-        return date.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        raise Unfit("not_a_date") from None
 
 
 def _kind_of(value: object) -> str:
@@ -367,14 +360,8 @@ def _question_columns(facts: Facts, shown: Sequence[Question]) -> Iterator[Colum
     for question, column in zip(latest, question_columns(facts.campaign, latest), strict=True):
         if column.format.kind in (FormatKind.TEXT, FormatKind.LIST):
             yield replace(column, value=_cleaned(column.value, question))
-        elif column.format is DATE:
-            yield replace(column, value=_day(column.value))
         else:
             yield column
-
-
-def _day(read: Getter) -> Getter:
-    return lambda row: _calendar_day(read(row))
 
 
 def _cleaned(read: Getter, question: Question) -> Getter:

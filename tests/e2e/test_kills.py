@@ -57,7 +57,7 @@ def uploading(platform: Platform, export_id: str) -> bool:
 
 def asked(platform: Platform, crowd: str, **params: object) -> Export:
     """An export of everything, uncompressed so that it has many bytes."""
-    return platform.ask("entries", crowd, compression="none", max_rejects=100_000, **params)
+    return platform.ask("entries", crowd, compression="none", **params)
 
 
 def objects_of(platform: Platform, export_id: str) -> set[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import date
 from itertools import chain, count
 
 from assets.exports.shared.entry_values import answer
@@ -70,7 +71,24 @@ def question_columns(
         if question.type == "multi" and split:
             yield from _option_columns(name, label, question)
         else:
-            yield _column(name, _form(question), label, question, answer(question.key))
+            form, read = _form(question), answer(question.key)
+            yield _column(name, form, label, question, _day(read) if form is DATE else read)
+
+
+def calendar_day(value: object) -> object:
+    """A day that a fan picked, which is stored as its text: BSON has no day without a time.
+
+    Raises:
+        Unfit: It is a text, and no day.
+    """
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise Unfit("not_a_date") from None
+
+
+def _day(read: Getter) -> Getter:
+    return lambda row: calendar_day(read(row))
 
 
 def _form(question: Question) -> Format:
