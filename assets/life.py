@@ -106,7 +106,9 @@ class ExportLife:
         }
         if idempotency:
             document["idempotency"] = dict(idempotency)
-        return self._store.insert(document, push=_audit("created", subject, {"origin": origin}))
+        # Who may see what was decided here; the trail must tell it without the request's help.
+        decided = {"origin": origin, "policy": request.policy.to_document()}
+        return self._store.insert(document, push=_audit("created", subject, decided))
 
     def find(self, export_id: str) -> Document | None:
         """The document, or None."""
@@ -403,7 +405,11 @@ class ExportLife:
                 "shipping": None,
                 **_final(result),
             },
-            audit={"action": "succeeded", "rows": result["rows"]},
+            audit={
+                "action": "succeeded",
+                "rows": result["rows"],
+                "withheld": list(result["withheld"]),
+            },
         )
         return self._held(Move.SUCCEED, export_id, token, change)
 

@@ -143,6 +143,7 @@ class Bench(Client):
             "bytes": 120,
             "emptyReason": None,
             "accounting": {"read": 3},
+            "withheld": [],
             "files": [file],
             "deliveries": [],
         }

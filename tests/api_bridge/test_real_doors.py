@@ -180,6 +180,7 @@ def finish(mongo: MongoStores, bucket: ObjectStore, export_id: str, content: byt
         "bytes": len(content),
         "emptyReason": None,
         "accounting": {"read": 1},
+        "withheld": [],
         "files": [file],
         "deliveries": [],
     }

@@ -12,17 +12,19 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from assets.attempt import NotOurs
+from assets.exports.catalog import CATALOG
 from assets.heartbeat import Cancelled, Heartbeat
 from assets.life import Document, ExportLife, LeaseLost
 from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status, Timing
 from assets.model.manifest import Manifest
+from assets.model.parameters import parse
 from assets.steps.manifest import verify
 from resources.clock import SystemClock
 from resources.errors import Refused, Unavailable
 from resources.mongo.entries import Scan
 from resources.mongo.exports import Change, Match
-from tests.assets.workbench import QUICK, Workbench, keys, tiny_documents, workbench
+from tests.assets.workbench import CAMPAIGN, QUICK, Workbench, keys, tiny_documents, workbench
 from tests.fakes.entries import FakeEntryStore
 from tests.fakes.exports import FakeExportStore
 from tests.fakes.object_store import FakeObjectStore, Kept
@@ -115,6 +117,26 @@ def test_a_finished_export_is_proved_by_its_manifest() -> None:
     assert verify(manifest, lambda entry: bench.objects.read(entry.key)) == []
     assert manifest.rows == document["result"]["rows"] > 30
     assert manifest.accounting.expected == manifest.accounting.read
+
+
+def test_the_decision_on_personal_data_is_in_the_manifest_and_in_the_audit_trail() -> None:
+    """What a file shows, to whom and why must be plain from either of the two (DOMAIN.md 7.0)."""
+    bench = workbench()
+    masked = parse(
+        CATALOG["waitlist"], {"campaign_id": CAMPAIGN, "deliver": []}, scopes=("pii:masked",)
+    )
+    document = bench.life.create(masked, origin="api", subject="tester")
+    claimed = bench.life.dispatch(document["_id"])
+    assert claimed is not None
+
+    done = bench.attempt().run(document["_id"], claimed["attempt"], run_id="run-1")
+
+    decided = {"mode": "masked", "grants": ["pii:masked"]}
+    created, succeeded = bench.found(document["_id"])["audit"]
+    assert done.manifest.request["policy"] == created["policy"] == decided
+    assert list(done.manifest.withheld) == succeeded["withheld"] == ["risk_band"]
+    entries = {column.name: column for column in done.manifest.columns}
+    assert (entries["email"].pii, entries["email"].transform) == ("D", "mask_email")
 
 
 def test_the_manifests_of_one_partition_form_a_chain() -> None:

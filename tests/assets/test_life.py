@@ -36,6 +36,7 @@ RESULT: Mapping[str, Any] = {
     "manifestSha256": "0" * 64,
     "files": [],
     "accounting": {"read": 4},
+    "withheld": ["email", "risk_band"],
 }
 
 LATER = datetime(2126, 3, 20, tzinfo=UTC)
@@ -302,6 +303,20 @@ def test_the_audit_trail_only_grows(life_and_wait: Any) -> None:
 
     assert [entry["action"] for entry in trail] == ["created", "download", "attempt_failed"]
     assert all(entry["at"] for entry in trail)
+
+
+def test_the_audit_trail_tells_what_was_decided_on_personal_data(life_and_wait: Any) -> None:
+    """Long after the files are gone it must be plain what they could show, and what they did."""
+    life, store, _ = life_and_wait
+    document = started(life)
+    export_id, token = document["_id"], document["lease"]["token"]
+    life.deliver(export_id, token)
+    life.succeed(export_id, token, result=RESULT, expires_at=LATER)
+
+    created, succeeded = store.find(export_id)["audit"]
+
+    assert created["policy"] == {"mode": "masked", "grants": ["pii:masked"]}
+    assert succeeded["withheld"] == ["email", "risk_band"]
 
 
 def test_the_ledger_of_a_delivery_is_written_bit_by_bit_and_only_by_its_holder(

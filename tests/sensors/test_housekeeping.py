@@ -24,6 +24,7 @@ def finished(stage: Scene, **changes: Any) -> str:
         "bytes": 5,
         "files": [{"number": 1, "key": f"{prefix}part-00001.csv.gz"}],
         "accounting": {"read": 1},
+        "withheld": [],
     }
     stage.life.succeed(
         export_id, token, result=result, expires_at=stage.clock.now() + timedelta(hours=1)
