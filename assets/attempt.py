@@ -21,7 +21,7 @@ from assets.model.campaign import Facts
 from assets.model.export_type import Catalog, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.instant import rfc3339
-from assets.model.lifecycle import Status
+from assets.model.lifecycle import PUBLISHED
 from assets.model.manifest import Manifest
 from assets.model.request import ExportRequest
 from assets.pipeline import Produced, produce
@@ -299,7 +299,7 @@ class Attempt:
             code_version=self._build.version,
             git_sha=self._build.git_sha,
             snapshot_at=rfc3339(facts.snapshot),
-            zone=facts.campaign.zone,
+            zone=facts.zone,
             columns=tuple(column.entry() for column in planned.columns),
             companions={
                 section: tuple(column.entry() for column in columns)
@@ -316,7 +316,7 @@ class Attempt:
     def _previous(self, document: Document) -> str | None:
         """The digest of the last manifest of this type and partition: a chain to follow back."""
         same = {"type": document["type"], "partition": document["partition"]}
-        last = self._life.latest({**same, "status": str(Status.SUCCEEDED)})
+        last = self._life.latest({**same, "status": tuple(map(str, PUBLISHED))})
         found = (last or {}).get("result") or {}
         return found.get("manifestSha256")
 

@@ -16,6 +16,7 @@ from bson import ObjectId
 
 from assets.exports.shared.entry_strands import by_registration
 from assets.model.campaign import Facts
+from assets.model.lifecycle import PUBLISHED
 from assets.model.source import (
     AthenaSource,
     CodeRow,
@@ -304,12 +305,16 @@ class Reader:
         return hmac.digest(self._doors.secret, purpose.encode(), "sha256")
 
     def last_success(self, facts: Facts) -> Document | None:
-        """The last export of this type and partition that succeeded, with the same options."""
+        """The last export like this one that succeeded, even if its files have expired since.
+
+        Like this one: of its type and partition, with its options, to its destinations.
+        """
         request = facts.request
         same = {
             "type": request.type,
             "partition": request.partition,
-            "status": "succeeded",
+            "status": tuple(map(str, PUBLISHED)),
+            "request.deliver": list(request.deliver),
             **{f"request.options.{name}": value for name, value in request.options.items()},
         }
         with suppress(IndexError):

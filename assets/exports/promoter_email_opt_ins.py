@@ -124,16 +124,14 @@ def _prepare(facts: Facts, reading: Reading) -> Prepared:
 
 
 def _since(facts: Facts, reading: Reading) -> datetime | None:
-    """The snapshot of the last export that went where this one goes.
+    """The snapshot of the last export that went where this one goes (DOMAIN.md 7.5, delta).
 
     One that was only looked at told the promoter nothing, so it is no beginning for a delta.
     """
     if facts.request.options["mode"] == "full":
         return None
-    last = reading.last_success(facts) or {}
-    went = tuple((last.get("request") or {}).get("deliver") or ())
-    found = last.get("snapshotAt")
-    return found if isinstance(found, datetime) and went == facts.request.deliver else None
+    found = (reading.last_success(facts) or {}).get("snapshotAt")
+    return found if isinstance(found, datetime) else None
 
 
 def _act(entry_id: object, key: object, evidence: object) -> str:

@@ -52,6 +52,8 @@ class Transition:
 WAITING = (Status.QUEUED, Status.DISPATCHED)
 HELD = (Status.RUNNING, Status.DELIVERING)
 LIVE = (*WAITING, *HELD, Status.CANCELLING)
+# Files of these were published once, whatever became of them since.
+PUBLISHED = (Status.SUCCEEDED, Status.EXPIRED)
 TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.EXPIRED)
 
 TRANSITIONS: Mapping[Move, Transition] = {

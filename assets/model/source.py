@@ -247,7 +247,10 @@ class Reading(Protocol):
         """A key of the deployment's for signatures of one purpose, such as links to a campaign."""
 
     def last_success(self, facts: Facts) -> Document | None:
-        """The last export of this type and partition that succeeded, with the same options."""
+        """The last export like this one that succeeded, even if its files have expired since.
+
+        Like this one: of its type and partition, with its options, to its destinations.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
