@@ -25,8 +25,8 @@ class Produced:
 
     Attributes:
         files: The main files and their companions.
-        entries: Ids of the entries in the main files, where a delivery looks once more for those
-            that were erased meanwhile; else empty.
+        entries: Ids of the entries in the files, companions included, where a delivery looks once
+            more for those that were erased meanwhile; else empty.
     """
 
     files: tuple[FileEntry, ...]
@@ -116,7 +116,7 @@ class _Flow:
             fold=None if source.fold is None else source.fold(facts),
             arrange=source.arrange,
             asides=self._asides,
-            kept=self._remember if self._rechecks() else None,
+            inside=self._remember if self._rechecks() else None,
         )
         return sieve.records(self.reader.rows(source, facts))
 

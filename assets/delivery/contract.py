@@ -76,7 +76,7 @@ class Shipment:
 
     @property
     def files(self) -> tuple[FileEntry, ...]:
-        """The main files, in order; companions stay in the bucket."""
+        """The main files, in order; whether companions go too is the destination's business."""
         return tuple(entry for entry in self.manifest.files if not entry.section)
 
     @property

@@ -130,11 +130,11 @@ def pseudonym_key(plan: Plan, secret: bytes) -> bytes:
 
 
 def rendering(plan: Plan, ledger: Ledger) -> Rendering:
-    """How the values of an export become text: in the campaign's zone, by the dialect's rules."""
+    """How the values of an export become text: in its zone, by the dialect's rules."""
     campaign = plan.facts.campaign
     return Rendering.of(
         plan.facts.request.output,
-        zone=ZoneInfo(campaign.zone),
+        zone=ZoneInfo(plan.facts.zone),
         default_locale=campaign.default_locale,
         locales=campaign.locales,
         warn=lambda code: ledger.note((code,)),
@@ -182,7 +182,7 @@ class Sieve:
         fold: Makes rows of rows, or None.
         arrange: The order of the files where the rows come in another.
         asides: Companion files.
-        kept: Told every row read that is kept.
+        inside: Told every row read that is in a file, a main one or a companion.
     """
 
     verdict: Verdict
@@ -193,7 +193,7 @@ class Sieve:
     fold: Fold | None = None
     arrange: Arrange | None = None
     asides: Sequence[Aside] = ()
-    kept: Callable[[Any], None] | None = None
+    inside: Callable[[Any], None] | None = None
 
     def records(self, rows: Iterable[Any]) -> Iterator[Record]:
         """What is to be written, in order; each is counted as written when it is handed out."""
@@ -225,6 +225,7 @@ class Sieve:
         key = (place,) if self.arrange is None or self.fold else self.arrange.key(row)
         aside.add(key, row)
         self.ledger.beside[aside.section] += 1
+        self._tell(row)
 
     def _made(self, rows: Iterable[Any]) -> Iterator[tuple[Key, Record]]:
         """Rows that are written as they are read."""
@@ -263,8 +264,11 @@ class Sieve:
     def _keep(self, row: Any, odd: Iterable[str]) -> None:
         self.ledger.note(odd)
         self.ledger.kept += 1
-        if self.kept is not None:
-            self.kept(row)
+        self._tell(row)
+
+    def _tell(self, row: Any) -> None:
+        if self.inside is not None:
+            self.inside(row)
 
     def _one(self, row: Any) -> tuple[Key, Record]:
         key = () if self.arrange is None else self.arrange.key(row)

@@ -254,6 +254,73 @@ def test_a_fan_who_is_erased_before_delivery_is_not_delivered(bench: Workbench) 
     assert [] == list(bench.objects.keys("promoters/"))
 
 
+def _withdrawn(bench: Workbench, number: int) -> str:
+    """A fan takes the consent for Northlake back, an hour after the last export; the entry's id."""
+    bench.clock.advance(3_600)
+    kept = bench.mongo.entries.kept
+    entry = next(one for one, _ in kept.seen() if one["_id"] == entry_id(number))
+    consents = [
+        {**one, "withdrawnAt": bench.clock.now()} if one.get("promoterId") == NORTHLAKE else one
+        for one in entry["consents"]
+    ]
+    kept.keep({**entry, "consents": consents})
+    bench.clock.advance(3_600)
+    return str(entry["_id"])
+
+
+def test_who_has_withdrawn_is_told_to_the_promoter_in_a_file_of_its_own(bench: Workbench) -> None:
+    """Northlake has the address: it must learn that it may not write to 41 any more."""
+    delta = {"promoter": "northlake", "mode": "delta", "compression": "none"}
+    bench.run("promoter-email-opt-ins", **delta)
+    before = set(bench.objects.keys("promoters/"))
+    _withdrawn(bench, 41)
+
+    done = bench.run("promoter-email-opt-ins", **delta)
+    arrived = sorted(set(bench.objects.keys("promoters/")) - before)
+
+    (file,) = [one for one in done.manifest.files if one.section == "withdrawals"]
+    assert 1 == file.rows == len(cells(bench, done, "withdrawals"))
+    assert ["001of001.csv", "withdrawals_001of001.csv"] == [
+        key.split(f"{done.manifest.export_id}_")[1] for key in arrived
+    ]
+    assert bench.body(file.key) == bench.body(arrived[1])
+
+
+def test_who_is_erased_is_not_told_as_withdrawn_either(bench: Workbench) -> None:
+    """The second check looks at every file that is delivered, not at the main ones alone."""
+    delta = {"promoter": "northlake", "mode": "delta", "compression": "none"}
+    bench.run("promoter-email-opt-ins", **delta)
+    before = set(bench.objects.keys("promoters/"))
+    gone = _withdrawn(bench, 41)
+    service = bench.doors.entries_service
+    assert isinstance(service, FakeEntriesService)
+    service.entries[gone] = KnownEntry(
+        id=gone, campaign_id=str(AURORA), status="erased", erased_at=bench.clock.now()
+    )
+
+    with pytest.raises(ExportFailed, match="ERASED_SINCE_SNAPSHOT"):
+        bench.run("promoter-email-opt-ins", **delta)
+
+    assert before == set(bench.objects.keys("promoters/"))
+
+
+def test_a_delta_follows_the_last_one_that_was_sent_even_if_its_files_are_gone(
+    bench: Workbench,
+) -> None:
+    """Files live for 30 days, what the promoter has been told does not end with them."""
+    delta = {"promoter": "northlake", "mode": "delta", "compression": "none"}
+    first = bench.run("promoter-email-opt-ins", **delta)
+    bench.run("promoter-email-opt-ins", **delta, deliver=[])  # a look tells nobody
+    bench.clock.advance(31 * 86_400)
+    expired = bench.life.expire(first.document["_id"])
+
+    last = bench.run("promoter-email-opt-ins", **delta)
+
+    assert expired is not None
+    assert [] == cells(bench, last)
+    assert 4 == filtered(last)["before_delta"]
+
+
 def _table(bench: Workbench, key: str, *fields: Field) -> Table:
     cloud = bench.doors.marketing_cloud
     assert isinstance(cloud, FakeMarketingCloud)
