@@ -1,7 +1,6 @@
 """Formulas in untrusted text: DOMAIN.md 6.4 and the payloads of 10.4."""
 
 import unicodedata
-from itertools import product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,29 +10,7 @@ from hypothesis import strategies as st
 from assets.model.column import E164, EMAIL, ENUM, JSON, LIST, Format, FormatKind, text
 from assets.steps.formats import Rendering, formatter
 from assets.steps.guards import neutralise, restore
-
-TRIGGERS = "=+-@\uff1d\uff0b\uff0d\uff20"
-CONTROL_TRIGGERS = "\t\r\n\x00"
-HIDING = [
-    "",
-    " ",
-    "\u00a0",
-    "\u200b",
-    "\ufeff",
-    "\u2060",
-    "\u00ad",
-    "\u180e",
-    "\u202e",
-    " \u200b\ufeff ",
-]
-PAYLOADS = ["1+1", 'HYPERLINK("https://x.example.com","win")', "cmd|' /C calc'!A0", "SUM(1)", ""]
-CORPUS = ["".join(parts) for parts in product(HIDING, TRIGGERS, PAYLOADS)]
-
-# Text that is near a payload: what a random choice of letters would never hit.
-HOSTILE = st.text(
-    st.sampled_from(f"'{TRIGGERS}{CONTROL_TRIGGERS}{''.join(HIDING)}ab1\""), max_size=8
-)
-
+from tests.assets.steps.hostile import CONTROL_TRIGGERS, CORPUS, HOSTILE, TRIGGERS
 
 INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, format characters, separators
 
