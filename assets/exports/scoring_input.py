@@ -378,6 +378,10 @@ def refuse(facts: Facts) -> None:
         raise ExportFailed("OPTIONS_CONFLICT", message)
 
 
+def _scored_by(provider: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda options: options["provider"] == provider
+
+
 def _target(provider: str) -> Callable[[Facts], str]:
     return lambda facts: f"{provider}/{facts.campaign.key}"
 
@@ -421,8 +425,10 @@ SCORING_INPUT = ExportType(
     ),
     retention_days=30,
     deliveries=(
-        Delivery(destination=Destination.SCORING, target=_target("internal")),
-        Delivery(destination=Destination.VF_SCORING, target=_target("vf"), by_default=False),
+        *(
+            Delivery(destination=of, target=_target(provider), by_default=_scored_by(provider))
+            for provider, of in _DELIVERY_OF.items()
+        ),
     ),
     fixed=_fixed,
     prepare=prepare,

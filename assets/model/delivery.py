@@ -1,8 +1,9 @@
 """Where the files of an export go beside the exports bucket, declared once a kind of export."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from assets.model.campaign import Facts
 
@@ -29,12 +30,17 @@ class Delivery:
         target: Where exactly: the external key of a data extension, a promoter's prefix, a
             scoring prefix. Raises `ExportFailed` where the campaign has none; asked before the
             first row, and when somebody asks for the export.
-        by_default: Done unless the request names other deliveries.
+        by_default: Done unless the request names other deliveries; a function where that depends
+            on the options of the request.
         rechecks_erasure: Entries erased since the snapshot are looked for right before delivery;
             one that is in the files fails the attempt, and the next one leaves it out.
     """
 
     destination: Destination
     target: Callable[[Facts], str]
-    by_default: bool = True
+    by_default: bool | Callable[[Mapping[str, Any]], bool] = True
     rechecks_erasure: bool = False
+
+    def usual(self, options: Mapping[str, Any]) -> bool:
+        """Whether a request with these options is delivered so without saying so."""
+        return self.by_default(options) if callable(self.by_default) else self.by_default

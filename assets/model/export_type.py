@@ -125,8 +125,12 @@ class ExportType:
     @property
     def destination(self) -> Destination:
         """Where its files are meant to go in the first place; also the group of the asset."""
-        usual = (d.destination for d in self.deliveries if d.by_default)
-        return next(usual, Destination.S3)
+        options = {option.name: option.default for option in self.options}
+        return next(iter(self.usual(options)), Destination.S3)
+
+    def usual(self, options: Mapping[str, Any]) -> tuple[Destination, ...]:
+        """Where the files of a request with these options go that names no deliveries."""
+        return tuple(one.destination for one in self.deliveries if one.usual(options))
 
 
 Catalog = Mapping[str, ExportType]

@@ -144,15 +144,22 @@ def _form(export_type: ExportType) -> Iterator[Option]:
     for option in _FORM:
         yield replace(option, default=fixed.get(option.name, option.default))
     if export_type.deliveries:
-        named = [str(delivery.destination) for delivery in export_type.deliveries]
-        usual = [str(d.destination) for d in export_type.deliveries if d.by_default]
-        said = "Where the files go beside the exports bucket; an empty list for nowhere."
-        yield words(_DELIVER, said, values=tuple(named), default=tuple(usual))
+        yield _deliveries(export_type)
 
 
-def _deliver(export_type: ExportType, params: Mapping[str, Any]) -> tuple[str, ...]:
-    usual = (str(d.destination) for d in export_type.deliveries if d.by_default)
-    return tuple(sorted(params.get(_DELIVER, usual)))
+def _deliveries(export_type: ExportType) -> Option:
+    """The choice of deliveries; a default that depends on other options is not one to be shown."""
+    named = tuple(str(delivery.destination) for delivery in export_type.deliveries)
+    said = "Where the files go beside the exports bucket; an empty list for nowhere."
+    if any(callable(delivery.by_default) for delivery in export_type.deliveries):
+        return words(_DELIVER, f"{said} By default it follows from the options.", values=named)
+    return words(_DELIVER, said, values=named, default=tuple(map(str, export_type.usual({}))))
+
+
+def _deliver(
+    export_type: ExportType, options: Mapping[str, Any], params: Mapping[str, Any]
+) -> tuple[str, ...]:
+    return tuple(sorted(params.get(_DELIVER, map(str, export_type.usual(options)))))
 
 
 def _output(given: Mapping[str, Any], params: Mapping[str, Any], pointer: str) -> OutputFormat:
@@ -230,7 +237,7 @@ def parse(
         options=options,
         columns=tuple(sorted(params.get("columns", ()))),
         output=_output(given, params, pointer),
-        deliver=_deliver(export_type, params),
+        deliver=_deliver(export_type, options, params),
         policy=policy,
         reason=given["reason"],
         max_rejects=_canonical(given["max_rejects"]),

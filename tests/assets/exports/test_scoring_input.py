@@ -253,6 +253,7 @@ def test_no_other_mode_of_personal_data_makes_sense() -> None:
     ("params", "target"),
     [
         ({}, "internal"),
+        ({"provider": "vf"}, "vf"),
         ({"provider": "vf", "deliver": ["vf_scoring"]}, "vf"),
         ({"provider": "vf", "deliver": []}, None),
     ],
@@ -264,7 +265,9 @@ def test_the_delivery_is_that_of_the_provider(params: dict[str, Any], target: st
     assert [f"{target}/{KEY}"] * (target is not None) == [where for _, where in planned.deliveries]
 
 
-@pytest.mark.parametrize("params", [{"provider": "vf"}, {"deliver": ["vf_scoring"]}])
+@pytest.mark.parametrize(
+    "params", [{"provider": "vf", "deliver": ["scoring"]}, {"deliver": ["vf_scoring"]}]
+)
 def test_the_delivery_of_the_other_provider_is_refused(params: dict[str, Any]) -> None:
     """Parquet in a bucket that is read as JSON is an outage of theirs and ours."""
     with pytest.raises(ExportFailed, match="OPTIONS_CONFLICT"):
