@@ -1,6 +1,7 @@
 """The only list of the kinds of export; add yours here and nowhere else."""
 
 from assets.exports.ad_audience import AD_AUDIENCE
+from assets.exports.boost_leaderboard import BOOST_LEADERBOARD
 from assets.exports.campaign_summary import CAMPAIGN_SUMMARY
 from assets.exports.code_redemptions import CODE_REDEMPTIONS
 from assets.exports.code_sms import CODE_SMS
@@ -35,6 +36,7 @@ _ALL: tuple[ExportType, ...] = (
     SURVEY_ANSWERS,
     SUPPRESSION,
     GEO_DEMAND,
+    BOOST_LEADERBOARD,
     AD_AUDIENCE,
     CAMPAIGN_SUMMARY,
 )

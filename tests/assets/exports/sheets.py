@@ -59,6 +59,7 @@ def sheet(
     users: Sequence[Mapping[str, Any]] = (),
     scoring: Sequence[Mapping[str, Any]] = (),
     files: FakeScoringFiles | None = None,
+    athena: FakeAthena | None = None,
     of: Campaign | None = None,
     its_markets: Sequence[Market] = MARKETS,
     **params: Any,
@@ -77,7 +78,7 @@ def sheet(
     objects = FakeObjectStore()
     doors = Doors(
         mongo=FakeMongoStores(ManualClock(SNAPSHOT), entries=entries, users=users, scoring=scoring),
-        athena=FakeAthena({}),
+        athena=athena or FakeAthena({}),
         objects=objects,
         codes=FakeCodesService(),
         entries_service=FakeEntriesService(),

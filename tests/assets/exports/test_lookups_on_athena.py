@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from assets.exports.boost_leaderboard import ledger
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.statements import statement
+from assets.model.campaign import Boost
 from assets.model.source import Statement
 from export_platform.local.athena.tables import BUCKET, arrow_schema, find
 from export_platform.local.seed.basis.dataset import Slice
@@ -166,3 +168,55 @@ def test_the_ledger_tells_each_grant_and_the_withdrawal_that_followed_it(
         ("another act", "ev5"): NOON + timedelta(hours=1),
         ("two keys", "ev6"): None,
     } == {key: end and end.replace(tzinfo=None) for key, end in found.items()}
+
+
+def test_the_ledger_of_boosts_counts_each_activity_once_and_no_more_a_day_than_the_cap(
+    s3: LakeClient, athena: AthenaDoor
+) -> None:
+    """Points that nobody can add up again are points that somebody made up (DOMAIN.md 7.18)."""
+
+    def did(number: int, entry: str, key: str, hours: float, **fields: Any) -> dict[str, Any]:
+        usual = {"points": {"share": 20, "watch": 10, "hum": 1}[key], "accepted": True}
+        when = {"occurred_at": NOON + timedelta(hours=hours)}
+        return (
+            {"event_id": f"b{number}", "entry_id": entry, "boost_key": key} | usual | when | fields
+        )
+
+    put(
+        s3,
+        "boost_events",
+        [
+            # Two shares count a day; the day of the third ends at midnight in UTC.
+            did(1, "capped", "share", 0),
+            did(2, "capped", "share", 1),
+            did(3, "capped", "share", 2),
+            did(4, "capped", "share", 12),
+            did(5, "capped", "share", 1.5, accepted=False, points=20),
+            did(6, "free", "watch", 0),
+            did(7, "free", "watch", 1),
+            did(8, "free", "hum", 2),
+            did(9, "refused", "share", 0, accepted=False),
+            did(10, "refused", "share", 0, accepted=None),
+            did(11, "late", "share", 0),
+            did(11, "late", "share", 0),
+            did(12, "late", "share", 1),
+            did(13, "late", "share", 0, occurred_at=NOT_YET),
+        ],
+        day=NOON.date(),
+    )
+    # The second was refused after all.
+    put(s3, "boost_events", [did(12, "late", "share", 1, accepted=False)], day=date(2026, 3, 5))
+    put(s3, "boost_events", [did(1, "capped", "share", 0)], day=NOON.date(), of=ObjectId())
+    caps = (Boost(key="share", daily_cap=2), Boost(key="watch", daily_cap=None))
+    on = facts("boost-leaderboard", of=replace(campaign(), id=OWN, boosts=caps))
+
+    found = list(asked(athena, ledger(on)))
+
+    assert [
+        ("capped", 60, 1, 1, NOON + timedelta(hours=12)),
+        ("free", 21, 0, 0, NOON + timedelta(hours=2)),
+        ("late", 20, 1, 0, NOON),
+        ("refused", 0, 2, 0, None),
+    ] == [tuple(row.values()) for row in found]
+    none = replace(on, campaign=replace(on.campaign, boosts=()))
+    assert 80 == next(iter(asked(athena, ledger(none))))["points"]

@@ -182,6 +182,12 @@ def _left_out(story: Story, datatable: Sequence[Sequence[str]]) -> None:
     assert dict(story.manifest().accounting.filtered) == stated(datatable)
 
 
+@then("it was noted that")
+def _noted(story: Story, datatable: Sequence[Sequence[str]]) -> None:
+    notes, wanted = story.manifest().accounting.notes, stated(datatable)
+    assert {name: notes.get(name) for name in wanted} == wanted
+
+
 @then("the manifest proves its files")
 def _proved(story: Story) -> None:
     objects = story.world.doors.objects

@@ -1,0 +1,1 @@
+    UNION ALL SELECT CAST(? AS varchar), CAST(? AS integer)
