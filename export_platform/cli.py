@@ -3,6 +3,7 @@
 import typer
 
 from export_platform.commands import (
+    decode,
     demo,
     exports,
     indexes,
@@ -36,4 +37,5 @@ main.command()(exports.request)
 main.command()(exports.status)
 main.command()(exports.download)
 main.command()(verify.verify)
+main.command()(decode.decode)
 main.add_typer(stack.app, name="stack")

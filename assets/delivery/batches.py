@@ -8,13 +8,7 @@ from dataclasses import dataclass
 from assets.delivery.contract import Shipment
 from assets.delivery.objects import pieces_of
 from assets.delivery.table import Row, Table
-from assets.model.column import FormatKind
-from assets.model.manifest import ColumnEntry
-from assets.model.output import OutputFormat
-from assets.model.policy import Transform
-from assets.steps.encode.fields import stored_fields
-from assets.steps.encode.kinds import read_cells
-from assets.steps.guards import Guard, guard, taken
+from assets.steps.decode import exact_rows
 from resources.object_store import ObjectStore
 
 BATCH_ROWS = 10_000
@@ -64,24 +58,14 @@ def rows_of(shipment: Shipment, table: Table, objects: ObjectStore) -> Iterator[
         Malformed: A file is none that this project can have written.
         ExportFailed: `FILE_NOT_AS_WRITTEN`.
     """
-    output, columns = shipment.output, shipment.manifest.columns
-    fields, guards = stored_fields(columns), [_guard(column, output) for column in columns]
     position = 0
     for entry in shipment.files:
-        rows = read_cells(pieces_of([entry], objects), output, fields)
+        chunks = pieces_of([entry], objects)
+        rows = exact_rows(chunks, shipment.output, shipment.manifest.columns)
         next(rows)
         for cells in rows:
-            yield table.row(position, [cell or "" for cell in taken(cells, guards)])
+            yield table.row(position, [cell or "" for cell in cells])
             position += 1
-
-
-def _guard(column: ColumnEntry, output: OutputFormat) -> Guard:
-    return guard(
-        FormatKind(column.type),
-        Transform(column.transform),
-        neutralises=output.neutralises,
-        text_guard=output.text_guard,
-    )
 
 
 def cut(rows: Iterable[Row], limits: Limits) -> Iterator[Cut]:

@@ -50,28 +50,29 @@ def proved(path: Path) -> "tuple[Manifest, list[Finding]]":
     from export_platform.commands.fetching import read_manifest  # noqa: PLC0415
 
     manifest = read_manifest(_body(path))
-    folder = _file(path).parent
+    folder = manifest_file(path).parent
     try:
-        return manifest, recompute(manifest, lambda entry: _read(folder, entry))
+        return manifest, recompute(manifest, lambda entry: stored_bytes(folder, entry))
     except (KeyError, TypeError, ValueError):
         raise CommandError("the manifest's request is not one that can be read") from None
 
 
 def _body(path: Path) -> bytes:
     try:
-        return _file(path).read_bytes()
+        return manifest_file(path).read_bytes()
     except OSError:
         raise CommandError("no manifest there; give the _manifest.json or its folder") from None
 
 
-def _file(path: Path) -> Path:
+def manifest_file(path: Path) -> Path:
+    """The manifest, where a person named it or its folder."""
     from assets.model.manifest import MANIFEST_NAME  # noqa: PLC0415
 
     return path / MANIFEST_NAME if path.is_dir() else path
 
 
-def _read(folder: Path, entry: "FileEntry") -> Iterator[bytes]:
-    """The stored bytes; what cannot be opened counts as missing."""
+def stored_bytes(folder: Path, entry: "FileEntry") -> Iterator[bytes]:
+    """The stored bytes of a file beside its manifest; what cannot be opened counts as missing."""
     path = folder / entry.name
     if not path.is_file():
         raise FileNotFoundError(path)
