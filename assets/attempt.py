@@ -26,7 +26,7 @@ from assets.model.manifest import Manifest
 from assets.model.request import ExportRequest
 from assets.pipeline import Produced, produce
 from assets.reading import Doors
-from assets.shipping import STARTS_OVER, Shipping, ids_prefix, keeps
+from assets.shipping import LEAVES_REJECTS, STARTS_OVER, Shipping, ids_prefix, keeps
 from assets.steps.address import Address, address, attempt_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
@@ -258,6 +258,7 @@ class Attempt:
                     error=stored,
                     jitter=self._jitter(),
                     afresh=failure.code in STARTS_OVER,
+                    leaves=failure.code in LEAVES_REJECTS,
                 )
                 return failure
         with suppress(LeaseLost):

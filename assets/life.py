@@ -421,6 +421,7 @@ class ExportLife:
         error: Mapping[str, Any],
         jitter: float,
         afresh: bool = False,
+        leaves: bool = False,
     ) -> Document:
         """End an attempt that failed: queue the next one, or fail for good.
 
@@ -430,6 +431,7 @@ class ExportLife:
             error: Why; `retryable` says whether another attempt can help.
             jitter: Spreads the retries, from 0 up to 1.
             afresh: The next attempt makes new files even if the delivery of these was begun.
+            leaves: What lies beside those files is kept as long as they would have been.
 
         Raises:
             LeaseLost: The lease is somebody else's by now.
@@ -442,7 +444,7 @@ class ExportLife:
             change = _ended(error=error)
         change = _also(
             change,
-            set={"shipping": None} if afresh else {},
+            set=_dropped(leaves=leaves) if afresh else {},
             increment={"failures": 1},
             audit={"action": "attempt_failed", "code": error["code"], "again": again},
         )
@@ -595,6 +597,11 @@ def _ended(*, error: Mapping[str, Any] | None = None) -> Change:
 def _cancelled() -> Change:
     """Ended by a person's wish; what was delivered stays on record, the files are nobody's."""
     return _also(_ended(error=None), set={"shipping": None})
+
+
+def _dropped(*, leaves: bool) -> dict[str, object]:
+    """A delivery whose files are of no more use."""
+    return {"shipping.draft": None, "shipping.attempt": None} if leaves else {"shipping": None}
 
 
 def _told(error: Mapping[str, Any] | None) -> dict[str, object]:

@@ -7,12 +7,14 @@ because a receiver must not get two versions of one export (docs/decisions/0009)
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any, Final
 
 from assets.delivery.contract import Delivering, Shipment, snapshot_of
 from assets.delivery.destinations import destinations
+from assets.delivery.rejects import RowsRejected
 from assets.files import confirm, write_files
 from assets.heartbeat import Cancelled
 from assets.life import Document, ExportLife
@@ -42,6 +44,8 @@ STARTS_OVER: Final = frozenset(
         "SCORING_RUN_TAKEN",
     }
 )
+# After these the rows that were not taken stay, as a file, for as long as files are kept.
+LEAVES_REJECTS: Final = frozenset({"DELIVERY_REJECTED"})
 # How a delivery stands after a failure of its own; after any other it is as open as before.
 _STANDS: Final[Mapping[str, DeliveryState]] = {
     "DELIVERY_UNKNOWN": DeliveryState.UNKNOWN,
@@ -122,6 +126,8 @@ class Shipping:
         # Housekeeping removes the files afterwards; both instants are the database's.
         if not shipping or shipping["keepUntil"] <= document["startedAt"]:
             return None
+        if shipping["draft"] is None:  # only what lies beside the files is kept
+            return None
         draft = Manifest.from_document(json.loads(zlib.decompress(shipping["draft"])))
         if self._confirmed(draft):
             return draft
@@ -179,24 +185,34 @@ class Shipping:
                 holds=holds,
             )
             ledger = LifeLedger(self._life, document, name)
-            ended.append(_delivered(ways[destination], shipment, ledger, watch))
-        rejects = [row for one in ended for row in one.rejects]
+            try:
+                ended.append(_delivered(ways[destination], shipment, ledger, watch))
+            except RowsRejected as failed:
+                aside = replace(place, attempt=_rejects_prefix(place.attempt))
+                ledger.left(self._rejected(failed.rejects, export_type, facts, aside, watch))
+                raise
         made = replace(draft, deliveries=tuple(one.to_document() for one in ended))
-        return self._with_rejects(made, rejects, facts, export_type, place=place, watch=watch)
+        if not any(one.rejected for one in ended):
+            return made
+        rejects = chain.from_iterable(one.rejects for one in ended)
+        return replace(
+            made,
+            files=(*made.files, *self._rejected(rejects, export_type, facts, place, watch)),
+            companions={
+                **made.companions,
+                REJECTS: tuple(column.entry() for column in _REJECT_COLUMNS),
+            },
+        )
 
-    def _with_rejects(
+    def _rejected(
         self,
-        made: Manifest,
-        rejects: list[RejectedRow],
-        facts: Facts,
+        rejects: Iterable[RejectedRow],
         export_type: ExportType,
-        *,
+        facts: Facts,
         place: Address,
         watch: Watch,
-    ) -> Manifest:
-        """A companion file says which rows were not taken, and why (DOMAIN.md 8.2)."""
-        if not rejects:
-            return made
+    ) -> tuple[FileEntry, ...]:
+        """A file that says which rows were not taken, and why (DOMAIN.md 8.2)."""
         records = (("", (one.key, one.reason)) for one in rejects)
         plan = Plan(export_type=export_type, facts=facts, columns=_REJECT_COLUMNS, withheld=())
         objects = self._doors.objects
@@ -207,12 +223,7 @@ class Shipping:
         )
         for entry in files:
             confirm(entry, objects)
-        columns = tuple(column.entry() for column in _REJECT_COLUMNS)
-        return replace(
-            made,
-            files=(*made.files, *files),
-            companions={**made.companions, REJECTS: columns},
-        )
+        return files
 
     def _holds(self, draft: Manifest) -> Callable[[str], bool]:
         """Whether an entry is in the files; where that is not known, every entry counts as in."""
@@ -232,6 +243,11 @@ def _ids_key(attempt: str) -> str:
 def ids_prefix(attempt: str) -> str:
     """Where the ids of an attempt's entries lie."""
     return f"{attempt.removesuffix('/')}-ids/"
+
+
+def _rejects_prefix(attempt: str) -> str:
+    """Beside the attempt's prefix, which goes when the export has failed."""
+    return f"{attempt.removesuffix('/')}-{REJECTS}/"
 
 
 def keeps(document: Document, attempt: int) -> bool:
@@ -292,6 +308,10 @@ class LifeLedger:
     def stands(self, state: DeliveryState) -> None:
         """Say how the delivery stands."""
         self._change({"state": str(state)})
+
+    def left(self, files: Iterable[FileEntry]) -> None:
+        """Name the files of rows that were not taken, where the export fails because of them."""
+        self._change({REJECTS: [asdict(entry) for entry in files]})
 
     def ended(self, delivered: Delivered) -> None:
         """Say that it has ended, and with which sums."""

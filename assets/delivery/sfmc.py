@@ -4,7 +4,7 @@ Two passes over the files, so that the service works on all batches at a time an
 here: the first sends what the ledger does not know as accepted, the second asks what became of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,6 +12,7 @@ from assets.delivery.batches import Cut, Limits, cut, rows_of
 from assets.delivery.contract import Ledger, Shipment, Watch, unknown_outcome
 from assets.delivery.erasure import refuse_erased
 from assets.delivery.outcomes import PATIENCE_SECONDS, Poll, Resolver
+from assets.delivery.rejects import Rejects, RowsRejected
 from assets.delivery.table import Table
 from assets.model.delivery import Destination
 from assets.model.failure import ExportFailed
@@ -97,7 +98,8 @@ class SfmcDelivery:
         poll = Poll(self._cloud, self._clock, watch, patience=self._patience)
         seen = _Seen()
         for batch in self._cuts(shipment, extension):
-            seen.add(batch, sender.settle(batch, poll))
+            known, rejects = sender.settle(batch, poll)
+            seen.add(batch, known, rejects)
         delivered = self._accounted(shipment, ledger, seen, watch)
         return replace(delivered, detail=self._deleted(seen.erased, ledger))
 
@@ -135,14 +137,14 @@ class SfmcDelivery:
         confirmed = self._counted(shipment, accepted, watch)
         if rejected > MOST_REJECTED * rows:
             message = f"{rejected} of {rows} rows were not taken; {MOST_REJECTED:.1%} may be"
-            raise ExportFailed("DELIVERY_REJECTED", message)
+            raise RowsRejected(message, seen.rejected)
         return Delivered(
             destination=self.destination,
             target=shipment.target,
             sent=rows,
             accepted=accepted,
             rejected=rejected,
-            rejects=tuple(seen.rejected),
+            rejects=seen.rejected,
             confirmed=confirmed,
         )
 
@@ -192,19 +194,19 @@ def _balance(files: int, rows: int, accounted: int) -> None:
 class _Seen:
     """What the second pass gathers."""
 
-    rejected: list[RejectedRow] = field(default_factory=list)
+    rejected: Rejects = field(default_factory=Rejects)
     erased: list[str] = field(default_factory=list)
     pending: int = 0
 
-    def add(self, batch: Cut, known: Batch) -> None:
+    def add(self, batch: Cut, known: Batch, rejects: Sequence[RowReject]) -> None:
         """Take one batch with what became of it."""
         if known.state is not BatchState.COMPLETE:
             self.pending += 1
             return
-        reasons = {one.position: one.reason for one in known.rejects}
+        reasons = {one.position: one.reason for one in rejects}
         for row in batch.rows:
             if row.position in reasons:
-                self.rejected.append(RejectedRow(key=row.key, reason=reasons[row.position]))
+                self.rejected.add(RejectedRow(key=row.key, reason=reasons[row.position]))
             elif row.values.get(REASON) == ERASED and row.values.get(SUBSCRIBER):
                 self.erased.append(str(row.values[SUBSCRIBER]))
 
@@ -212,7 +214,7 @@ class _Seen:
 class _Sender:
     """Sends batches and learns what became of them, with the ledger always one step ahead.
 
-    `allowed` is how many rejects are written down one by one: with more the export fails anyway.
+    `allowed` is how many rejects the ledger holds one by one: with more the export fails anyway.
     """
 
     def __init__(
@@ -240,20 +242,31 @@ class _Sender:
         else:
             self._ledger.write(self._closed(known, accepted=0, rejects=_unfit(batch)))
 
-    def settle(self, batch: Cut, poll: Poll) -> Batch:
-        """What became of a batch; it is still open when time is up."""
+    def settle(self, batch: Cut, poll: Poll) -> tuple[Batch, Sequence[RowReject]]:
+        """What became of a batch, and every reject; it is still open when time is up."""
         known = self._known(batch)
-        if known.state is BatchState.COMPLETE or known.request_id is None:
-            return known
+        if known.state is BatchState.COMPLETE:
+            return known, self._named(batch, known, poll)
+        if known.request_id is None:
+            return known, ()
+        rejects: tuple[RowReject, ...] = ()
         status = poll.ended(known.request_id)
         if status.state is RequestState.PENDING:
             settled = replace(known, state=BatchState.UNKNOWN)
         elif status.state is RequestState.ERROR:
             raise self._failed(known)
         else:
-            settled = self._complete(batch, known, poll, has_errors=status.has_errors)
+            rejects = self._rejects(batch, known, poll, has_errors=status.has_errors)
+            settled = self._closed(known, accepted=len(batch.rows) - len(rejects), rejects=rejects)
         self._ledger.write(settled)
-        return settled
+        return settled, rejects
+
+    def _named(self, batch: Cut, known: Batch, poll: Poll) -> Sequence[RowReject]:
+        """The rejects of a batch that is complete; those that the ledger could not hold anew."""
+        if len(known.rejects) == known.rejected:
+            return known.rejects
+        has_errors = known.rejected > len(batch.unfit)
+        return self._rejects(batch, known, poll, has_errors=has_errors)
 
     def _known(self, batch: Cut) -> Batch:
         """What the ledger says of a batch.
@@ -282,15 +295,13 @@ class _Sender:
             raise
         self._ledger.write(replace(known, state=BatchState.ACCEPTED, request_id=request_id))
 
-    def _complete(self, batch: Cut, known: Batch, poll: Poll, *, has_errors: bool) -> Batch:
-        rows = batch.sendable
-        rejects: tuple[RowReject, ...] = ()
-        if has_errors and known.request_id is not None:
-            resolver = Resolver(self._cloud, poll, self._watch, key=self._target, keyed=self._keyed)
-            rejects = resolver.rejects(known.request_id, rows)
-        return self._closed(
-            known, accepted=len(rows) - len(rejects), rejects=(*_unfit(batch), *rejects)
-        )
+    def _rejects(
+        self, batch: Cut, known: Batch, poll: Poll, *, has_errors: bool
+    ) -> tuple[RowReject, ...]:
+        if not has_errors or known.request_id is None:
+            return _unfit(batch)
+        resolver = Resolver(self._cloud, poll, self._watch, key=self._target, keyed=self._keyed)
+        return (*_unfit(batch), *resolver.rejects(known.request_id, batch.sendable))
 
     def _closed(self, known: Batch, *, accepted: int, rejects: tuple[RowReject, ...]) -> Batch:
         so_far = totals(self._ledger.batches().values())[2]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from assets.model.column import FormatKind
+from assets.model.column import FormatKind, Pii
 from assets.model.failure import ExportFailed
 from assets.model.manifest import ColumnEntry
 from assets.steps.guards import units
@@ -27,6 +27,9 @@ _TAKES: Final[Mapping[str, frozenset[str]]] = {
     "Boolean": frozenset({FormatKind.YES_NO, FormatKind.TRUE_FALSE}),
 }
 
+# Names somebody, or is a secret.
+_WHO: Final = frozenset({Pii.DIRECT, Pii.SECRET})
+
 Value = str | int | bool | None
 
 
@@ -36,7 +39,8 @@ class Row:
 
     Attributes:
         position: Its place among all rows of the export, from 0.
-        key: What people find it by: the values of the primary key, else its number from 1.
+        key: What people find it by: the values of the primary key, else its number from 1. Its
+            number too where the key says who somebody is: it stands in the file of rejects.
         values: Field to value.
         reject: Why it cannot be sent, or None.
     """
@@ -82,8 +86,9 @@ class Table:
             for place, column in enumerate(columns)
         )
         self._key = [cell.place for cell in self._cells if cell.field.primary_key]
+        self._shown = all(columns[place].pii not in _WHO for place in self._key)
         self.keyed = any(field.primary_key for field in extension.fields)
-        self._last: str | None = None
+        self._last: list[str] | None = None
 
     def row(self, position: int, cells: Sequence[str]) -> Row:
         """A row of the files; one that does not fit says why.
@@ -91,7 +96,8 @@ class Table:
         Rows come in the order of the files, which is that of the key where there is one: two rows
         with one key, of which the second would replace the first, follow each other.
         """
-        key = "|".join(cells[place] for place in self._key) or str(position + 1)
+        key = [cells[place] for place in self._key]
+        shown = "|".join(key) if self._shown else ""
         values = {cell.field.name: cell.value(cells[cell.place]) for cell in self._cells}
         reject = next(
             filter(None, (_unfit(c.field, values[c.field.name]) for c in self._cells)), None
@@ -99,7 +105,7 @@ class Table:
         if self.keyed and key == self._last:
             reject = reject or "duplicate_key"
         self._last = key
-        return Row(position=position, key=key, values=values, reject=reject)
+        return Row(position=position, key=shown or str(position + 1), values=values, reject=reject)
 
 
 def _refuse(problem: str, fields: Sequence[str]) -> None:

@@ -59,7 +59,7 @@ class Batch:
         request_id: The receiver's name of it; None while no answer is known.
         accepted: Rows that the receiver has taken.
         rejected: Rows that it has not, or that were not sent because they do not fit.
-        rejects: Which; empty where there are so many that the export fails anyway, because the
+        rejects: Which; not all where there are so many that the export fails anyway, because the
             ledger lives in the export document.
     """
 
@@ -136,7 +136,7 @@ class Delivered:
     accepted: int
     rejected: int
     state: DeliveryState = DeliveryState.DELIVERED
-    rejects: tuple[RejectedRow, ...] = ()
+    rejects: Iterable[RejectedRow] = field(default=(), compare=False)
     confirmed: int | None = None
     detail: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,11 +1,14 @@
 """The delivery step of an attempt: crashes, unknown outcomes, cancels, and what is said of them."""
 
+import csv
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from assets.exports.catalog import CATALOG
 from assets.heartbeat import Cancelled
 from assets.life import Document
 from assets.model.failure import ExportFailed
@@ -15,6 +18,7 @@ from assets.steps.manifest import verify
 from resources.errors import Unavailable
 from resources.marketing_cloud import Field
 from resources.mongo.exports import Change, Match
+from sensors.housekeeping import clear
 from tests.assets.workbench import Workbench, keys, workbench
 from tests.fakes.entries_service import FakeEntriesService, KnownEntry
 from tests.fakes.exports import FakeExportStore
@@ -306,6 +310,61 @@ def test_rejected_rows_are_a_file_with_reasons() -> None:
     assert done.manifest.deliveries[0]["rejected"] == 1
     assert verify(done.manifest, lambda entry: bench.objects.read(entry.key)) == []
     assert lines
+
+
+def _refusing(bench: Workbench) -> Document:
+    """An export that failed because the service took none of its rows."""
+    document = _asked(bench)
+    _cloud(bench).bad = lambda _: "NotAllowed"
+    with pytest.raises(ExportFailed, match="DELIVERY_REJECTED"):
+        _attempt(bench, document)
+    return bench.found(document["_id"])
+
+
+def test_rejected_rows_are_a_file_even_if_the_export_fails_of_them() -> None:
+    """The failure must be repaired by somebody, who has to know which rows, and why."""
+    bench = _bench()
+
+    failed = _refusing(bench)
+
+    told = failed["deliveries"]["sfmc"]
+    (file,) = told["rejects"]
+    lines = list(csv.DictReader(gzip.decompress(bench.body(file["key"])).decode().splitlines()))
+    ids = {str(entry["_id"]) for entry, _ in bench.mongo.entries.kept.seen()}
+    assert (failed["status"], told["state"]) == ("failed", "rejected")
+    assert {line["reason"] for line in lines} == {"NotAllowed"}
+    assert len({line["row_key"] for line in lines} & ids) == file["rows"] == len(lines) > 0
+    assert [key for key in keys(bench) if failed["_id"] in key] == [file["key"]]
+
+
+def test_the_file_of_rejects_lives_as_long_as_the_files_would_have() -> None:
+    """Housekeeping clears what failed after a minute; this is looked for days later."""
+    bench = _bench()
+    failed = _refusing(bench)
+
+    bench.clock.advance(86_400)
+    early = bench.life.dead(10)
+    bench.clock.advance(30 * 86_400)
+    late = bench.life.dead(10)
+    gone = clear(bench.life, bench.objects, CATALOG, bench.found(failed["_id"]))
+
+    assert (early, [one["_id"] for one in late], gone) == ([], [failed["_id"]], True)
+    assert not [key for key in keys(bench) if failed["_id"] in key]
+
+
+def test_a_person_who_retries_after_rejects_gets_new_files_and_loses_the_old_list() -> None:
+    """The rejects of files that are no more would only mislead."""
+    bench = _bench()
+    failed = _refusing(bench)
+    _cloud(bench).bad = lambda _: None
+
+    bench.life.retry(failed["_id"], by="a person")
+    done = _attempt(bench, _again(bench, failed))
+
+    named = {*(entry.key for entry in done.manifest.files), done.document["result"]["manifestKey"]}
+    assert "rejects" not in done.document["deliveries"]["sfmc"]
+    assert all("/a2-" in entry.key for entry in done.manifest.files)
+    assert {key for key in keys(bench) if failed["_id"] in key} == named
 
 
 def test_a_refused_batch_fails_the_export_and_the_next_attempt_sends_it() -> None:

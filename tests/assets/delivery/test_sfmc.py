@@ -8,6 +8,7 @@ import pytest
 
 from assets.delivery.batches import Limits
 from assets.delivery.contract import Shipment
+from assets.delivery.rejects import RowsRejected
 from assets.delivery.sfmc import SfmcDelivery
 from assets.model.failure import ExportFailed
 from assets.model.ledger import BatchState, Delivered, RejectedRow
@@ -150,7 +151,7 @@ def test_a_row_that_does_not_fit_is_a_reject_and_never_cut() -> None:
     told = bench.deliver()
 
     assert (told.sent, told.accepted, told.rejected) == (1000, 997, 3)
-    assert told.rejects == (
+    assert tuple(told.rejects) == (
         RejectedRow(key="sub-000010", reason="too_long"),
         RejectedRow(key="sub-000020", reason="missing_required"),
         RejectedRow(key="sub-000030", reason="duplicate_key"),
@@ -184,6 +185,47 @@ def test_more_rejects_than_allowed_fail_the_export_after_the_delivery() -> None:
 
     assert not failure.retryable
     assert len(bench.stored) == 298
+    assert isinstance(failure, RowsRejected)
+    assert list(failure.rejects) == [
+        RejectedRow(key=f"sub-00000{n}", reason="No") for n in range(2)
+    ]
+
+
+@pytest.mark.parametrize("crash", [None, 8, 10, 12])
+def test_every_reject_is_named_although_the_ledger_does_not_hold_them_all(
+    crash: int | None,
+) -> None:
+    """The ledger lives in the export document; what it leaves out is asked for once more."""
+    cells = rows(200)
+    for number in range(0, 200, 8):
+        cells[number][2] = "a name that is too long for its field"
+    bench = Bench(cells)
+    bench.cloud.bad = lambda row: "No" if int(str(row["SubscriberKey"])[-3:]) % 4 == 1 else None
+    bench.ledger.crash_after = {crash} if crash else set()
+    if crash:
+        with pytest.raises(Crash):
+            bench.deliver()
+
+    failure = bench.refused("DELIVERY_REJECTED")
+
+    wanted = {f"sub-{n:06d}": "too_long" for n in range(0, 200, 8)}
+    wanted |= {f"sub-{n:06d}": "No" for n in range(200) if n % 4 == 1}
+    assert isinstance(failure, RowsRejected)
+    found = list(failure.rejects)
+    assert {one.key: one.reason for one in found} == wanted
+    assert len(found) == len(wanted)
+    assert sum(len(batch.rejects) for batch in bench.ledger.known.values()) <= 1
+
+
+def test_a_reject_is_named_by_its_number_where_its_key_says_who_it_is() -> None:
+    """The file of rejects is read by more people than the data extension."""
+    fields = (replace(FIELDS[0], primary_key=False), replace(FIELDS[1], primary_key=True))
+    bench = Bench(rows(300), fields=(*fields, *FIELDS[2:]))
+    bench.cloud.bad = lambda row: "No" if row["SubscriberKey"] == "sub-000041" else None
+
+    told = bench.deliver()
+
+    assert list(told.rejects) == [RejectedRow(key="42", reason="No")]
 
 
 def test_bad_rows_that_cannot_be_found_in_200_calls_are_said() -> None:

@@ -46,3 +46,4 @@ Feature: The waitlist
       | deliver | ["sfmc"] |
     And the export is made
     Then it fails with "DELIVERY_REJECTED"
+    And 1 rejected row is listed beside it

@@ -219,6 +219,14 @@ def _all_delivered(story: Story, target: str) -> None:
     _delivered(story, rows, target)
 
 
+@then(parsers.parse("{count:d} rejected row is listed beside it"))
+def _rejects_listed(story: Story, count: int) -> None:
+    document = story.world.doors.mongo.exports.find(story.path.rsplit("/", 1)[-1]) or {}
+    (told,) = document["deliveries"].values()
+    assert sum(file["rows"] for file in told["rejects"]) == count
+    assert all(story.world.doors.objects.head(file["key"]) for file in told["rejects"])
+
+
 @then(parsers.parse('it was delivered to "{destination}" with {count:d} rows'))
 def _brought(story: Story, destination: str, count: int) -> None:
     (found,) = story.shown()["result"]["deliveries"]
