@@ -16,7 +16,9 @@ from assets.steps.encode.fields import NULL_IF_EMPTY, CellType, Field, Row
 from assets.steps.encode.malformed import Malformed
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
-_decode: Final = json.JSONDecoder().raw_decode
+# Numbers are not computed: Python refuses to read the 6,145 digits that a Decimal128 can have.
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str)
+_decode: Final = _DECODER.raw_decode
 
 # Types whose text is a value of JSON already.
 _VERBATIM: Final = frozenset({CellType.INTEGER, CellType.DECIMAL, CellType.NUMBER, CellType.JSON})
@@ -123,7 +125,7 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
 
 def _names(line: str) -> list[str]:
     try:
-        found = json.loads(line)
+        found = _DECODER.decode(line)
     except ValueError:
         raise Malformed("not_canonical", 1) from None
     return list(found) if isinstance(found, Mapping) else []
