@@ -288,8 +288,11 @@ def _lineage(export_type: ExportType, done: Done) -> dg.TableColumnLineage:
     """From which fields each column of the files comes, by the declarations."""
     return dg.TableColumnLineage(
         deps_by_column={
-            column.name: column_dependencies(column.source, export_type.upstream)
-            for column in done.manifest.columns
+            f"{section}.{column.name}" if section else column.name: column_dependencies(
+                column.source, export_type.upstream
+            )
+            for section, columns in {"": done.manifest.columns, **done.manifest.companions}.items()
+            for column in columns
         }
     )
 

@@ -4,6 +4,8 @@ A few small documents, so the bridge does it too when somebody asks for an expor
 refuse before its first row is refused there (API.md 4, 422).
 """
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Protocol
 
@@ -54,7 +56,8 @@ def load(
     if export_type.scope is not Scope.CAMPAIGN:
         if export_type.scope is Scope.DAY:
             _check_day(date.fromisoformat(request.partition), snapshot)
-        campaigns = _every(stores) if export_type.scope is Scope.DAY else ()
+        # What is archived is in no report of a day, but it is still held of a person.
+        campaigns = _every(stores, but=_OVER if export_type.scope is Scope.DAY else ())
         sharing = {promoter for campaign in campaigns for promoter in campaign.promoter_ids}
         return Facts(
             request=request,
@@ -68,22 +71,30 @@ def load(
     if document is None:
         raise ExportFailed("UNKNOWN_CAMPAIGN", "there is no campaign with this key")
     campaign = campaign_from(document)
-    markets = markets_from(stores.markets.of_campaign(campaign.id))
-    _check_markets(request, markets)
-    return Facts(
-        request=request,
+    empty = Facts(request=request, campaign=campaign, snapshot=snapshot, export_id=export_id)
+    facts = with_campaign(empty, campaign, stores)
+    _check_markets(request, facts.markets)
+    return facts
+
+
+def with_campaign(facts: Facts, campaign: Campaign, stores: Stores) -> Facts:
+    """The same ground with what belongs to a campaign: its markets, promoters and decisions.
+
+    Raises:
+        DoorError: The database failed.
+    """
+    return replace(
+        facts,
         campaign=campaign,
-        snapshot=snapshot,
-        export_id=export_id,
-        markets=markets,
-        promoters=promoters_from(stores.promoters.by_ids(document.get("promoterIds") or [])),
-        bands=bands_from(stores.scoring.overrides(campaign.id), snapshot),
+        markets=markets_from(stores.markets.of_campaign(campaign.id)),
+        promoters=promoters_from(stores.promoters.by_ids(list(campaign.promoter_ids))),
+        bands=bands_from(stores.scoring.overrides(campaign.id), facts.snapshot),
     )
 
 
-def _every(stores: Stores) -> tuple[Campaign, ...]:
-    """Every campaign that a report of a day is about, by key."""
-    listed = [one.key for one in stores.campaigns.listing() if one.status not in _OVER]
+def _every(stores: Stores, *, but: Collection[str]) -> tuple[Campaign, ...]:
+    """Every campaign that is not in one of these statuses, by key."""
+    listed = [one.key for one in stores.campaigns.listing() if one.status not in but]
     found = (stores.campaigns.by_key(key) for key in listed)
     return tuple(campaign_from(document) for document in found if document is not None)
 

@@ -15,7 +15,8 @@ from typing import Any
 from bson import ObjectId
 
 from assets.exports.shared.entry_strands import by_registration
-from assets.model.campaign import Facts
+from assets.loading import with_campaign
+from assets.model.campaign import Campaign, Facts
 from assets.model.lifecycle import PUBLISHED
 from assets.model.source import (
     AthenaSource,
@@ -231,6 +232,14 @@ class Reader:
         reader = self._reader(_unordered(()), facts, self._uncounted)
         return {str(row.entry["_id"]): row for _, row, _ in reader.keyed(list(raw))}
 
+    def entry_count(self, filter: Filter) -> int:  # noqa: A002 - MongoDB's word
+        """How many entries match, those that cannot be decoded included."""
+        return self._doors.mongo.entries.count(filter)
+
+    def ground(self, facts: Facts, campaign: Campaign) -> Facts:
+        """The facts of one of several campaigns."""
+        return with_campaign(facts, campaign, self._doors.mongo)
+
     def users(self, ids: Iterable[object]) -> Mapping[object, Document]:
         """Accounts by the id of their user, after merges; unknown ones are left out."""
         return accounts({one for one in ids if isinstance(one, ObjectId)}, self._known_users)
@@ -265,6 +274,11 @@ class Reader:
         """Codes as the service shows them, in no order."""
         for page in self._pages(facts, wanted):
             yield from (code for code in page.items if "malformed" not in code)
+
+    def codes_by_ids(self, ids: Iterable[str], *, reveal: bool) -> Mapping[str, Document]:
+        """Codes by their id; unknown and malformed ones are left out."""
+        found = self._doors.codes.batch_get(ids, reveal=reveal).items
+        return {code["codeId"]: code for code in found if "malformed" not in code}
 
     def scores(self, facts: Facts, run: Document) -> Iterator[Any]:
         """The scores of a run, in the order of its files."""

@@ -53,9 +53,10 @@ def _index(catalog: Catalog) -> Iterator[str]:
 
 
 def _highest(export_type: ExportType) -> str:
-    """The class of the file: the highest of its columns (DOMAIN.md 7.0)."""
+    """The class of the files: the highest of their columns (DOMAIN.md 7.0)."""
     order = list(_PII)
-    return max((column.pii for column in export_type.static_columns), key=order.index)
+    beside = (column for one in export_type.companions for column in one.static_columns)
+    return max((column.pii for column in (*export_type.static_columns, *beside)), key=order.index)
 
 
 def _export(export_type: ExportType, rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -78,14 +79,22 @@ def _export(export_type: ExportType, rows: Sequence[Sequence[str]]) -> Iterator[
 
 def _columns(export_type: ExportType) -> Iterator[str]:
     yield from ("", "## Columns", "")
+    yield from _table(export_type.static_columns)
+    for pattern in export_type.other_columns:
+        yield _row((f"`{pattern}`", *[""] * 6, "by campaign or option", ""))
+    for companion in export_type.companions:
+        if companion.static_columns:
+            yield from ("", f"## Columns of `{companion.name}`", "")
+            yield from _table(companion.static_columns)
+
+
+def _table(columns: Sequence[Column]) -> Iterator[str]:
     yield "| column | type | class | full | masked | hashed | none | source | rule |"
     yield "|---|---|---|---|---|---|---|---|---|"
-    for column in export_type.static_columns:
+    for column in columns:
         shown = (_shown(column, mode) for mode in PiiMode)
         cells = (column.title, _type(column.format), _class(column), *shown)
         yield _row((*cells, f"`{column.source}`", column.description))
-    for pattern in export_type.other_columns:
-        yield _row((f"`{pattern}`", *[""] * 6, "by campaign or option", ""))
 
 
 def _shown(column: Column, mode: PiiMode) -> str:

@@ -15,6 +15,7 @@ from assets.exports.reminder_email import REMINDER_EMAIL
 from assets.exports.scores import SCORES
 from assets.exports.scoring_input import SCORING_INPUT
 from assets.exports.selected_fans import SELECTED_FANS
+from assets.exports.subject_access import SUBJECT_ACCESS
 from assets.exports.suppression import SUPPRESSION
 from assets.exports.survey_answers import SURVEY_ANSWERS
 from assets.exports.waitlist import WAITLIST
@@ -39,6 +40,7 @@ _ALL: tuple[ExportType, ...] = (
     BOOST_LEADERBOARD,
     AD_AUDIENCE,
     CAMPAIGN_SUMMARY,
+    SUBJECT_ACCESS,
 )
 
 CATALOG: Catalog = {export_type.name: export_type for export_type in _ALL}

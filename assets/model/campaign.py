@@ -244,7 +244,8 @@ class Facts:
         markets: Every market of the campaign by `order`, cancelled ones included.
         promoters: The campaign's promoters by key.
         bands: Entry id to risk band, for manual overrides that beat the scoring file.
-        campaigns: Every campaign that is not archived, by key, for exports of a day.
+        campaigns: By key: for exports of a day every campaign that is neither a draft nor archived,
+            for those of a privacy case every campaign.
         prepared: What the export's own `prepare` read before the first row.
     """
 

@@ -35,12 +35,14 @@ class Companion:
         reasons: Rows with one of these verdicts go here instead of being filtered.
         columns: Its own columns, under the same policy.
         wanted: Whether a request has it at all.
+        static_columns: Those that do not depend on a campaign, for the data dictionary.
     """
 
     name: str
     reasons: frozenset[str]
     columns: Callable[[Facts], tuple[Column, ...]]
     wanted: Callable[[Facts], bool] = lambda _: True
+    static_columns: tuple[Column, ...] = ()
 
 
 # The first day that exports of a day can be about.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from assets.model.campaign import Facts
+from assets.model.campaign import Campaign, Facts
 
 Filter = Mapping[str, object]
 Document = Mapping[str, Any]
@@ -216,6 +216,12 @@ class Reading(Protocol):
     def entries_by_ids(self, facts: Facts, ids: Iterable[object]) -> Mapping[str, EntryRow]:
         """Entries by the hex text of their id; unknown ones are left out."""
 
+    def entry_count(self, filter: Filter) -> int:  # noqa: A002 - MongoDB's word
+        """How many entries match, those that cannot be decoded included."""
+
+    def ground(self, facts: Facts, campaign: Campaign) -> Facts:
+        """The facts of one of several campaigns: its markets, promoters and manual decisions."""
+
     def users(self, ids: Iterable[object]) -> Mapping[object, Document]:
         """Accounts by the id of their user, after merges; unknown ones are left out."""
 
@@ -227,6 +233,9 @@ class Reading(Protocol):
 
     def codes(self, facts: Facts, wanted: CodeSlice) -> Iterator[Document]:
         """Codes as the service shows them, in no order."""
+
+    def codes_by_ids(self, ids: Iterable[str], *, reveal: bool) -> Mapping[str, Document]:
+        """Codes by their id as the service shows them; unknown ones are left out."""
 
     def scores(self, facts: Facts, run: Document) -> Iterator[Any]:
         """The scores of a run, as `resources.scoring_files` reads them, in the files' order."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.features.world import World, running_world
 
-STEPS = ("given", "when", "then")
+STEPS = ("given", "when", "then", "person")
 
 
 def pytest_configure(config: pytest.Config) -> None:

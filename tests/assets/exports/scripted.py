@@ -1,11 +1,11 @@
 """A `Reading` by script, for pure tests of what an export looks up before its rows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from assets.model.campaign import Facts
+from assets.model.campaign import Campaign, Facts
 from assets.model.source import CodeSlice, Document, EntryRow, Filter, Segment, Statement
 from tests.fakes.matching import matches
 
@@ -19,6 +19,7 @@ class Scripted:
     results: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     issued: Sequence[Document] = ()
     ended: Sequence[Document] = ()
+    damaged: int = 0
     asked: dict[str, Statement] = field(default_factory=dict)
 
     def entries(
@@ -37,6 +38,14 @@ class Scripted:
         return {
             key: EntryRow(row.entry, row.user, facts) for key, row in found.items() if key in wanted
         }
+
+    def entry_count(self, filter: Filter) -> int:  # noqa: A002 - MongoDB's word
+        """Entries that match, and as many as are said to be damaged."""
+        return self.damaged + sum(1 for row in self.rows if matches(row.entry, filter))
+
+    def ground(self, facts: Facts, campaign: Campaign) -> Facts:
+        """The same ground, of that campaign."""
+        return replace(facts, campaign=campaign)
 
     def users(self, ids: Iterable[object]) -> Mapping[object, Document]:
         """Accounts after one merge."""
@@ -65,6 +74,15 @@ class Scripted:
             in_market = wanted.market in (None, code.get("marketKey"))
             if in_market and (not wanted.states or code.get("state") in wanted.states):
                 yield code
+
+    def codes_by_ids(self, ids: Iterable[str], *, reveal: bool) -> Mapping[str, Document]:
+        """Codes by their id; their values only where that is asked for."""
+        wanted = set(ids)
+        return {
+            code["codeId"]: {name: v for name, v in code.items() if reveal or name != "value"}
+            for code in self.issued
+            if code["codeId"] in wanted
+        }
 
     def scores(self, facts: Facts, run: Document) -> Iterator[Any]:
         """No scores."""
