@@ -19,9 +19,12 @@ from tests.fakes.clock import ManualClock
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What a run of the tests may write, for a person to read the diff."""
+    """What a run of the tests may write, for a person to read the diff; and how much it tries."""
     parser.addoption("--write-goldens", action="store_true", help="write the goldens anew")
     parser.addoption("--write-screenshots", action="store_true", help="write docs/images anew")
+    parser.addoption(
+        "--format-rows", type=int, default=20_000, help="rows of the comparison of two formats"
+    )
 
 
 @pytest.fixture(scope="session")
