@@ -11,6 +11,7 @@ from assets.exports.geo_demand import GEO_DEMAND
 from assets.exports.market_demand import MARKET_DEMAND
 from assets.exports.non_purchasers import NON_PURCHASERS
 from assets.exports.promoter_email_opt_ins import PROMOTER_EMAIL_OPT_INS
+from assets.exports.registration_timeline import REGISTRATION_TIMELINE
 from assets.exports.reminder_email import REMINDER_EMAIL
 from assets.exports.scores import SCORES
 from assets.exports.scoring_input import SCORING_INPUT
@@ -32,6 +33,7 @@ _ALL: tuple[ExportType, ...] = (
     CODE_REDEMPTIONS,
     NON_PURCHASERS,
     MARKET_DEMAND,
+    REGISTRATION_TIMELINE,
     SCORING_INPUT,
     SCORES,
     SURVEY_ANSWERS,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from bson import ObjectId
 
 from assets.model.column import Pii
+from assets.model.option import ZONE
 from assets.model.request import ExportRequest
 
 # Text by BCP 47 locale: the label of a question, the words of a consent.
@@ -258,6 +259,11 @@ class Facts:
     bands: Mapping[object, str] = field(default_factory=dict)
     campaigns: tuple[Campaign, ...] = ()
     prepared: Any = None
+
+    @property
+    def zone(self) -> str:
+        """The zone of local times in the files: the one asked for, or the campaign's."""
+        return str(self.request.options.get(ZONE.name) or self.campaign.zone)
 
     @cached_property
     def market_by_id(self) -> dict[object, Market]:

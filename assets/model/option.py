@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 INSTANT_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 SLUG_PATTERN = r"^[a-z0-9-]{3,80}$"
 WORD_PATTERN = r"^[a-z0-9_]{1,60}$"
+ZONE_PATTERN = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
 DAY_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 
@@ -105,3 +106,11 @@ def day(name: str, description: str, *, after: str | None = None) -> Option:
     """A calendar day, `YYYY-MM-DD`."""
     schema = {"type": "string", "pattern": DAY_PATTERN, "format": "date"}
     return Option(name=name, schema=schema, description=description, after=after)
+
+
+# Read by `Facts.zone`, and refused by the kinds that take it where there is no such zone.
+ZONE = Option(
+    name="zone",
+    schema={"type": "string", "pattern": ZONE_PATTERN, "maxLength": 60},
+    description="Show local times in this zone (IANA name), not the campaign's.",
+)

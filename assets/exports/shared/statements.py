@@ -16,6 +16,10 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "campaign_id": re.compile(r"[0-9a-f]{24}"),
     "from_date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     "to_date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "unit": re.compile(r"minute|hour|day"),
+    "minutes": re.compile(r"[0-9]{1,2}"),
+    # Keys of markets; at most 200 (DOMAIN.md 7.0), so they stand in the text, unlike ids of fans.
+    "market_keys": re.compile(r"'[a-z0-9-]{0,80}'(, '[a-z0-9-]{1,80}'){0,199}"),
     "until": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}"),
 }
 

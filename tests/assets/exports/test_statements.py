@@ -18,6 +18,9 @@ GOOD = {
     "from_date": "2026-01-01",
     "to_date": "2026-12-31",
     "until": "2026-03-20 12:00:00.000",
+    "unit": "hour",
+    "minutes": "15",
+    "market_keys": "'new-york-ny', 'vancouver-bc'",
 }
 TEMPLATES = sorted(str(file.relative_to(Path(str(SQL)))) for file in Path(str(SQL)).rglob("*.sql"))
 ATHENA = [kind for kind in CATALOG.values() if isinstance(kind.rows, AthenaSource)]
@@ -37,6 +40,14 @@ ATHENA = [kind for kind in CATALOG.values() if isinstance(kind.rows, AthenaSourc
         ("to_date", "DATE '2026-01-01'"),
         ("until", "2026-03-20 12:00:00.000' UNION SELECT 1 --"),
         ("until", "2026-03-20T12:00:00Z"),
+        ("unit", "year"),
+        ("unit", "hour', now()) --"),
+        ("minutes", "15) --"),
+        ("minutes", ""),
+        ("market_keys", "'new-york-ny') OR (1 = 1"),
+        ("market_keys", "'a'b'"),
+        ("market_keys", "new-york-ny"),
+        ("market_keys", ""),
         ("table", "codes_assigned"),
     ],
 )
