@@ -206,13 +206,9 @@ def _question(held: Held) -> object:
 
 
 def _plain(held: Held) -> object:
-    """An answer as text, whatever it is: a text as it was given, anything else as JSON."""
-    value = held.item.get("value")
-    return value if value is None or isinstance(value, str) else _json(value)
-
-
-def _json(value: object) -> str:
-    return canonical_json(_jsonable(value)).decode()
+    """An answer as text, whatever it is: words as they were given, lists as JSON."""
+    value = _jsonable(held.item.get("value"))
+    return value if value is None or isinstance(value, str) else canonical_json(value).decode()
 
 
 def _jsonable(value: object) -> object:
