@@ -6,6 +6,7 @@ from assets.exports.campaign_summary import CAMPAIGN_SUMMARY
 from assets.exports.code_redemptions import CODE_REDEMPTIONS
 from assets.exports.code_sms import CODE_SMS
 from assets.exports.codes import CODES_EXPORT
+from assets.exports.duplicate_clusters import DUPLICATE_CLUSTERS
 from assets.exports.entries import ENTRIES
 from assets.exports.geo_demand import GEO_DEMAND
 from assets.exports.market_demand import MARKET_DEMAND
@@ -40,6 +41,7 @@ _ALL: tuple[ExportType, ...] = (
     SUPPRESSION,
     GEO_DEMAND,
     BOOST_LEADERBOARD,
+    DUPLICATE_CLUSTERS,
     AD_AUDIENCE,
     CAMPAIGN_SUMMARY,
     SUBJECT_ACCESS,

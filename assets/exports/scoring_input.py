@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from bson.datetime_ms import DatetimeMS
 
@@ -35,6 +34,7 @@ from assets.exports.shared.entry_values import (
     string,
 )
 from assets.exports.shared.entry_values import notes as entry_notes
+from assets.exports.shared.readable import Readable
 from assets.exports.shared.scored import SCORED
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Facts
@@ -56,7 +56,6 @@ from assets.model.failure import ExportFailed
 from assets.model.option import Option, choice
 from assets.model.option import instant as instant_option
 from assets.model.source import Arrange, EntryRow, EntrySource, Reading, Segment, Verdict
-from assets.steps.formats import Rendering, formatter
 
 _DELIVERY_OF: Final = {"internal": Destination.SCORING, "vf": Destination.VF_SCORING}
 # Which bit of `verification_flags` says what; bits are never given a new meaning.
@@ -263,51 +262,21 @@ _FEATURES: tuple[Column, ...] = (
 )
 
 
-# What a value must be, by the form of its column; the zone and the locales play no part in it.
-_FITS: Final = {
-    column.name: formatter(
-        column.format,
-        Rendering(
-            zone=ZoneInfo("UTC"), default_locale="en-US", locales=frozenset(), neutralise=False
-        ),
-    )
-    for column in _FEATURES
-}
+_READABLE: Final = Readable(_FEATURES)
 
 
 def features(row: EntryRow) -> Mapping[str, object]:
     """The features of an entry by column, each empty where it cannot be read."""
-    found = row.memo.get("features")
-    if found is None:
-        found = row.memo["features"] = {c.name: _readable(c, row) for c in _FEATURES}
-    return found
-
-
-# Stands for a value that was there and could not be read.
-_UNREADABLE: Final = object()
-
-
-def _readable(column: Column, row: EntryRow) -> object:
-    try:
-        value = column.value(row)
-        _FITS[column.name](value)
-    except Unfit:
-        return _UNREADABLE
-    return value
+    return _READABLE.values(row)
 
 
 def _shown(name: str) -> Getter:
-    def get(row: EntryRow) -> object:
-        value = features(row)[name]
-        return None if value is _UNREADABLE else value
-
-    return get
+    return lambda row: features(row)[name]
 
 
 def _notes(row: EntryRow) -> list[str]:
     """What is odd about the entry, and which features of it cannot be read."""
-    unreadable = [name for name, value in features(row).items() if value is _UNREADABLE]
-    return [*entry_notes(row), *(f"unreadable:{name}" for name in unreadable)]
+    return [*entry_notes(row), *_READABLE.notes(row)]
 
 
 _COLUMNS: tuple[Column, ...] = (

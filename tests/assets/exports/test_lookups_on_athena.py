@@ -11,6 +11,7 @@ import pytest
 from bson import ObjectId
 
 from assets.exports.boost_leaderboard import ledger
+from assets.exports.duplicate_clusters import redeemed
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.statements import statement
 from assets.model.campaign import Boost
@@ -220,3 +221,42 @@ def test_the_ledger_of_boosts_counts_each_activity_once_and_no_more_a_day_than_t
     ] == [tuple(row.values()) for row in found]
     none = replace(on, campaign=replace(on.campaign, boosts=()))
     assert 80 == next(iter(asked(athena, ledger(none))))["points"]
+
+
+def test_a_code_let_somebody_in_when_its_last_version_says_so(
+    s3: LakeClient, athena: AthenaDoor
+) -> None:
+    """Whoever is in already is the one of a cluster to stay (DOMAIN.md 7.19)."""
+
+    def use(number: int, code: str | None, result: str, **fields: Any) -> dict[str, Any]:
+        usual = {"redemption_id": f"r{number}", "code_id": code, "redeemed_at": NOON}
+        return usual | {"result": result} | fields
+
+    put(
+        s3,
+        "code_redemptions",
+        [
+            use(1, "twice", "ok"),
+            use(2, "twice", "ok"),
+            use(3, "refused", "wrong_account"),
+            use(4, "second-try", "expired"),
+            use(5, "second-try", "ok"),
+            use(6, "corrected", "ok"),
+            use(7, None, "ok"),
+            use(8, "tomorrow", "ok", redeemed_at=NOT_YET),
+        ],
+        day=NOON.date(),
+    )
+    later = NOON + timedelta(hours=1)
+    put(
+        s3,
+        "code_redemptions",
+        [use(6, "corrected", "exhausted", redeemed_at=later)],
+        day=date(2026, 3, 5),
+    )
+    put(s3, "code_redemptions", [use(9, "elsewhere", "ok")], day=NOON.date(), of=ObjectId())
+    made = redeemed(facts("duplicate-clusters", of=replace(campaign(), id=OWN)))
+
+    found = [row["code_id"] for row in asked(athena, made)]
+
+    assert ["second-try", "twice"] == sorted(found)
