@@ -354,7 +354,6 @@ def _flagged(facts: Facts) -> Filter:
     ]
     return {
         "kind": {"$nin": ["staff", "service"]},
-        "mergedInto": None,
         "$or": [*said, *flags, {"erasure.completedAt": inside}],
     }
 
@@ -364,21 +363,28 @@ def _instant(moment: int) -> datetime:
 
 
 def _accounts(facts: Facts, reading: Reading) -> Iterator[Record]:
-    for user in reading.users_where(_flagged(facts)):
-        if user.get("undecodable"):
-            yield Record(unfit="user:undecodable")
-            continue
-        try:
-            yield Record(signals=tuple(_said_by_account(user)))
-        except Unfit as unfit:
-            yield Record(unfit=unfit.reason)
+    """What accounts say; a no of one that was merged since is of the account that it is now."""
+    for users in _some(reading.users_where(_flagged(facts))):
+        merged = [user["_id"] for user in users if user.get("mergedInto") is not None]
+        today = reading.users(merged) if merged else {}
+        for user in users:
+            yield _told(user, today.get(user["_id"]) or user)
 
 
-def _said_by_account(user: Mapping[str, Any]) -> Iterator[Signal]:
+def _told(user: Mapping[str, Any], today: Mapping[str, Any]) -> Record:
+    if user.get("undecodable") or today.get("undecodable"):
+        return Record(unfit="user:undecodable")
+    try:
+        return Record(signals=tuple(_said_by_account(user, today)))
+    except Unfit as unfit:
+        return Record(unfit=unfit.reason)
+
+
+def _said_by_account(user: Mapping[str, Any], today: Mapping[str, Any]) -> Iterator[Signal]:
     phone = user.get("phone")
     subject = Subject(
-        id=str(user["_id"]),
-        subscriber=without_hyphens(user.get("accountId")),
+        id=str(today.get("_id", user["_id"])),
+        subscriber=without_hyphens(today.get("accountId")),
         email=_text(user.get("email")),
         phone=_text(phone.get("e164")) if isinstance(phone, Mapping) else None,
     )

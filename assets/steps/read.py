@@ -163,9 +163,34 @@ def _has_twins(numbers: Iterable[int]) -> bool:
 
 
 def _carried(old: Document | None, new: Document | None) -> Document | None:
-    """The account that an old one was merged into; an erasure of the old one is of the person."""
+    """The account that an old one was merged into; an erasure of the old one is of the person.
+
+    So is a no: who opted out of mail did not mean the account, and an address that bounced is no
+    better after a merge (DOMAIN.md 11, point 3).
+    """
     erasure = (old or {}).get("erasure")
-    return new if erasure is None else {**(new or {}), "erasure": erasure, "mergedInto": None}
+    if erasure is not None:
+        return {**(new or {}), "erasure": erasure, "mergedInto": None}
+    said = _said((old or {}).get("marketing"))
+    if new is None or not said:
+        return new
+    return {**new, "marketing": _both(said, new.get("marketing"))}
+
+
+def _said(marketing: object) -> object:
+    """What an account forbids; what cannot be read stays, so that its row is rejected."""
+    if not isinstance(marketing, Mapping):
+        return marketing
+    return {name: no for name, no in marketing.items() if no not in (None, False)}
+
+
+def _both(old: object, new: object) -> object:
+    """What either forbids; the newer account may know more of it."""
+    if not isinstance(old, Mapping):
+        return old
+    if not isinstance(new, Mapping):
+        return old if new is None else new
+    return {**old, **{n: no for n, no in new.items() if n not in old or no not in (None, False)}}
 
 
 def _is_merged(user: Document | None) -> TypeGuard[Document]:

@@ -296,16 +296,26 @@ def test_accounts_tell_their_own_suppressions(
     assert expected == reasons(read)
 
 
-def test_staff_merged_accounts_and_other_days_are_not_read() -> None:
-    """An account that became another one has no suppressions of its own."""
+def test_staff_and_other_days_are_not_read() -> None:
+    """Neither is about a fan on this day."""
     out = {"emailGlobalOptOut": True}
     people = [
         person(marketing=out, kind="staff"),
-        person(marketing=out, mergedInto=OTHER),
         person(marketing=out, updatedAt=BEFORE),
     ]
 
     assert [] == made(script(people=people))
+
+
+def test_a_no_of_an_account_that_was_merged_is_of_the_one_that_it_is_now() -> None:
+    """The mailer knows the fan by today's key; the old one would stop nothing."""
+    now = {"_id": OTHER, "kind": "fan", "accountId": "now"}
+    people = [person(marketing={"emailGlobalOptOut": True}, mergedInto=OTHER), now]
+
+    (line,) = made(script(people=people))
+
+    assert ("now", str(OTHER)) == (line.subject.subscriber, line.subject.id)
+    assert EMAIL == line.subject.email
 
 
 def ledger(**fields: Any) -> dict[str, Any]:

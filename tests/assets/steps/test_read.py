@@ -204,6 +204,35 @@ def test_merged_accounts_are_followed_five_hops_and_then_taken_for_missing(hops:
     assert expected == (row.user or {}).get("accountId")
 
 
+OUT = {"emailGlobalOptOut": True}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (OUT, None, OUT),
+        (OUT, {"emailGlobalOptOut": False, "smsStop": False}, {**OUT, "smsStop": False}),
+        (OUT, {"smsStop": True}, {**OUT, "smsStop": True}),
+        ({"emailGlobalOptOut": False, "hardBouncedAt": None}, {"smsStop": True}, {"smsStop": True}),
+        ("not readable", {"smsStop": True}, "not readable"),
+        (OUT, "not readable", "not readable"),
+        (None, {"smsStop": True}, {"smsStop": True}),
+    ],
+)
+def test_a_no_outlives_a_merge(old: Any, new: Any, expected: Any) -> None:
+    """Two of 500 nasty fans who had said no were given to a promoter (DOMAIN.md 11, point 3).
+
+    What cannot be read may be the no, so it stays, and its row is rejected.
+    """
+    documents, first = chain(2)
+    documents[0]["marketing"], documents[2]["marketing"] = old, new
+
+    (row,) = reader([entry(1, userId=first)], users=Users(*documents)).rows()
+
+    assert row.user is not None
+    assert expected == row.user["marketing"]
+
+
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_accounts_merged_in_a_circle_are_missing(length: int) -> None:
     """Somebody merged A into B and B into A; the export must end."""
