@@ -642,7 +642,7 @@ KNOWN: dict[tuple[str, int], dict[str, str]] = {
         "ledger": "90ae2cc2358dba69",
     },
     ("nasty", 480): {
-        "documents": "39971b9994a6d3a5",
+        "documents": "a3bb1e35c82a800f",
         "rows": "49fafb93c089be6b",
         "codes": "ec13789ef4e62c83",
         "objects": "5ef69a7b7e32952b",

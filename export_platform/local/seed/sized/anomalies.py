@@ -6,6 +6,7 @@ text of the same length, which `poison.encode` replaces in the bytes.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import neg
 from typing import Any, Final
 
 from bson import Binary, Decimal128, Int64
@@ -80,6 +81,15 @@ def _waits(change: Change) -> Change:
         change(document, number)
 
     return changed
+
+
+def _place(form: Callable[[int], object]) -> Change:
+    """The own place in another form: no two may stand at the same one (DOMAIN.md 11.4)."""
+
+    def change(document: Any, number: int) -> None:
+        document["waitlist"]["position"] = form(1_000_000 + number)
+
+    return change
 
 
 def _ranks(*ranks: int | None) -> Change:
@@ -263,9 +273,9 @@ _WRONG_TYPES: Final[Mapping[str, Change]] = {
     "score_is_not_a_number": _set("risk", {"score": float("nan"), "band": "A"}),
     "score_is_infinite": _set("risk", {"score": float("inf"), "band": "A"}),
     "score_is_text": _set("risk", {"score": "0.93", "band": "A"}),
-    "position_is_text": _waits(_set("waitlist.position", "17")),
+    "position_is_text": _waits(_place(str)),
     "position_is_double": _waits(_set("waitlist.position", 17.5)),
-    "position_is_negative": _waits(_set("waitlist.position", -1)),
+    "position_is_negative": _waits(_place(neg)),
     "position_is_null": _waits(_set("waitlist.position", None)),
 }
 

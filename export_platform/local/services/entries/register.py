@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.datetime_ms import DatetimeMS
 from pymongo import MongoClient
 
 Document = dict[str, Any]
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS messaged (
     export TEXT NOT NULL, entry TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (export, entry)
 ) WITHOUT ROWID
 """
+_NO_DATE = DatetimeMS(253_402_300_800_000)  # 10000-01-01T00:00:00Z
 _MILLISECONDS = 20_000  # what one question to MongoDB may take
 _HOPS = 5  # as many merges as readers follow (DOMAIN.md 2.4)
 
@@ -53,8 +55,9 @@ class Register:
             "campaignId": campaign,
             "isCurrent": {"$ne": False},
             "deletedAt": None,
-            # Not "$lte": that would lose the few whose date was stored as text.
-            "$nor": [{"createdAt": {"$gt": as_of}}],
+            # Not "$lte": that would lose the few whose date was stored as text. An instant beyond
+            # every calendar is no later date but a broken one, and its entry was there.
+            "$nor": [{"createdAt": {"$gt": as_of, "$lt": _NO_DATE}}],
         }
         shown = {"status": 1, "selection.marketId": 1, "waitlist.marketId": 1}
         markets = {
