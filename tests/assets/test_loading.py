@@ -20,7 +20,9 @@ def statuses(scope: Scope) -> set[Any]:
             {**aurora, "_id": ObjectId(), "key": f"{status}-1", "status": status}
         )
     asked = request("campaign-summary" if scope is Scope.DAY else "subject-access")
-    return {one.status for one in load(toy(scope=scope), asked, SNAPSHOT, bench.mongo).campaigns}
+    return {
+        one.status for one in load(toy(scope=scope), asked, SNAPSHOT, bench.doors.mongo).campaigns
+    }
 
 
 @pytest.mark.parametrize(("scope", "listed"), [(Scope.DAY, False), (Scope.PRIVACY_CASE, True)])
@@ -35,9 +37,9 @@ def test_the_ground_of_one_of_several_campaigns_has_its_own_markets() -> None:
     """Two campaigns may have a market of one name, and a guest's wish is read by the name."""
     bench = workbench()
     every = load(
-        toy(scope=Scope.PRIVACY_CASE), request("subject-access"), SNAPSHOT, bench.mongo
+        toy(scope=Scope.PRIVACY_CASE), request("subject-access"), SNAPSHOT, bench.doors.mongo
     ).campaigns
-    of = {one.key: with_campaign(facts(), one, bench.mongo) for one in every}
+    of = {one.key: with_campaign(facts(), one, bench.doors.mongo) for one in every}
 
     markets = {key: {market.key for market in ground.markets} for key, ground in of.items()}
 
