@@ -1,7 +1,7 @@
 """Salesforce Marketing Cloud: rows go in asynchronously, by the external key of a data extension.
 
 The routes and their words are those of DOMAIN.md 8.1. Marked [?] is what that page does not source
-and was not seen on the real service: the columns of a description, the count of rows by a filter.
+and was not seen on the real service: the columns of a description, the rows and their count.
 """
 
 import random
@@ -39,6 +39,7 @@ TRIES: Final = 5
 TOKEN_MARGIN_SECONDS: Final = 30.0
 
 NOT_FOUND: Final = "SFMC_MISSING"
+READ_ROWS: Final = 2_500  # of a data extension, a page; the most that it gives [?]
 
 Row = Mapping[str, object]
 
@@ -123,6 +124,24 @@ class DataExtension:
     def keyed(self) -> bool:
         """Whether it has a primary key, so that the same row twice is one row."""
         return any(field.primary_key for field in self.fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPage:
+    """Rows of a data extension as they are stored.
+
+    Attributes:
+        count: How many rows all pages have.
+        rows: Those of this page: field, in lower case as the service names it, to value as text.
+    """
+
+    count: int
+    rows: tuple[Mapping[str, str], ...]
+
+
+def shown(value: object) -> str:
+    """A value as text, empty for none: the service answers in JSON's types or in text [?]."""
+    return "" if value is None else str(value)
 
 
 class MarketingCloud:
@@ -258,24 +277,41 @@ class MarketingCloud:
             fields=tuple(_field(one, fields) for one in fields.member("fields", list)),
         )
 
-    def count(self, key: str, field: str, value: str) -> int:
-        """Return how many rows of a data extension have this value in a field.
+    def page(
+        self,
+        key: str,
+        number: int,
+        *,
+        where: tuple[str, str] | None = None,
+        size: int = READ_ROWS,
+    ) -> RowPage:
+        """Return rows of a data extension, and how many there are.
 
         The rowset of the custom object data API, whose ``count`` is that of all pages; the syntax
         of ``$filter`` is as public examples show it [?].
+
+        Args:
+            key: Its external key.
+            number: Which page, from 1; one behind the last has no rows.
+            where: Only rows with this field at this value.
+            size: Rows of a page, at most ``READ_ROWS``.
 
         Raises:
             Unavailable: No good answer.
             Refused: There is no such data extension or field.
         """
-        quoted = value.replace("'", "''")
+        query = {"$page": str(number), "$pagesize": str(size)}
+        if where is not None:
+            quoted = where[1].replace("'", "''")
+            query["$filter"] = f"{where[0]} eq '{quoted}'"
         answer = self._asked(
             "GET",
             f"/data/v1/customobjectdata/key/{_part(key)}/rowset",
-            attempted="count the rows of a data extension",
-            query={"$filter": f"{field} eq '{quoted}'", "$page": "1", "$pagesize": "1"},
+            attempted="read the rows of a data extension",
+            query=query,
         )
-        return answer.member("count", int)
+        items = answer.member("items", list)
+        return RowPage(count=answer.member("count", int), rows=tuple(map(_stored, items)))
 
     def delete_contacts(self, keys: Sequence[str]) -> str:
         """Ask for the deletion of contacts and all that is known of them; not reversible.
@@ -424,6 +460,13 @@ def _result(item: Any) -> RowResult:
     ok = str(told.get("status", "")).casefold() in {"", "success", "ok"} and not code
     # A word of the service, never its sentence.
     return RowResult(ok=ok, code=code[:60] if code.isidentifier() else ("" if ok else "unnamed"))
+
+
+def _stored(item: Any) -> dict[str, str]:
+    """The fields of a stored row: those of its key, and the others."""
+    parts = (_get(item, name) for name in ("keys", "values"))
+    given = [part for part in parts if isinstance(part, Mapping)]
+    return {str(name).casefold(): shown(value) for one in given for name, value in one.items()}
 
 
 def _get(item: Any, name: str) -> Any:

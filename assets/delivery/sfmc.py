@@ -4,7 +4,8 @@ Two passes over the files, so that the service works on all batches at a time an
 here: the first sends what the ledger does not know as accepted, the second asks what became of it.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,6 +13,7 @@ from assets.delivery.batches import Cut, Limits, cut, rows_of
 from assets.delivery.contract import Ledger, Shipment, Watch, unknown_outcome
 from assets.delivery.erasure import refuse_erased
 from assets.delivery.outcomes import PATIENCE_SECONDS, Poll, Resolver
+from assets.delivery.readback import Readback
 from assets.delivery.rejects import Rejects, RowsRejected
 from assets.delivery.table import Table
 from assets.model.delivery import Destination
@@ -34,6 +36,7 @@ from resources.marketing_cloud import (
     DataExtension,
     MarketingCloud,
     RequestState,
+    RowPage,
 )
 from resources.object_store import ObjectStore
 
@@ -41,12 +44,15 @@ from resources.object_store import ObjectStore
 MOST_REJECTED: Final = 0.005
 # The column by which the rows of one export are counted on the other side, where a table has it.
 EXPORT_ID: Final = "ExportId"
+# More rows than that are not read back; it takes a call a page of 2,500.
+MOST_READ: Final = 10_000_000
 # Rows become visible some time after a request is complete: so often they are counted.
 COUNTS: Final = 5
 COUNT_SECONDS: Final = 2.0
 # An erased subject's contact is deleted too, not only suppressed (DOMAIN.md 7.16).
 REASON: Final = "Reason"
 ERASED: Final = "erased"
+CONFIRMED: Final = "confirmed"
 SUBSCRIBER: Final = "SubscriberKey"
 
 _KNOWN: Final = frozenset({BatchState.ACCEPTED, BatchState.COMPLETE})
@@ -90,13 +96,14 @@ class SfmcDelivery:
         """
         refuse_erased(shipment, self._entries)
         extension = self._described(shipment.target)
+        _refuse_untold(shipment, extension)
         self._refuse_second_copy(shipment, extension, ledger)
         allowed = MOST_REJECTED * shipment.manifest.rows
         sender = _Sender(self._cloud, ledger, watch, extension, allowed)
         for batch in self._cuts(shipment, extension):
             sender.send(batch)
         poll = Poll(self._cloud, self._clock, watch, patience=self._patience)
-        seen = _Seen()
+        seen = _Seen(None if _counts_exports(shipment) else _readback(shipment, extension))
         for batch in self._cuts(shipment, extension):
             known, rejects = sender.settle(batch, poll)
             seen.add(batch, known, rejects)
@@ -118,7 +125,7 @@ class SfmcDelivery:
         """Where nothing tells two rows apart, what an earlier version left must not be doubled."""
         if extension.keyed or ledger.batches() or not _counts_exports(shipment):
             return
-        if self._cloud.count(extension.key, EXPORT_ID, shipment.manifest.export_id):
+        if self._counted(shipment):
             message = "rows of this export are in the table already, and it has no primary key"
             raise unknown_outcome(message, retryable=False)
 
@@ -134,7 +141,7 @@ class SfmcDelivery:
             raise unknown_outcome(f"{seen.pending} batches are still pending; they are asked again")
         rows, accepted, rejected = totals(ledger.batches().values())
         _balance(shipment.manifest.rows, rows, accepted + rejected)
-        confirmed = self._counted(shipment, accepted, watch)
+        confirmed = self._confirmed(shipment, ledger, accepted, seen.readback, watch)
         if rejected > MOST_REJECTED * rows:
             message = f"{rejected} of {rows} rows were not taken; {MOST_REJECTED:.1%} may be"
             raise RowsRejected(message, seen.rejected)
@@ -148,24 +155,59 @@ class SfmcDelivery:
             confirmed=confirmed,
         )
 
-    def _counted(self, shipment: Shipment, accepted: int, watch: Watch) -> int | None:
-        """How many rows of this export the other side shows; None where it cannot be asked.
+    def _confirmed(
+        self,
+        shipment: Shipment,
+        ledger: Ledger,
+        accepted: int,
+        readback: Readback | None,
+        watch: Watch,
+    ) -> int | None:
+        """How many rows of this export the other side shows; None where there are too many to ask.
+
+        Asked once: afterwards rows may go that were there, with the contacts of erased fans.
 
         Raises:
             ExportFailed: `DELIVERY_UNBALANCED`: rows were lost there, or are there twice.
         """
-        if not _counts_exports(shipment):
-            return None
-        found = -1
+        if ledger.noted(CONFIRMED) == str(accepted):
+            return accepted
+        found: int | None = None
         for number in range(COUNTS):
             if number:
                 self._clock.sleep(COUNT_SECONDS * 2**number)
             watch.advance()
-            found = self._cloud.count(shipment.target, EXPORT_ID, shipment.manifest.export_id)
+            found = self._found(shipment, readback, watch)
+            if found is None:
+                return None
             if found == accepted:
+                ledger.note(CONFIRMED, str(found))
                 return found
         message = f"{accepted} rows were accepted but {found} are there"
         raise ExportFailed("DELIVERY_UNBALANCED", message, retryable=True)
+
+    def _found(self, shipment: Shipment, readback: Readback | None, watch: Watch) -> int | None:
+        """How many there are now: counted by the service, else read back."""
+        if readback is None:
+            return self._counted(shipment)
+        first = self._cloud.page(shipment.target, 1)
+        if first.count > MOST_READ:
+            return None
+        return readback.found(self._stored(shipment.target, first, watch))
+
+    def _counted(self, shipment: Shipment) -> int:
+        """How many rows carry the id of this export."""
+        of_export = (EXPORT_ID, shipment.manifest.export_id)
+        return self._cloud.page(shipment.target, 1, where=of_export, size=1).count
+
+    def _stored(self, key: str, page: RowPage, watch: Watch) -> Iterator[Mapping[str, str]]:
+        """Every row of a data extension, from its first page on."""
+        for number in itertools.count(2):
+            if not page.rows:
+                return
+            yield from page.rows
+            watch.advance()
+            page = self._cloud.page(key, number)
 
     def _deleted(self, keys: list[str], ledger: Ledger) -> dict[str, str]:
         """Ask for the deletion of erased subjects' contacts, once; ids of the operations."""
@@ -184,6 +226,17 @@ def _counts_exports(shipment: Shipment) -> bool:
     return EXPORT_ID in {column.name for column in shipment.manifest.columns}
 
 
+def _refuse_untold(shipment: Shipment, extension: DataExtension) -> None:
+    """Nothing would tell a row that came twice, or not at all, where rows have no name."""
+    if not extension.keyed and not _counts_exports(shipment):
+        message = "the data extension has no primary key, and the export has no ExportId"
+        raise ExportFailed("SFMC_DE_MISMATCH", message)
+
+
+def _readback(shipment: Shipment, extension: DataExtension) -> Readback:
+    return Readback(extension, [column.name for column in shipment.manifest.columns])
+
+
 def _balance(files: int, rows: int, accounted: int) -> None:
     if files != rows or rows != accounted:
         message = f"the files hold {files} rows, {rows} are in batches, {accounted} accounted for"
@@ -194,6 +247,7 @@ def _balance(files: int, rows: int, accounted: int) -> None:
 class _Seen:
     """What the second pass gathers."""
 
+    readback: Readback | None
     rejected: Rejects = field(default_factory=Rejects)
     erased: list[str] = field(default_factory=list)
     pending: int = 0
@@ -207,7 +261,10 @@ class _Seen:
         for row in batch.rows:
             if row.position in reasons:
                 self.rejected.add(RejectedRow(key=row.key, reason=reasons[row.position]))
-            elif row.values.get(REASON) == ERASED and row.values.get(SUBSCRIBER):
+                continue
+            if self.readback is not None:
+                self.readback.expect(row.values)
+            if row.values.get(REASON) == ERASED and row.values.get(SUBSCRIBER):
                 self.erased.append(str(row.values[SUBSCRIBER]))
 
 

@@ -13,14 +13,17 @@ from resources.marketing_cloud import (
     MAX_DELETED,
     MAX_ROWS,
     NOT_FOUND,
+    READ_ROWS,
     BatchStatus,
     DataExtension,
     Field,
     MarketingCloud,
     RequestState,
     Row,
+    RowPage,
     RowResult,
     RowResults,
+    shown,
 )
 from tests.fakes.asked import Asked
 from tests.fakes.clock import ManualClock
@@ -67,9 +70,13 @@ class Table:
             self._kept.setdefault(key, []).append(dict(row))
         return True
 
-    def lose(self, row: Mapping[str, object]) -> None:
-        """Forget what is stored under the key of a row."""
-        self._kept.pop(self.key_of(row), None)
+    def kept(self, row: Mapping[str, object]) -> list[Mapping[str, object]]:
+        """What is stored under the key of a row."""
+        return list(self._kept.get(self.key_of(row), ()))
+
+    def put_back(self, row: Mapping[str, object], kept: list[Mapping[str, object]]) -> None:
+        """Forget a row that was stored: what was there before is there again."""
+        self._kept[self.key_of(row)] = kept
 
     def key_of(self, row: Mapping[str, object]) -> str:
         """The values of the primary key, else of the first field."""
@@ -158,11 +165,22 @@ class FakeMarketingCloud(MarketingCloud):
         self.asked.note("describe", key)
         return self._table(key, "find a data extension").extension
 
-    def count(self, key: str, field: str, value: str) -> int:
-        """Count rows with a value."""
-        self.asked.note("count", key, field)
-        table = self._table(key, "count the rows of a data extension")
-        return sum(row.get(field) == value for row in table.rows)
+    def page(
+        self,
+        key: str,
+        number: int,
+        *,
+        where: tuple[str, str] | None = None,
+        size: int = READ_ROWS,
+    ) -> RowPage:
+        """Give rows as they are stored."""
+        self.asked.note("page", key, number, where)
+        rows = self._table(key, "read the rows of a data extension").rows
+        if where is not None:
+            rows = [row for row in rows if row.get(where[0]) == where[1]]
+        part = rows[(number - 1) * size : number * size]
+        texts = [{name.casefold(): shown(one) for name, one in row.items()} for row in part]
+        return RowPage(count=len(rows), rows=tuple(texts))
 
     def delete_contacts(self, keys: Sequence[str]) -> str:
         """Note a deletion."""
@@ -208,11 +226,12 @@ class FakeMarketingCloud(MarketingCloud):
         *,
         replace: bool,
     ) -> None:
+        before = [table.kept(row) for row in rows] if fault is Fault.LOSE else []
         request.results = [self._stored(table, row, replace=replace) for row in rows]
         taken = [row for row, result in zip(rows, request.results, strict=True) if result.ok]
         table.received.update(table.key_of(row) for row in taken)
         if fault is Fault.LOSE and taken:
-            table.lose(taken[0])
+            table.put_back(taken[0], before[rows.index(taken[0])])
         if fault is Fault.DUPLICATE:
             for row in taken:
                 self._stored(table, row, replace=replace)

@@ -164,7 +164,7 @@ class MemoryLedger:
 
     def forget(self) -> None:
         """Lose everything but what the audit saw: the negative control."""
-        self.known = {}
+        self.known, self.notes = {}, {}
 
     def _audit(self, batch: Batch) -> None:
         if batch.state is BatchState.SENDING and batch.number in self.accepted:

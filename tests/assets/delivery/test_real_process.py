@@ -11,6 +11,7 @@ from assets.model.ledger import Delivered
 from resources.clock import SystemClock
 from resources.marketing_cloud import Field, MarketingCloud
 from tests.assets.delivery.docks import (
+    COLUMNS,
     FIELDS,
     NOBODY_ASKED,
     UNKEYED,
@@ -51,11 +52,13 @@ class Quay:
         self.ledger = MemoryLedger()
         self.key = ""
 
-    def deliver(self, fields: Sequence[Field] = FIELDS) -> Delivered:
-        """One attempt, in three batches."""
+    def deliver(self, fields: Sequence[Field] = FIELDS, *, tagged: bool = True) -> Delivered:
+        """One attempt, in three batches; rows that are not tagged do not name their export."""
         self.key = self.key or declare(self.stack, fields)
         self.objects.objects.clear()
-        goods = shipment(self.objects, self.cells, target=self.key)
+        columns = COLUMNS if tagged else COLUMNS[:-1]
+        cells = [one[: len(columns)] for one in self.cells]
+        goods = shipment(self.objects, cells, columns=columns, target=self.key)
         way = SfmcDelivery(
             self.cloud,
             self.objects,
@@ -104,6 +107,21 @@ def test_a_row_that_the_service_loses_is_noticed(quay: Quay) -> None:
 
     with pytest.raises(ExportFailed, match=r"DELIVERY_UNBALANCED: 600 .* 599"):
         quay.deliver()
+
+
+@pytest.mark.parametrize("stale", [False, True], ids=["a new row", "an old one in its place"])
+def test_a_row_is_missed_where_rows_do_not_carry_the_id_of_their_export(
+    quay: Quay, stale: bool
+) -> None:
+    """They are read back, and an old row with the same key does not pass for the new one."""
+    if stale:
+        quay.cells[200][2] = "Old"
+        quay.deliver(tagged=False)
+        quay.cells[200][2], quay.ledger = "New", MemoryLedger()
+    script(quay.stack, [None, "lose"])
+
+    with pytest.raises(ExportFailed, match=r"DELIVERY_UNBALANCED: 600 .* 599"):
+        quay.deliver(tagged=False)
 
 
 def test_a_batch_that_the_service_works_off_twice_is_noticed(quay: Quay) -> None:

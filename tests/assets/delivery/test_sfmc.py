@@ -14,7 +14,7 @@ from assets.model.failure import ExportFailed
 from assets.model.ledger import BatchState, Delivered, RejectedRow
 from assets.model.manifest import ColumnEntry
 from assets.model.output import Dialect
-from resources.marketing_cloud import Field
+from resources.marketing_cloud import Field, RowPage
 from tests.assets.delivery.docks import (
     COLUMNS,
     EXPORT,
@@ -128,6 +128,58 @@ def test_a_table_that_does_not_fit_is_refused_before_the_first_row(
         bench.deliver()
 
     assert (failed.value.code, bench.sent) == ("SFMC_DE_MISMATCH", 0)
+
+
+def test_a_table_where_nothing_tells_two_rows_apart_is_refused_before_the_first_row() -> None:
+    """Neither a key nor the export's id: a row that came twice could not even be counted."""
+    bench = Bench([one[:-1] for one in rows(3)], fields=UNKEYED, columns=COLUMNS[:-1])
+
+    bench.refused("SFMC_DE_MISMATCH")
+
+    assert bench.sent == 0
+
+
+@pytest.mark.parametrize("stale", [False, True], ids=["a new row", "an old one in its place"])
+def test_a_row_that_is_lost_without_a_word_is_seen_when_rows_are_read_back(stale: bool) -> None:
+    """Without the export's id nobody counts for us; an old row must not pass for the new one."""
+    bench = Bench([one[:-1] for one in rows(100)], columns=COLUMNS[:-1])
+    if stale:
+        bench.table.put({"SubscriberKey": "sub-000050", "FirstName": "Old"}, replace=True)
+    bench.cloud.script = [None, Fault.LOSE]
+
+    failure = bench.refused("DELIVERY_UNBALANCED")
+
+    assert "100 rows were accepted but 99 are there" in failure.message
+    assert bench.sent == 2
+
+
+def test_what_the_service_shows_in_another_spelling_is_the_same_row() -> None:
+    """It may turn values into texts of its own; that is no loss."""
+    bench = Bench([one[:-1] for one in rows(3)], columns=COLUMNS[:-1])
+    bench.deliver()
+    page = bench.cloud.page
+
+    def respelt(key: str, number: int, **_: Any) -> RowPage:
+        there = page(key, number)
+        spelt = [
+            {**row, "emailaddress": row["emailaddress"].upper(), "tickets": f"{row['tickets']}.0"}
+            for row in there.rows
+        ]
+        return replace(there, rows=tuple(spelt))
+
+    bench.cloud.page = respelt  # type: ignore[method-assign]
+    bench.ledger = MemoryLedger()
+
+    assert bench.deliver().confirmed == 3
+
+
+def test_rows_that_were_there_once_are_not_looked_for_again() -> None:
+    """The contacts of erased fans go soon after; a resumed delivery must not miss them."""
+    bench = Bench([one[:-1] for one in rows(3)], columns=COLUMNS[:-1])
+    first = bench.deliver()
+    bench.table.put_back({"SubscriberKey": "sub-000001"}, [])
+
+    assert bench.deliver() == first
 
 
 def test_a_table_that_is_not_there_is_refused() -> None:
@@ -333,4 +385,4 @@ def test_contacts_of_erased_subjects_are_deleted_once() -> None:
 
     assert list(bench.cloud.deletions.values()) == [("sub-0", "sub-2")]
     assert first.detail == second.detail == {"contactDelete1": next(iter(bench.cloud.deletions))}
-    assert first.confirmed is None
+    assert first.confirmed == 3

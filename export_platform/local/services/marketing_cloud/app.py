@@ -281,12 +281,9 @@ class MarketingCloudEndpoint:
 
     def _rowset(self, call: Call) -> Answer:
         extension = self._extension(call.path[0])
-        found = _FILTER.fullmatch(call.parameter("$filter"))
-        names = {str(one["name"]) for one in extension.fields}
-        if found is None or found[1] not in names:
-            raise RefusedCallError(HTTPStatus.BAD_REQUEST, 10005, "the filter is not understood")
-        value = found[2].replace("''", "'")
-        rows = [row for row in self._tables.rows(extension) if str(row.get(found[1])) == value]
+        rows = self._tables.rows(extension)
+        if call.parameter("$filter"):
+            rows = _filtered(rows, call.parameter("$filter"), extension)
         page, size = _page(call, default=PAGE)
         items = [_shown(extension, row) for row in rows[(page - 1) * size : page * size]]
         return Answer(body={"count": len(rows), "page": page, "pageSize": size, "items": items})
@@ -329,6 +326,18 @@ def _throttle(fault: str | None) -> None:
         raise RefusedCallError(status, 50100, "Rate limit exceeded", Retry_After=wait)
     if fault == "blocked":
         raise RefusedCallError(status, 50200, "Temporarily blocked")
+
+
+def _filtered(
+    rows: Iterable[dict[str, Any]], condition: str, extension: Extension
+) -> list[dict[str, Any]]:
+    """The rows whose field has a value."""
+    found = _FILTER.fullmatch(condition)
+    names = {str(one["name"]) for one in extension.fields}
+    if found is None or found[1] not in names:
+        raise RefusedCallError(HTTPStatus.BAD_REQUEST, 10005, "the filter is not understood")
+    value = found[2].replace("''", "'")
+    return [row for row in rows if str(row.get(found[1])) == value]
 
 
 def _page(call: Call, *, default: int) -> tuple[int, int]:

@@ -118,9 +118,10 @@ class Tables:
         """
         failed = fault == "fail"
         with self._transaction():
+            before = self._bodies(extension, rows) if fault == "lose" else {}
             results = [] if failed else self._worked_off(extension, rows, replace=replace)
             if fault == "lose":
-                self._lose(extension, rows, results)
+                self._lose(extension, rows, results, before)
             if fault == "duplicate":
                 self._worked_off(extension, rows, replace=replace, counted=False)
             due = self._now() + (NEVER if fault == "stuck" else self._latency)
@@ -266,14 +267,32 @@ class Tables:
         extension: Extension,
         rows: Sequence[Mapping[str, Any]],
         results: Sequence[Mapping[str, str]],
+        before: Mapping[str | None, str],
     ) -> None:
-        """Forget the first row that was taken, without a word."""
+        """Forget the first row that was taken, without a word; what was there before stays."""
         for given, result in zip(rows, results, strict=True):
             if not result["errorCode"]:
-                body = json.dumps(extension.canonical(given))
-                query = "DELETE FROM stored WHERE extension = ? AND body = ?"
-                self._run(query, extension.key, body)
+                row = extension.canonical(given)
+                kept, body = before.get(extension.key_of(row)), json.dumps(row)
+                if kept is None:
+                    query = "DELETE FROM stored WHERE extension = ? AND body = ?"
+                    self._run(query, extension.key, body)
+                else:
+                    query = "UPDATE stored SET body = ? WHERE extension = ? AND body = ?"
+                    self._run(query, kept, extension.key, body)
                 return
+
+    def _bodies(
+        self, extension: Extension, rows: Sequence[Mapping[str, Any]]
+    ) -> dict[str | None, str]:
+        """What is stored under the primary keys of rows."""
+        query = "SELECT body FROM stored WHERE extension = ? AND pk = ?"
+        found: dict[str | None, str] = {}
+        for row in rows:
+            key = extension.key_of(extension.canonical(row))
+            for (body,) in self._run(query, extension.key, key):
+                found[key] = body
+        return found
 
     def _run(self, sql: str, *values: object) -> sqlite3.Cursor:
         return self._database.execute(sql, values)
