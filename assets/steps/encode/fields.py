@@ -1,5 +1,6 @@
 """The columns of a file as its kind sees them: a name, and the type that its texts are of."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,6 +46,9 @@ _TYPES: Final[Mapping[FormatKind, CellType]] = {
     FormatKind.LIST: CellType.LIST,
     FormatKind.JSON: CellType.JSON,
 }
+# Numbers as our formatters write them: no exponent, no sign but a minus, digits on both sides.
+PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+WHOLE_NUMBER: Final = re.compile("-?[0-9]+")
 # Of Parquet's decimals, the widest that others read too.
 DECIMAL_DIGITS: Final = 38
 

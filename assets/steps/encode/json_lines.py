@@ -12,7 +12,14 @@ from assets.model.output import OutputFormat
 from assets.steps.encode.compression import decompressed
 from assets.steps.encode.delimited import decoded
 from assets.steps.encode.encoder import Piece, check_width
-from assets.steps.encode.fields import NULL_IF_EMPTY, CellType, Field, Row
+from assets.steps.encode.fields import (
+    NULL_IF_EMPTY,
+    PLAIN_NUMBER,
+    WHOLE_NUMBER,
+    CellType,
+    Field,
+    Row,
+)
 from assets.steps.encode.malformed import Malformed
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
@@ -22,6 +29,11 @@ _decode: Final = _DECODER.raw_decode
 
 # Types whose text is a value of JSON already.
 _VERBATIM: Final = frozenset({CellType.INTEGER, CellType.DECIMAL, CellType.NUMBER, CellType.JSON})
+_NUMBERS: Final = {
+    CellType.INTEGER: WHOLE_NUMBER,
+    CellType.DECIMAL: PLAIN_NUMBER,
+    CellType.NUMBER: PLAIN_NUMBER,
+}
 
 
 class JsonLinesEncoder:
@@ -149,7 +161,9 @@ def _cells(line: str, fields: Sequence[Field]) -> list[str | None] | None:
 def _cell(field: Field, value: object, written: str) -> str | None:
     if value is None:
         return None
-    if field.type in _VERBATIM:
+    if field.type in _NUMBERS:
+        return written if _NUMBERS[field.type].fullmatch(written) else None
+    if field.type is CellType.JSON:
         return written
     if field.type is CellType.TRUTH:
         return field.yes if value is True else field.no

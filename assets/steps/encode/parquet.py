@@ -169,7 +169,7 @@ def read_parquet(chunks: Iterable[bytes], fields: Sequence[Field]) -> Iterator[R
         spool.seek(0)
         try:
             yield from _read(pq.ParquetFile(spool, page_checksum_verification=True), fields)
-        except (pa.ArrowException, OSError):
+        except (pa.ArrowException, OSError, UnicodeDecodeError):  # the last: a name in the footer
             raise Malformed("not_parquet") from None
 
 

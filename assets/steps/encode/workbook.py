@@ -16,7 +16,7 @@ from typing import IO, Final
 
 from assets.steps.encode.archive import MOST_BYTES, Archive
 from assets.steps.encode.encoder import Piece, check_width
-from assets.steps.encode.fields import CellType, Field, Row
+from assets.steps.encode.fields import PLAIN_NUMBER, CellType, Field, Row
 from assets.steps.encode.malformed import Malformed
 
 _ROWS: Final = 1_048_576  # of a sheet, the header included (DOMAIN.md 6.4)
@@ -73,6 +73,16 @@ _NO_XML: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 # ECMA-376 22.9.2.19: such a character is _xHHHH_, so text that looks like it is escaped itself.
 _LOOKS_ESCAPED: Final = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _ESCAPED: Final = re.compile("_x([0-9A-F]{4})_")
+
+# What zipfile raises of harmed bytes; RuntimeError is its word for a member with a password.
+_NO_ARCHIVE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+)
 
 _NUMBERS: Final = frozenset({CellType.INTEGER, CellType.DECIMAL, CellType.NUMBER})
 
@@ -166,7 +176,7 @@ def _text(reference: str, text: str) -> str:
 
 def _number_or_text(reference: str, text: str) -> str:
     digits = len(text) - text.startswith("-") - ("." in text)
-    if digits > EXACT_DIGITS:
+    if digits > EXACT_DIGITS or not PLAIN_NUMBER.fullmatch(text):
         return _text(reference, text)
     return f'<c r="{reference}"><v>{text}</v></c>'
 
@@ -199,7 +209,7 @@ def read_workbook(chunks: Iterable[bytes], fields: Sequence[Field]) -> Iterator[
         try:
             with zipfile.ZipFile(spool) as archive:
                 yield from _read(archive, fields)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
+        except _NO_ARCHIVE:
             raise Malformed("not_xlsx") from None
 
 

@@ -2,21 +2,31 @@
 
 import pytest
 
-from assets.model.output import Compression, OutputFormat
+from assets.model.output import Compression, Kind, OutputFormat
 
 
 @pytest.mark.parametrize(
-    ("compression", "extension", "media_type"),
+    ("kind", "compression", "extension", "media_type"),
     [
-        (Compression.NONE, "csv", "text/csv"),
-        (Compression.GZIP, "csv.gz", "application/gzip"),
+        (Kind.CSV, Compression.NONE, "csv", "text/csv"),
+        (Kind.CSV, Compression.GZIP, "csv.gz", "application/gzip"),
+        (Kind.CSV, Compression.ZSTD, "csv.zst", "application/zstd"),
+        (Kind.JSONL, Compression.NONE, "jsonl", "application/x-ndjson"),
+        (Kind.JSONL, Compression.ZSTD, "jsonl.zst", "application/zstd"),
+        (Kind.PARQUET, Compression.GZIP, "parquet", "application/vnd.apache.parquet"),
+        (
+            Kind.XLSX,
+            Compression.ZSTD,
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ),
     ],
 )
 def test_name_and_media_type_say_what_the_stored_bytes_are(
-    compression: Compression, extension: str, media_type: str
+    kind: Kind, compression: Compression, extension: str, media_type: str
 ) -> None:
     """A compressed file that is called CSV opens as rubbish in Excel."""
-    output = OutputFormat(compression=compression)
+    output = OutputFormat(kind=kind, compression=compression)
 
     assert (extension, media_type) == (output.extension, output.media_type)
 
