@@ -19,6 +19,7 @@ from assets.model.column import Pii, Unfit
 from assets.model.failure import ExportFailed
 from assets.model.parameters import Forbidden, InvalidRequest, parse
 from assets.model.source import EntryRow, MadeSource
+from assets.sources import column_dependencies
 from tests.assets.examples import (
     CAMPAIGN_ID,
     EVERY_SCOPE,
@@ -553,3 +554,15 @@ def test_every_file_has_a_total_order() -> None:
     keys = [(held.section, *source().arrange.key(held)) for held in rows]  # type: ignore[union-attr]
 
     assert len(set(keys)) == len(keys)
+
+
+def test_the_lineage_of_the_columns_is_all_that_it_reads() -> None:
+    """A source that no column names is read for nothing, or its data is kept from the person."""
+    named = {
+        tuple(dependency.asset_key.path)
+        for columns in SECTIONS.values()
+        for column in columns
+        for dependency in column_dependencies(column.source, SUBJECT_ACCESS.upstream)
+    }
+
+    assert set(SUBJECT_ACCESS.upstream) == named
