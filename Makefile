@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test formats goldens docs bench lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test formats goldens docs invariants bench lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -25,7 +25,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform
 export UV_SYSTEM_CERTS ?= true
 
 help: ## List the targets (default)
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv from the lock files (seconds when nothing changed)
 
@@ -64,7 +64,7 @@ test: setup ## Run the tests (ARGS="-k waitlist -x" for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
 
 formats: setup ## Compare a Parquet and a CSV of a million rows, cell by cell (about 10 minutes)
-	@$(BIN)/python -m pytest -q --format-rows 1000000 tests/assets/steps/encode/test_one_truth.py $(ARGS)
+	@$(BIN)/python -m pytest -q -o faulthandler_timeout=3600 --format-rows 1000000 tests/assets/steps/encode/test_one_truth.py $(ARGS)
 
 goldens: setup ## Write what each export should be; read the diff before you commit it
 	@$(BIN)/python -m pytest -q --write-goldens -k golden \
@@ -74,6 +74,9 @@ goldens: setup ## Write what each export should be; read the diff before you com
 docs: setup ## Write docs/data-dictionary from the catalogue; a test says when it is out of date
 	@$(BIN)/python -m pytest -q --write-goldens tests/export_platform/test_dictionary.py
 	@git status --short docs/data-dictionary
+
+invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make test` does it on a part of them)
+	@$(BIN)/python -m pytest -m whole_packs tests/invariants $(ARGS)
 
 bench: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
 	@$(BIN)/python -m benchmarks.memory $(ARGS)
