@@ -76,7 +76,7 @@ docs: setup ## Write docs/data-dictionary from the catalogue; a test says when i
 	@git status --short docs/data-dictionary
 
 invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make test` does it on a part of them)
-	@$(BIN)/python -m pytest -m whole_packs tests/invariants $(ARGS)
+	@$(BIN)/python -m pytest -o faulthandler_timeout=3600 -m whole_packs tests/invariants $(ARGS)
 
 bench: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
 	@$(BIN)/python -m benchmarks.memory $(ARGS)

@@ -1,0 +1,239 @@
+"""What the pack itself says, worked out without the platform: the ground that files are held to.
+
+Documents are taken as they were generated, and every rule is written down a second time here, from
+DOMAIN.md and in the plainest way: slow, whole, and in memory.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from copy import copy
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bson import ObjectId
+
+from tests.export_platform.seed.made import Made
+
+Document = Mapping[str, Any]
+
+_HOPS: Final = 5  # DOMAIN.md 2.4
+_V2: Final = 2
+# The last instant that the exports see; no event of a pack lies between it and the snapshot.
+_SEEN_UNTIL: Final = datetime(2026, 3, 20, 12, 0, 30, tzinfo=UTC)
+
+# DOMAIN.md 2.9: what old forms called the two sides of the draw, and who failed before it.
+_OLD_STATUSES: Final = {
+    **dict.fromkeys(("standby", "waitlist"), "waitlisted"),
+    **dict.fromkeys(("confirmed", "winner"), "selected"),
+    "denied": "rejected",
+}
+_VERIFIED: Final = {
+    *("verified", "selected", "waitlisted", "not_selected"),
+    *("promoted", "code_sent", "redeemed", "lapsed"),
+}
+_KNOWN: Final = {*_VERIFIED, "registered", "rejected", "duplicate", "withdrawn", "erased"}
+
+
+def email_digest(address: str) -> str:
+    """SHA-256 of an address, trimmed and in lower case (DOMAIN.md 6.1)."""
+    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
+
+
+def campaign(made: Made) -> Document:
+    """The campaign of the pack; a nasty one has an empty campaign beside it."""
+    return made.documents("campaigns")[0]
+
+
+def accounts(made: Made) -> dict[object, Document | None]:
+    """User id to the account of today, None where merges lead nowhere."""
+    users = {user["_id"]: user for user in made.documents("users")}
+
+    def today(user: Document) -> Document | None:
+        found: Document | None = user
+        for _ in range(_HOPS):
+            if not found or not found.get("mergedInto"):
+                break
+            found = users.get(found["mergedInto"])
+        return None if not found or found.get("mergedInto") else found
+
+    return {user_id: today(user) for user_id, user in users.items()}
+
+
+def _trail(made: Made, user_id: object) -> Iterator[Document]:
+    """An account and all that it was merged into."""
+    users = {user["_id"]: user for user in made.documents("users")}
+    for _ in range(_HOPS + 1):
+        user = users.get(user_id)
+        if user is None:
+            return
+        yield user
+        user_id = user.get("mergedInto")
+
+
+def is_live(made: Made, entry: Document) -> bool:
+    """`LIVE` of DOMAIN.md 7.0."""
+    user_id = entry.get("userId")
+    named = ObjectId(user_id) if ObjectId.is_valid(user_id or "") else None
+    return (
+        entry.get("isCurrent") is not False
+        and entry.get("deletedAt") is None
+        and entry.get("erasure") is None
+        and entry.get("status") != "erased"
+        and all(user.get("erasure") is None for user in _trail(made, named))
+    )
+
+
+def unreadable(entry: Document) -> bool:
+    """Whether nobody can tell whose entry it is, or what it wishes for.
+
+    Such an entry is a counted reject of every export (DESIGN.md 4); those counts are compared with
+    the ledger of plants.
+    """
+    named = entry.get("userId")
+    known = named is None or isinstance(named, ObjectId) or entry.get("schemaVersion") == _V2
+    return not known or not isinstance(entry.get("preferences") or [], list)
+
+
+def verified(made: Made) -> set[str]:
+    """Ids of entries that passed the vetting (DOMAIN.md 2.8).
+
+    The status says so; where it is none that anybody knows, that the draw decided on the entry.
+    """
+    return {
+        str(entry["_id"])
+        for entry in made.documents("entries")
+        if is_live(made, entry)
+        and not unreadable(entry)
+        and entry.get("withdrawnAt") is None
+        and _is_verified(entry)
+    }
+
+
+def _is_verified(entry: Document) -> bool:
+    status = entry.get("status")
+    today = _OLD_STATUSES.get(status, status) if isinstance(status, str) else None
+    if today in _KNOWN:
+        return today in _VERIFIED
+    return (entry.get("selection") or {}).get("outcome") is not None
+
+
+# --- consents
+
+
+def consenting(made: Made, promoter_key: str) -> set[str]:
+    """Digests of addresses whose fan agreed to hear from exactly this promoter, provably.
+
+    Granted, not withdrawn since, with the evidence in the ledger of consents and a text that the
+    campaign knows (DOMAIN.md 7.0, `SHAREABLE`).
+    """
+    (promoter,) = [p for p in made.documents("promoters") if p["key"] == promoter_key]
+    texts = {
+        (consent["key"], text["version"])
+        for consent in campaign(made)["consents"]
+        if consent["party"] == "promoter" and consent.get("promoterId") == promoter["_id"]
+        for text in consent["textVersions"]
+    }
+    ledger = _acts(made, str(promoter["_id"]))
+    return {
+        email_digest(entry["contact"]["email"])
+        for entry in made.documents("entries")
+        if is_live(made, entry)
+        and not unreadable(entry)
+        and _agreed(entry, promoter, texts, ledger)
+    }
+
+
+def _agreed(
+    entry: Document,
+    promoter: Document,
+    texts: set[tuple[str, str]],
+    ledger: Mapping[tuple[str, str], list[Document]],
+) -> bool:
+    given = entry.get("consents")
+    if not isinstance(given, list) or not isinstance(_email(entry), str):
+        return False
+    named = [c for c in given if c.get("promoterId") == promoter["_id"] and c["key"] != "sms"]
+    if not named:
+        return False
+    last = max(named, key=lambda consent: (consent["at"], consent["granted"] is not True))
+    acts = ledger.get((str(entry["_id"]), last["key"]), [])
+    return (
+        last["granted"] is True
+        and last.get("withdrawnAt") is None
+        and (last["key"], last["textVersion"]) in texts
+        and bool(acts)
+        and acts[-1]["action"] == "granted"
+        and any(act["evidence_id"] == last["evidenceId"] for act in acts)
+    )
+
+
+def without_grants(made: Made) -> Made:
+    """The same pack, had every fan withdrawn: for a negative control."""
+    other = copy(made)
+    rows = [{**row, "action": "withdrawn"} for row in made.rows["consent_events"]]
+    other.rows = defaultdict(list, {**made.rows, "consent_events": rows})
+    return other
+
+
+def _email(entry: Document) -> object:
+    contact = entry.get("contact")
+    return contact.get("email") if isinstance(contact, dict) else None
+
+
+def _acts(made: Made, promoter_id: str) -> dict[tuple[str, str], list[Document]]:
+    """The acts of each entry and consent towards one promoter, in the order of time."""
+    found: dict[tuple[str, str], list[Document]] = {}
+    for row in sorted(seen(made, "consent_events", "occurred_at"), key=lambda r: r["occurred_at"]):
+        if row["promoter_id"] == promoter_id:
+            found.setdefault((row["entry_id"], row["consent_key"]), []).append(row)
+    return found
+
+
+def seen(made: Made, table: str, time: str) -> Iterator[Document]:
+    """The rows of a table that had arrived, and happened, by the snapshot."""
+    until = _SEEN_UNTIL.replace(tzinfo=None)
+    for row in made.rows[table]:
+        if row["dt"] <= _SEEN_UNTIL.date() and row[time].replace(tzinfo=None) <= until:
+            yield row
+
+
+# --- buyers and scores
+
+
+def buyers(made: Made) -> set[str]:
+    """Keys of the accounts of today that have an order that stands."""
+    known = {user["accountId"]: user["_id"] for user in made.documents("users")}
+    today = accounts(made)
+    found: set[str] = set()
+    for order in _orders(made).values():
+        if order["status"] != "cancelled" and order["account_id"]:
+            user = today.get(known.get(order["account_id"]))
+            account = user["accountId"] if user else order["account_id"]
+            found.add(account.replace("-", ""))
+    return found
+
+
+def _orders(made: Made) -> dict[str, Document]:
+    """Each order as it stands: the last of its versions."""
+    rows = seen(made, "ticket_orders", "ordered_at")
+    return {row["order_id"]: row for row in sorted(rows, key=lambda row: row["ordered_at"])}
+
+
+def scored(made: Made) -> set[str]:
+    """Entries and accounts that a provider gave a score."""
+    found: set[str] = set()
+    answers: dict[str, Any] = {}
+    for (bucket, key), body in sorted(made.objects.items()):
+        if not key.endswith(".gz"):
+            continue
+        if bucket == "scoring":
+            lines = csv.DictReader(io.StringIO(body.decode()))
+            found |= {row["entry_id"] for row in lines if row["score"]}
+        else:
+            rows = map(json.loads, body.decode().splitlines())
+            answers |= {row["accountId"].lower(): row["vfScore"] for row in rows}
+    return found | {account for account, score in answers.items() if score is not None}
