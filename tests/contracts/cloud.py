@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from resources.clock import Clock
 from resources.marketing_cloud import BatchStatus, Field, MarketingCloud, RequestState
 
 SECONDS = 10
@@ -37,6 +38,19 @@ def declare(
     }
     _control(stack, "PUT", "dataextensions", declared)
     return named
+
+
+def door_to(stack: Mapping[str, str], clock: Clock, *, secret: str | None = None) -> MarketingCloud:
+    """The door to the process, on a clock of the test's."""
+    return MarketingCloud(
+        auth_url=stack["SFMC_AUTH_URL"],
+        rest_url=stack["SFMC_REST_URL"],
+        client_id=stack["SFMC_CLIENT_ID"],
+        client_secret=secret or stack["SFMC_CLIENT_SECRET"],
+        account_id=stack["SFMC_ACCOUNT_ID"],
+        clock=clock,
+        jitter=lambda: 0.0,
+    )
 
 
 def script(stack: Mapping[str, str], faults: Sequence[str | None]) -> None:

@@ -1,11 +1,13 @@
 """What Marketing Cloud promises: rows taken later, a result for each, keys that make twice once."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
 
-from resources.errors import Refused
+from resources.errors import Refused, Unavailable
+from resources.http_json import may_have_happened
 from resources.marketing_cloud import (
     MAX_ROWS,
     READ_ROWS,
@@ -14,6 +16,8 @@ from resources.marketing_cloud import (
     MarketingCloud,
     RequestState,
 )
+from tests.fakes.clock import ManualClock
+from tests.fakes.marketing_cloud import Limit
 
 FIELDS = (
     Field(name="SubscriberKey", type="Text", length=50, primary_key=True, required=True),
@@ -27,6 +31,8 @@ FIELDS = (
 Make = Callable[[Iterable[Field], bool], str]
 # The rows of a data extension as they are stored.
 Stored = Callable[[str], list[Mapping[str, Any]]]
+# Says with which 429 each of the next tries to hand rows over is answered.
+Limits = Callable[[Sequence[Limit]], None]
 # Waits until a request is complete.
 Wait = Callable[[str], BatchStatus]
 
@@ -38,7 +44,10 @@ def row(number: int, **more: object) -> dict[str, object]:
 
 
 class MarketingCloudContract:
-    """The suite; a subclass gives the fixtures ``door``, ``make``, ``stored`` and ``wait``."""
+    """The suite; a subclass gives its fixtures.
+
+    ``door`` on ``clock``, ``make``, ``stored``, ``wait``, ``limit``, ``tokens`` and ``now``.
+    """
 
     doors: ClassVar = (MarketingCloud,)
 
@@ -52,8 +61,6 @@ class MarketingCloudContract:
 
         status = wait(request)
         assert (status.state, status.has_errors) == (RequestState.COMPLETE, False)
-        assert status.completed_at is not None
-        assert status.completed_at.utcoffset() is not None
         assert [one["SubscriberKey"] for one in stored(key)] == ["sub-00001", "sub-00002"]
         assert door.page(key, 1, where=("ExportId", "x"), size=1).count == 2
         assert door.page(key, 1, where=("ExportId", "it's another")).count == 0
@@ -141,6 +148,58 @@ class MarketingCloudContract:
 
         assert (found.key, found.sendable, found.keyed) == (key, True, True)
         assert found.fields == FIELDS
+
+    def test_one_token_serves_for_as_long_as_it_lives(
+        self, door: MarketingCloud, make: Make, clock: ManualClock, tokens: Callable[[], int]
+    ) -> None:
+        """The service counts requests for tokens: one in 20 minutes is what it wants to see."""
+        key = make(FIELDS, False)
+        before = tokens()
+        for _ in range(3):
+            door.describe(key)
+        asked = tokens() - before
+        clock.advance(1079 - 29)
+
+        door.describe(key)
+
+        assert (asked, tokens() - before) == (1, 2)
+
+    def test_a_rate_limit_is_waited_for_as_long_as_it_says(
+        self, door: MarketingCloud, make: Make, clock: ManualClock, limit: Limits, wait: Wait
+    ) -> None:
+        """50100 comes with Retry-After, and costs time only."""
+        key = make(FIELDS, False)
+        limit([Limit.THROTTLED, Limit.THROTTLED])
+
+        request = door.upsert(key, [row(1)])
+
+        assert clock.slept == [5.0, 5.0]
+        assert not wait(request).has_errors
+
+    def test_a_block_without_retry_after_is_waited_for_in_minutes(
+        self, door: MarketingCloud, make: Make, clock: ManualClock, limit: Limits, stored: Stored
+    ) -> None:
+        """50200 says nothing: a minute, then twice as long, five tries, then another attempt."""
+        key = make(FIELDS, False)
+        limit([Limit.BLOCKED] * 9)
+
+        with pytest.raises(Unavailable) as unavailable:
+            door.upsert(key, [row(1)])
+
+        assert clock.slept == [60.0, 120.0, 240.0, 480.0]
+        assert unavailable.value.code == "SFMC_THROTTLED"
+        assert not may_have_happened(unavailable.value)
+        assert stored(key) == []
+
+    def test_the_servers_time_is_six_hours_behind_all_the_year(
+        self, door: MarketingCloud, make: Make, wait: Wait, now: Callable[[], datetime]
+    ) -> None:
+        """Their times have no zone; read as UTC, requests would have ended six hours early."""
+        completed = wait(door.upsert(make(FIELDS, False), [row(1)])).completed_at
+
+        assert completed is not None
+        assert completed.utcoffset() == timedelta(0)
+        assert abs(completed - now()) < timedelta(minutes=1)
 
     def test_an_unknown_data_extension_is_refused_before_anything_is_queued(
         self, door: MarketingCloud

@@ -1,16 +1,18 @@
 """Marketing Cloud: in memory and as the process of the stack."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import pytest
 import requests
 
+from resources.clock import SystemClock
 from resources.marketing_cloud import BatchStatus, Field, MarketingCloud, RequestState
-from resources.wiring import environment
-from tests.contracts.cloud import declare, until_complete
-from tests.contracts.marketing_cloud import Make, MarketingCloudContract, Stored, Wait
+from tests.contracts.cloud import declare, door_to, script, told, until_complete
+from tests.contracts.marketing_cloud import Limits, Make, MarketingCloudContract, Stored, Wait
+from tests.fakes.clock import ManualClock
 from tests.fakes.marketing_cloud import FakeMarketingCloud
 
 
@@ -18,9 +20,24 @@ class TestFake(MarketingCloudContract):
     """The fake."""
 
     @pytest.fixture
-    def door(self) -> FakeMarketingCloud:
+    def door(self, clock: ManualClock) -> FakeMarketingCloud:
         """An empty business unit."""
-        return FakeMarketingCloud()
+        return FakeMarketingCloud(clock)
+
+    @pytest.fixture
+    def limit(self, door: FakeMarketingCloud) -> Limits:
+        """The fake's script."""
+        return door.limits.extend
+
+    @pytest.fixture
+    def tokens(self, door: FakeMarketingCloud) -> Callable[[], int]:
+        """How many the fake has granted."""
+        return lambda: door.tokens
+
+    @pytest.fixture
+    def now(self, clock: ManualClock) -> Callable[[], datetime]:
+        """The fake's own clock."""
+        return clock.now
 
     @pytest.fixture
     def make(self, door: FakeMarketingCloud) -> Make:
@@ -48,11 +65,27 @@ class TestServer(MarketingCloudContract):
     """The real process."""
 
     @pytest.fixture
-    def door(self, stack: Mapping[str, str]) -> Iterator[MarketingCloud]:
-        """The service of the stack."""
-        door = environment.marketing_cloud(stack)
+    def door(self, stack: Mapping[str, str], clock: ManualClock) -> Iterator[MarketingCloud]:
+        """The service of the stack, with waits that take no time."""
+        door = door_to(stack, clock)
         yield door
+        script(stack, [])
         door.close()
+
+    @pytest.fixture
+    def limit(self, stack: Mapping[str, str]) -> Limits:
+        """The stand-in's script."""
+        return lambda limits: script(stack, [str(one) for one in limits])
+
+    @pytest.fixture
+    def tokens(self, stack: Mapping[str, str]) -> Callable[[], int]:
+        """How often the stand-in was asked for one."""
+        return lambda: sum("/v2/token" in one["path"] for one in told(stack, "requests"))
+
+    @pytest.fixture
+    def now(self) -> Callable[[], datetime]:
+        """The stand-in lives by the clock on the wall."""
+        return SystemClock().now
 
     @pytest.fixture
     def make(self, stack: Mapping[str, str]) -> Make:

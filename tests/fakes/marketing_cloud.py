@@ -9,6 +9,7 @@ from typing import Any
 
 from resources.clock import Clock
 from resources.errors import Refused, Unavailable
+from resources.http_json import Answer
 from resources.marketing_cloud import (
     MAX_DELETED,
     MAX_ROWS,
@@ -29,6 +30,13 @@ from tests.fakes.asked import Asked
 from tests.fakes.clock import ManualClock
 
 
+class Limit(StrEnum):
+    """The two kinds of 429, by the word of their scripts."""
+
+    THROTTLED = "throttled"
+    BLOCKED = "blocked"
+
+
 class Fault(StrEnum):
     """What goes wrong with one batch."""
 
@@ -42,6 +50,8 @@ class Fault(StrEnum):
     SLOW = "slow"  # pending for some polls
     FAIL = "fail"  # the request as a whole ends in an error, nothing is stored
 
+
+TOKEN_SECONDS = 1079.0  # of the published samples
 
 _POLLS: Mapping[Fault | None, float] = {Fault.STUCK: float("inf"), Fault.SLOW: 3.0}
 
@@ -105,6 +115,8 @@ class FakeMarketingCloud(MarketingCloud):
         script: The faults of the next batches, one an element, None for none; each is used once.
         bad: Why the service refuses a row of its own accord, or None.
         deletions: The contacts of each deletion.
+        limits: The 429 that each of the next tries to hand rows over is answered with.
+        tokens: How many were granted.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -116,12 +128,15 @@ class FakeMarketingCloud(MarketingCloud):
             client_secret="",
             account_id="",
             clock=clock or ManualClock(),
+            jitter=lambda: 0.0,
         )
         self.asked = Asked()
         self.tables: dict[str, Table] = {}
         self.script: list[Fault | None] = []
         self.bad: Callable[[Mapping[str, object]], str | None] = _nothing_bad
         self.deletions: dict[str, tuple[str, ...]] = {}
+        self.limits: list[Limit] = []
+        self.tokens = 0
         self._requests: dict[str, _Request] = {}
         self._numbers = count(1)
 
@@ -133,17 +148,17 @@ class FakeMarketingCloud(MarketingCloud):
 
     def upsert(self, key: str, rows: Sequence[Row]) -> str:
         """Take rows that replace those with their key."""
-        self.asked.note("upsert", key, len(rows))
+        self._asked_for("upsert", key, len(rows))
         return self._queue(key, rows, replace=True)
 
     def insert(self, key: str, rows: Sequence[Row]) -> str:
         """Take rows that are appended."""
-        self.asked.note("insert", key, len(rows))
+        self._asked_for("insert", key, len(rows))
         return self._queue(key, rows, replace=False)
 
     def status(self, request_id: str) -> BatchStatus:
         """Say how a request stands; each look brings a slow one nearer."""
-        self.asked.note("status", request_id)
+        self._asked_for("status", request_id)
         request = self._request(request_id, "ask for the status of a request")
         if request.polls_left > 0:
             request.polls_left -= 1
@@ -156,13 +171,13 @@ class FakeMarketingCloud(MarketingCloud):
 
     def results(self, request_id: str) -> RowResults:
         """Give the results of a request."""
-        self.asked.note("results", request_id)
+        self._asked_for("results", request_id)
         request = self._request(request_id, "read the results of a request")
         return RowResults(rows=tuple(request.results))
 
     def describe(self, key: str) -> DataExtension:
         """Describe a data extension."""
-        self.asked.note("describe", key)
+        self._asked_for("describe", key)
         return self._table(key, "find a data extension").extension
 
     def page(
@@ -174,7 +189,7 @@ class FakeMarketingCloud(MarketingCloud):
         size: int = READ_ROWS,
     ) -> RowPage:
         """Give rows as they are stored."""
-        self.asked.note("page", key, number, where)
+        self._asked_for("page", key, number, where)
         rows = self._table(key, "read the rows of a data extension").rows
         if where is not None:
             rows = [row for row in rows if row.get(where[0]) == where[1]]
@@ -184,7 +199,7 @@ class FakeMarketingCloud(MarketingCloud):
 
     def delete_contacts(self, keys: Sequence[str]) -> str:
         """Note a deletion."""
-        self.asked.note("delete_contacts", len(keys))
+        self._asked_for("delete_contacts", len(keys))
         if not 1 <= len(keys) <= MAX_DELETED:
             raise ValueError(f"1 to {MAX_DELETED} contacts are deleted at once")
         operation = str(next(self._numbers))
@@ -200,9 +215,22 @@ class FakeMarketingCloud(MarketingCloud):
         for request in self._requests.values():
             request.polls_left = 0
 
+    def _asked_for(self, name: str, *arguments: object) -> None:
+        """Note a call, with a token that lives."""
+        self._tokens.current(self._clock.monotonic())
+        self.asked.note(name, *arguments)
+
+    def _granted(self, *_: str) -> tuple[str, float]:
+        self.tokens += 1
+        return f"token-{self.tokens}", self._clock.monotonic() + TOKEN_SECONDS
+
     def _queue(self, key: str, rows: Sequence[Row], *, replace: bool) -> str:
         if not 1 <= len(rows) <= MAX_ROWS:
             raise ValueError(f"1 to {MAX_ROWS} rows are sent at once")
+        tries = 0
+        while self.limits:
+            self._rest_a_while(_too_many(self.limits.pop(0)), tries)
+            tries += 1
         table = self._table(key, "hand rows over to a data extension")
         fault = self.script.pop(0) if self.script else None
         if fault is Fault.THROTTLE:
@@ -257,6 +285,19 @@ class FakeMarketingCloud(MarketingCloud):
         if request_id not in self._requests:
             raise Refused(NOT_FOUND, attempted)
         return self._requests[request_id]
+
+
+def _too_many(limit: Limit) -> Answer:
+    """A 429 as the service answers it (DOMAIN.md 8.1)."""
+    told = limit is Limit.THROTTLED
+    return Answer(
+        status=429,
+        body={"errorcode": 50100 if told else 50200},
+        headers={"Retry-After": "5"} if told else {},
+        request_id="",
+        service="SFMC",
+        attempted="hand rows over to a data extension",
+    )
 
 
 def _refusal(extension: DataExtension, row: Mapping[str, Any]) -> str | None:

@@ -1,43 +1,29 @@
-"""The door to Marketing Cloud when it misbehaves: tokens, both kinds of 429, lost answers."""
+"""The door to Marketing Cloud when it misbehaves: tokens that end, lost answers, broken pages."""
 
 import threading
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from resources.errors import Refused, Unavailable
 from resources.http_json import may_have_happened
 from resources.marketing_cloud import Field, MarketingCloud
-from tests.contracts.cloud import declare, expire, faults, script, told, until_complete
+from tests.contracts.cloud import declare, door_to, expire, faults, script, told, until_complete
 from tests.fakes.clock import ManualClock
 
 FIELDS = (Field(name="SubscriberKey", type="Text", length=50, primary_key=True, required=True),)
 ROWS = [{"SubscriberKey": "one"}]
-SECRET = "local-sfmc"
 
 
 @pytest.fixture
 def door(stack: Mapping[str, str], clock: ManualClock) -> Iterator[MarketingCloud]:
     """The door to the process, with waits that take no time."""
     faults(stack, [])
-    door = _door(stack, clock)
+    door = door_to(stack, clock)
     yield door
     script(stack, [])
     faults(stack, [])
     door.close()
-
-
-def _door(stack: Mapping[str, str], clock: ManualClock, *, secret: str = SECRET) -> MarketingCloud:
-    return MarketingCloud(
-        auth_url=stack["SFMC_AUTH_URL"],
-        rest_url=stack["SFMC_REST_URL"],
-        client_id=stack["SFMC_CLIENT_ID"],
-        client_secret=secret,
-        account_id=stack["SFMC_ACCOUNT_ID"],
-        clock=clock,
-        jitter=lambda: 0.0,
-    )
 
 
 def _asked(stack: Mapping[str, str], path: str) -> list[str]:
@@ -77,7 +63,7 @@ def test_a_token_that_ended_early_is_renewed_once(
 
 def test_a_package_that_is_not_known_is_refused(stack: Mapping[str, str]) -> None:
     """A wrong secret must not be tried again and again; nor may it be in the error."""
-    door = _door(stack, ManualClock(), secret="CANARY")
+    door = door_to(stack, ManualClock(), secret="CANARY")
 
     with pytest.raises(Refused) as refused:
         door.describe("any")
@@ -97,34 +83,6 @@ def test_a_401_that_a_new_token_does_not_cure_is_refused(
 
     assert refused.value.code == "SFMC_FORBIDDEN"
     assert len(_asked(stack, "/data/")) == 2
-
-
-def test_a_rate_limit_is_waited_for_as_long_as_it_says(
-    stack: Mapping[str, str], door: MarketingCloud, clock: ManualClock
-) -> None:
-    """50100 comes with Retry-After."""
-    key = declare(stack, FIELDS)
-    script(stack, ["throttled", "throttled"])
-
-    door.upsert(key, ROWS)
-
-    assert clock.slept == [5.0, 5.0]
-
-
-def test_a_block_without_retry_after_is_waited_for_in_minutes(
-    stack: Mapping[str, str], door: MarketingCloud, clock: ManualClock
-) -> None:
-    """50200 says nothing: a minute, then twice as long, five tries, and then another attempt."""
-    key = declare(stack, FIELDS)
-    script(stack, ["blocked"] * 9)
-
-    with pytest.raises(Unavailable) as unavailable:
-        door.upsert(key, ROWS)
-
-    assert clock.slept == [60.0, 120.0, 240.0, 480.0]
-    assert unavailable.value.code == "SFMC_THROTTLED"
-    assert not may_have_happened(unavailable.value)
-    assert told(stack, "rows", key=key) == []
 
 
 def test_an_upsert_whose_answer_was_lost_is_sent_again(
@@ -153,18 +111,6 @@ def test_an_insert_whose_answer_was_lost_is_in_doubt_and_not_sent_again(
 
     assert may_have_happened(unavailable.value)
     assert told(stack, "received", key=key) == {"one": 1}
-
-
-def test_the_servers_time_is_six_hours_behind_all_the_year(
-    stack: Mapping[str, str], door: MarketingCloud
-) -> None:
-    """Their times have no zone; read as UTC, every request would have ended six hours early."""
-    request = door.upsert(declare(stack, FIELDS), ROWS)
-
-    completed = until_complete(door, request).completed_at
-
-    assert completed is not None
-    assert abs(completed - datetime.now(UTC)) < timedelta(minutes=1)  # noqa: TID251 - the stand-in's
 
 
 @pytest.mark.parametrize("edit", ["omit", "duplicate"])
