@@ -310,6 +310,7 @@ class Attempt:
             accounting=produced.accounting,
             files=produced.files,
             queries=produced.queries,
+            stated=produced.stated,
             expires_at=rfc3339(_expiry(document, planned.export_type)),
             previous=self._previous(document),
         )

@@ -32,6 +32,7 @@ class Produced:
     files: tuple[FileEntry, ...]
     accounting: Accounting
     queries: tuple[Mapping[str, Any], ...]
+    stated: Mapping[str, str]
     entries: frozenset[str] = frozenset()
 
 
@@ -59,6 +60,7 @@ def produce(plan: Plan, doors: Doors, *, address: Address, token: str, watch: Wa
         files=files,
         accounting=accounting,
         queries=tuple(flow.reader.queries),
+        stated=flow.stated(),
         entries=frozenset(flow.entries),
     )
 
@@ -96,6 +98,10 @@ class _Flow:
                 columns=columns,
                 section=aside.section,
             )
+
+    def stated(self) -> Mapping[str, str]:
+        """What the manifest says of this kind of export alone."""
+        return self._plan.export_type.stated(self._plan.facts)
 
     def accounting(self) -> Accounting:
         """Where the rows went, once all are through."""

@@ -7,6 +7,7 @@ from assets.exports.code_redemptions import CODE_REDEMPTIONS
 from assets.exports.code_sms import CODE_SMS
 from assets.exports.codes import CODES_EXPORT
 from assets.exports.duplicate_clusters import DUPLICATE_CLUSTERS
+from assets.exports.email_engagement import EMAIL_ENGAGEMENT
 from assets.exports.entries import ENTRIES
 from assets.exports.geo_demand import GEO_DEMAND
 from assets.exports.market_demand import MARKET_DEMAND
@@ -38,6 +39,7 @@ _ALL: tuple[ExportType, ...] = (
     SCORING_INPUT,
     SCORES,
     SURVEY_ANSWERS,
+    EMAIL_ENGAGEMENT,
     SUPPRESSION,
     GEO_DEMAND,
     BOOST_LEADERBOARD,

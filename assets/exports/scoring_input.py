@@ -27,6 +27,7 @@ from assets.exports.shared.entry_strands import before_snapshot, by_registration
 from assets.exports.shared.entry_values import (
     account_id,
     at,
+    email_domain,
     instant,
     millis,
     preferences,
@@ -85,11 +86,6 @@ def _phone(row: EntryRow) -> object:
     """The telephone where it can be one: a hash of something else matches nobody."""
     number = at("contact.phone.e164")(row)
     return number if is_possible(number) else None
-
-
-def _email_domain(row: EntryRow) -> object:
-    _, at_sign, domain = string(row, "contact.email").strip().rpartition("@")
-    return domain.lower() if at_sign and domain else None
 
 
 def _days_until_snapshot(value: object, row: EntryRow) -> int | None:
@@ -181,7 +177,7 @@ _FEATURES: tuple[Column, ...] = (
         _phone,
         said="Empty for what is no possible number.",
     ),
-    _feature("email_domain", text(253), _QUASI, "e.contact.email", _email_domain),
+    _feature("email_domain", text(253), _QUASI, "e.contact.email", email_domain),
     _feature(
         "account_age_days",
         INTEGER,

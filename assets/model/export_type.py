@@ -63,6 +63,11 @@ def nothing_refused(_: Facts) -> None:
     """For exports that every campaign has."""
 
 
+def nothing_stated(_: Facts) -> Mapping[str, str]:
+    """For exports of which the manifest says nothing that it does not say of all."""
+    return {}
+
+
 def one_group(_: Facts) -> Callable[[Any], str] | None:
     """For exports whose rows are not split into files by a value."""
     return None
@@ -95,6 +100,7 @@ class ExportType:
         companions: Files beside the main ones.
         split: Made once an export: gives each row a group, and a new file begins where it changes;
             rows of one group follow each other. None: one group.
+        stated: What the manifest says of this kind alone, by name: never anything personal.
         downloadable: False where the files are for the delivery only and nobody downloads them.
     """
 
@@ -117,6 +123,7 @@ class ExportType:
     refuse: Callable[[Facts], None] = nothing_refused
     companions: tuple[Companion, ...] = ()
     split: Callable[[Facts], Callable[[Any], str] | None] = one_group
+    stated: Callable[[Facts], Mapping[str, str]] = nothing_stated
     downloadable: bool = True
 
     @property

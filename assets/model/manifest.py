@@ -133,6 +133,7 @@ class Manifest:
         queries: Athena executions: id and bytes scanned.
         deliveries: Where the files went beside the bucket: destination, target, rows sent,
             accepted and rejected, state.
+        stated: What there is to know of this kind of export alone, by name.
         expires_at: RFC 3339; the files are deleted then.
         previous: SHA-256 of the manifest of the last export of this type and partition.
     """
@@ -153,6 +154,7 @@ class Manifest:
     queries: tuple[Mapping[str, Any], ...] = ()
     companions: Mapping[str, tuple[ColumnEntry, ...]] = field(default_factory=dict)
     deliveries: tuple[Mapping[str, Any], ...] = ()
+    stated: Mapping[str, str] = field(default_factory=dict)
     expires_at: str | None = None
     previous: str | None = None
 

@@ -132,6 +132,12 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def email_domain(row: EntryRow) -> str | None:
+    """The domain of the fan's address in lower case; None where there is no address."""
+    _, at_sign, domain = string(row, "contact.email").strip().rpartition("@")
+    return domain.lower() if at_sign and domain else None
+
+
 def preferred(row: EntryRow, place: int) -> Preference | None:
     """The preference at a place counted from 1, or None."""
     found = preferences(row)

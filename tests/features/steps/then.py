@@ -188,6 +188,11 @@ def _noted(story: Story, datatable: Sequence[Sequence[str]]) -> None:
     assert {name: notes.get(name) for name in wanted} == wanted
 
 
+@then("the manifest states")
+def _stated(story: Story, datatable: Sequence[Sequence[str]]) -> None:
+    assert dict(story.manifest().stated) == {row[0]: row[1] for row in datatable}
+
+
 @then("the manifest proves its files")
 def _proved(story: Story) -> None:
     objects = story.world.doors.objects
