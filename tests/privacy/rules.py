@@ -52,6 +52,14 @@ HASHED_NAMES: Final = {"ad-audience"}
 COUNTS_ONLY: Final = {"market-demand", "geo-demand", "campaign-summary", "registration-timeline"}
 # Exports whose ids are keyed hashes for everybody (DOMAIN.md 7.14).
 KEYED: Final = {"survey-answers"}
+# What no other export holds and the person is told, as the class of its kind (DOMAIN.md 7.22).
+_OWN: Final[Mapping[str, Mapping[str, str]]] = {
+    "subject-access": {
+        "A.referrer": QUASI,
+        "device.userAgent": QUASI,
+        "device.fingerprint": PSEUDONYM,
+    }
+}
 _HASHABLE: Final = ("email", "phone", "sha256")
 # A digest that is stored is a hash already.
 _FORMS: Final = {"sha256": "hash"}
@@ -71,7 +79,8 @@ def allowed(found: Found, *, name: str, mode: str, scopes: tuple[str, ...]) -> b
         return False
     if canary.kind == _SHORTENED and mode == "masked":
         return False
-    needed = _AS_IT_IS[canary.cls].get(mode)
+    cls = _OWN.get(name, {}).get(canary.path, canary.cls)
+    needed = _AS_IT_IS[cls].get(mode)
     return found.form == "raw" and needed is not None and needed <= held
 
 
