@@ -11,7 +11,8 @@ Decided here: a day is one in UTC; of the fans that an entry brought those count
 as verified those whom verification let through; nobody is credited with a fan of a referral loop
 (`referral_loop`), nor is there a row for a referrer who withdrew (`referrer_withdrawn`). Duplicates
 never have a row: they would be one fan twice. An entry without points has none, unless the ledger
-gives it some.
+gives it some. A name, country or code that cannot be read is empty and counted
+(`unreadable:<column>`): nobody loses a place for it.
 """
 
 from array import array
@@ -25,6 +26,7 @@ from unicodedata import normalize
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
+from assets.exports.shared.entry_columns import COUNTRY_COLUMN, field
 from assets.exports.shared.entry_options import ACTIVE, LIVE, Rule, first_failing, withdrawn
 from assets.exports.shared.entry_strands import (
     before_snapshot,
@@ -36,11 +38,11 @@ from assets.exports.shared.entry_values import notes as entry_notes
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.questions import distinct, slug
+from assets.exports.shared.readable import Readable
 from assets.exports.shared.referrals import Referral, Referrals
 from assets.exports.shared.statements import statement
 from assets.model.campaign import Boost, Facts
 from assets.model.column import (
-    COUNTRY,
     ID,
     INTEGER,
     UTC_TIME,
@@ -196,6 +198,45 @@ def _brought_by(row: EntryRow) -> ObjectId | None:
     return by if isinstance(by, ObjectId) else None
 
 
+# --- what a row shows of its entry --------------------------------------------------------------
+
+
+def _display_name(row: EntryRow) -> str:
+    """First name and the initial of the last: enough to be known by friends."""
+    first, last = (_name(row, f"contact.{part}") for part in ("firstName", "lastName"))
+    return f"{first} {last[:1]}.".strip() if last else first
+
+
+def _name(row: EntryRow, path: str) -> str:
+    value = at(path)(row)
+    if value is not None and not isinstance(value, str):
+        raise Unfit("wrong_type")
+    # Composed, so that an initial keeps its accent.
+    return normalize("NFC", value or "").strip()
+
+
+def _column(
+    name: str, form: Format, pii: Pii, source: str, value: Getter, *, said: str = ""
+) -> Column:
+    return Column(name=name, format=form, pii=pii, source=source, value=value, description=said)
+
+
+# None of them may cost a fan the place, so they are empty where they cannot be read.
+_OF_ENTRY: Final = (
+    _column(
+        "display_name",
+        text(84),
+        Pii.DIRECT,
+        "X: e.contact.firstName, and the initial of e.contact.lastName",
+        _display_name,
+        said="First name and the initial of the last.",
+    ),
+    COUNTRY_COLUMN,
+    field("referral_code", ID, Pii.PSEUDONYM, "referral.code"),
+)
+_READABLE: Final = Readable(_OF_ENTRY)
+
+
 # --- who has a row ------------------------------------------------------------------------------
 
 
@@ -249,7 +290,11 @@ def _notes(row: EntryRow) -> list[str]:
         "referral_loop": prepared.referrals.is_looped(row.entry["_id"]),
         "referrer_withdrawn": by is not None and str(by) in prepared.gone,
     }
-    return [*entry_notes(row), *(name for name, is_so in odd.items() if is_so)]
+    return [
+        *entry_notes(row),
+        *_READABLE.notes(row),
+        *(name for name, is_so in odd.items() if is_so),
+    ]
 
 
 # --- rows ---------------------------------------------------------------------------------------
@@ -257,15 +302,13 @@ def _notes(row: EntryRow) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What one entry has; `counts` by the key of the activity."""
+    """What one entry has: `shown` by column, `counts` by the key of the activity."""
 
     entry_id: str
-    display_name: str
-    country: object
+    shown: Mapping[str, object]
     points: int
     activities: int
     counts: Mapping[str, int]
-    referral_code: object
     signups: int
     verified: int
     rejected: int
@@ -315,12 +358,10 @@ class Leaderboard:
         counts, last = _activities(row)
         return Standing(
             entry_id=str(entry_id),
-            display_name=_display_name(row),
-            country=at("contact.countryCode")(row),
+            shown=_READABLE.values(row),
             points=_points(row),
             activities=sum(counts.values()),
             counts=counts,
-            referral_code=at("referral.code")(row),
             signups=self._referrals.signups(entry_id),
             verified=self._referrals.verified(entry_id),
             rejected=deeds.rejected,
@@ -345,27 +386,7 @@ def _activities(row: EntryRow) -> tuple[Mapping[str, int], int]:
     return counts, last
 
 
-def _display_name(row: EntryRow) -> str:
-    """First name and the initial of the last: enough to be known by friends."""
-    first, last = (_name(row, f"contact.{part}") for part in ("firstName", "lastName"))
-    return f"{first} {last[:1]}.".strip() if last else first
-
-
-def _name(row: EntryRow, path: str) -> str:
-    value = at(path)(row)
-    if value is not None and not isinstance(value, str):
-        raise Unfit("display_name:wrong_type")
-    # Composed, so that an initial keeps its accent.
-    return normalize("NFC", value or "").strip()
-
-
 # --- columns ------------------------------------------------------------------------------------
-
-
-def _column(
-    name: str, form: Format, pii: Pii, source: str, value: Getter, *, said: str = ""
-) -> Column:
-    return Column(name=name, format=form, pii=pii, source=source, value=value, description=said)
 
 
 def _of(name: str, form: Format, pii: Pii, source: str, *, said: str = "") -> Column:
@@ -373,6 +394,12 @@ def _of(name: str, form: Format, pii: Pii, source: str, *, said: str = "") -> Co
     return _column(name, form, pii, source, lambda row: getattr(row.standing, name), said=said)
 
 
+def _shown(column: Column) -> Column:
+    """A column of the entry, in a row of the file."""
+    return replace(column, value=lambda row: row.standing.shown[column.name])
+
+
+_SHOWN: Final = {column.name: _shown(column) for column in _OF_ENTRY}
 _BEFORE_COUNTS: tuple[Column, ...] = (
     _column(
         "rank",
@@ -383,19 +410,13 @@ _BEFORE_COUNTS: tuple[Column, ...] = (
         said="Equal points share a place, and the next is one further.",
     ),
     _of("entry_id", ID, Pii.PSEUDONYM, "e._id"),
-    _of(
-        "display_name",
-        text(84),
-        Pii.DIRECT,
-        "X: e.contact.firstName, and the initial of e.contact.lastName",
-        said="First name and the initial of the last.",
-    ),
-    _of("country", COUNTRY, Pii.QUASI_IDENTIFIER, "e.contact.countryCode"),
+    _SHOWN["display_name"],
+    _SHOWN["country"],
     _of("points", INTEGER, Pii.NONE, "e.boost.points", said="As the entry holds them."),
     _of("activities", INTEGER, Pii.NONE, "X: sum of e.boost.activities.count"),
 )
 _AFTER_COUNTS: tuple[Column, ...] = (
-    _of("referral_code", ID, Pii.PSEUDONYM, "e.referral.code"),
+    _SHOWN["referral_code"],
     _column(
         "referral_signups",
         INTEGER,

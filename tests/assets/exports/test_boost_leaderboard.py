@@ -137,6 +137,17 @@ def test_points_that_cannot_be_read_reject_their_row(boost: object) -> None:
     assert 1 == sum(made.accounting.rejected.values())
 
 
+def test_nobody_loses_a_place_for_what_a_row_only_shows() -> None:
+    """The name, the country and the code are empty then, and counted."""
+    contact = {"firstName": 7, "lastName": "Li", "countryCode": "USA"}
+    made = board(fan(1, 9, contact=contact, referral={"code": "=1+1"}), fan(2, 5))
+
+    assert [(1, 1), (2, 2)] == places(made)
+    names = ("display_name", "country", "referral_code")
+    assert ["", "", ""] == [made.rows[0][name] for name in names]
+    assert {f"unreadable:{name}" for name in names} <= made.accounting.notes.keys()
+
+
 def test_activities_are_counted_by_kind_in_columns_of_the_campaign() -> None:
     """Fixed before the first row; what the campaign does not know is in the sum only."""
     names = ("Share!", "share", "watch")
