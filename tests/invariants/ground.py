@@ -93,9 +93,13 @@ def unreadable(entry: Document) -> bool:
     Such an entry is a counted reject of every export (DESIGN.md 4); those counts are compared with
     the ledger of plants.
     """
+    return not _is_somebodys(entry) or not isinstance(entry.get("preferences") or [], list)
+
+
+def _is_somebodys(entry: Document) -> bool:
+    """Whether it names a user, or says that there is none; v2 names one by a text."""
     named = entry.get("userId")
-    known = named is None or isinstance(named, ObjectId) or entry.get("schemaVersion") == _V2
-    return not known or not isinstance(entry.get("preferences") or [], list)
+    return named is None or isinstance(named, ObjectId) or entry.get("schemaVersion") == _V2
 
 
 def verified(made: Made) -> set[str]:
@@ -122,6 +126,17 @@ def _is_verified(entry: Document) -> bool:
 
 
 # --- consents
+
+
+def partners(made: Made) -> list[str]:
+    """Keys of the promoters of the campaign with whom something may be shared."""
+    return [
+        promoter["key"]
+        for promoter in made.documents("promoters")
+        if promoter["_id"] in campaign(made)["promoterIds"]
+        and promoter["status"] == "active"
+        and promoter["dataSharing"]["expiresAt"] > _SEEN_UNTIL
+    ]
 
 
 def consenting(made: Made, promoter_key: str) -> set[str]:
@@ -237,3 +252,63 @@ def scored(made: Made) -> set[str]:
             rows = map(json.loads, body.decode().splitlines())
             answers |= {row["accountId"].lower(): row["vfScore"] for row in rows}
     return found | {account for account, score in answers.items() if score is not None}
+
+
+def scores_of_nobody(made: Made) -> int:
+    """Lines of the files of scores whose entry or account is none of the campaign's."""
+    entries = {str(e["_id"]) for e in made.documents("entries") if _is_somebodys(e)}
+    today = accounts(made)
+    known = {
+        user["accountId"].lower()
+        for entry in made.documents("entries")
+        if (user := today.get(_user_id(entry))) is not None
+    }
+    found = 0
+    told: set[str] = set()
+    for (bucket, key), body in made.objects.items():
+        if key.endswith(".gz") and bucket == "scoring":
+            lines = csv.DictReader(io.StringIO(body.decode()))
+            found += sum(row["entry_id"] not in entries for row in lines)
+        elif key.endswith(".gz"):
+            told |= {json.loads(line)["accountId"].lower() for line in body.decode().splitlines()}
+    return found + len(told - known)
+
+
+def _user_id(entry: Document) -> ObjectId | None:
+    stored = entry.get("userId")
+    return ObjectId(stored) if ObjectId.is_valid(stored or "") else None
+
+
+def mailable(made: Made) -> set[str]:
+    """Ids of live entries whose fan may be written to about other things than the registration."""
+    stops = ("emailGlobalOptOut", "hardBouncedAt", "complainedAt")
+    today = accounts(made)
+    return {
+        str(entry["_id"])
+        for entry in made.documents("entries")
+        if is_live(made, entry)
+        and today.get(_user_id(entry)) is not None
+        and not any(
+            user.get("marketing", {}).get(name)
+            for user in _trail(made, _user_id(entry))
+            for name in stops
+        )
+    }
+
+
+_FLAGS: Final = {
+    "complained": "complainedAt",
+    "email_opted_out": "emailGlobalOptOut",
+    "hard_bounced": "hardBouncedAt",
+    "sms_stopped": "smsStop",
+}
+
+
+def said_no(made: Made, name: str) -> list[set[str]]:
+    """By what each fan is known whose account has a standing of the ledger: key and address."""
+    today = accounts(made)
+    return [
+        {(today[user["_id"]] or user)["accountId"].replace("-", ""), str(user.get("email"))}
+        for user in made.documents("users")
+        if user.get("marketing", {}).get(_FLAGS[name])
+    ]

@@ -5,7 +5,7 @@ A house is seeded once and every export is made once; what is then asked of the 
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -37,8 +37,7 @@ SNAPSHOT: Final = AFTER_THE_PACK - timedelta(seconds=30)
 MOST_REJECTS: Final = 100_000
 _PATIENCE: Final = 60.0  # seconds for a deletion of contacts
 
-# Workers that make exports at the same time.
-_BESIDE: Final = 2
+OPT_INS: Final = "promoter-email-opt-ins"
 
 Params = Mapping[str, Any]
 
@@ -181,17 +180,17 @@ def usual(kind: ExportType, campaign: str, params: Params) -> dict[str, Any]:
     }
 
 
-def asks(campaign: str) -> dict[str, tuple[str, Params]]:
-    """Every export that is made, by name: its kind, and what is asked for beside the usual."""
+def asks(promoters: Sequence[str]) -> dict[str, tuple[str, Params]]:
+    """Every export that is made, by name: its kind, and what is asked for beside the usual.
+
+    Args:
+        promoters: Keys of those that may be given anything.
+    """
     found: dict[str, tuple[str, Params]] = {}
     for kind in CATALOG.values():
         found |= {f"{kind.name}{form}": (kind.name, asked) for form, asked in _forms(kind).items()}
-    return {**found, **SPECIAL, "promoter-email-opt-ins/second": _second_promoter(campaign)}
-
-
-def _second_promoter(campaign: str) -> tuple[str, Params]:
-    """The one of a nasty pack may have hashes only."""
-    return "promoter-email-opt-ins", {"promoter": f"{campaign}-promoter-2"}
+    others = {f"{OPT_INS}/{key}": (OPT_INS, {"promoter": key}) for key in promoters[1:]}
+    return {**found, **SPECIAL, **others}
 
 
 def _forms(kind: ExportType) -> Mapping[str, Params]:

@@ -19,6 +19,7 @@ from assets.exports.catalog import CATALOG
 from assets.model.manifest import Manifest
 from tests.invariants import ground
 from tests.invariants.exports import Export, Row
+from tests.invariants.house import OPT_INS
 from tests.invariants.strict_csv import NotStrict, records
 from tests.invariants.told import Told
 
@@ -88,7 +89,7 @@ def promoters_get_consenting_fans_only(told: Told) -> list[str]:
     """11.3: every row has a granted, named and evidenced consent, and nobody said no."""
     broken: list[str] = []
     said_no = told["suppression"].rows()
-    for name in ("promoter-email-opt-ins", "promoter-email-opt-ins/second"):
+    for name in (name for name in told.exports if name.startswith(OPT_INS)):
         promoter = str(told[name].manifest.request["options"]["promoter"])
         agreed = ground.consenting(told.made, promoter)
         stopped = {

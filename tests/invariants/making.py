@@ -1,7 +1,7 @@
 """Makes what the invariants ask of: each export, again, sent, with an erasure, of old forms."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -62,7 +62,7 @@ def told(env: Mapping[str, str], name: str, entries: int | None) -> Told:
     made = Made(pack, broken_text=False)
     campaign = next(iter(pack.campaigns))
     with house(env, pack) as there:
-        ids, exports = _everything(there, campaign)
+        ids, exports = _everything(there, campaign, ground.partners(made))
         return Told(
             name=name,
             campaign=campaign,
@@ -76,8 +76,10 @@ def told(env: Mapping[str, str], name: str, entries: int | None) -> Told:
         )
 
 
-def _everything(there: House, campaign: str) -> tuple[dict[str, str], dict[str, Export]]:
-    wanted = asks(campaign)
+def _everything(
+    there: House, campaign: str, promoters: Sequence[str]
+) -> tuple[dict[str, str], dict[str, Export]]:
+    wanted = asks(promoters)
     ids = {name: there.ask(kind, campaign, params) for name, (kind, params) in wanted.items()}
     with ThreadPoolExecutor(_BESIDE) as threads:
         return ids, dict(zip(ids, threads.map(there.work, ids.values()), strict=True))
