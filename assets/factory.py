@@ -42,6 +42,10 @@ ATTEMPT_TAG = "export/attempt"
 MAX_RUNTIME_TAG = "dagster/max_runtime"
 
 
+# Twice what the run workers of a small machine execute, so that none of them waits for a tick.
+USUALLY_AT_ONCE = 16
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """What one deployment decides for all its exports.
@@ -52,6 +56,8 @@ class Platform:
         secret: Key for pseudonyms in `hashed` files.
         scopes: What a materialisation from the Dagster page may show.
         as_of: The snapshot of every export, over made-up data; None for the database's clock.
+        at_once: How many exports may be out of the queue at the same time. All others wait where
+            they can be put in order, cancelled and counted: in the queue.
     """
 
     timing: Timing
@@ -59,6 +65,7 @@ class Platform:
     secret: bytes = field(repr=False)
     scopes: tuple[str, ...] = ("pii:masked",)
     as_of: datetime | None = None
+    at_once: int = USUALLY_AT_ONCE
 
 
 class ExportConfig(dg.Config):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from assets.attempt import Build
-from assets.factory import Platform
+from assets.factory import USUALLY_AT_ONCE, Platform
 from assets.model.lifecycle import Timing
 
 Deployment = Literal["local", "nonprod", "prod"]
@@ -22,6 +22,7 @@ DEPLOYMENT = "EXPORT_DEPLOYMENT"
 HASH_SECRET = "EXPORT_HASH_SECRET"  # noqa: S105 - the name of a variable
 TIMING_FACTOR = "EXPORT_TIMING_FACTOR"
 AS_OF = "EXPORT_AS_OF"
+AT_ONCE = "EXPORT_RUNS_AT_ONCE"
 GIT_SHA = "GIT_SHA"
 
 # Keys the pseudonyms of made-up fans; everybody knows it, so it is for that deployment only.
@@ -40,6 +41,7 @@ class Settings:
         hash_secret: Key for pseudonyms.
         git_sha: Commit of the running code.
         as_of: The snapshot of every export over made-up data that ends at an instant.
+        at_once: How many exports may be out of the queue at the same time.
     """
 
     deployment: Deployment
@@ -47,6 +49,7 @@ class Settings:
     hash_secret: str = field(repr=False)
     git_sha: str
     as_of: datetime | None = None
+    at_once: int = USUALLY_AT_ONCE
 
     def platform(self) -> Platform:
         """The part that exports see."""
@@ -55,6 +58,7 @@ class Settings:
             build=Build(version=version("export-platform"), git_sha=self.git_sha),
             secret=self.hash_secret.encode(),
             as_of=self.as_of,
+            at_once=self.at_once,
         )
 
 
@@ -76,6 +80,7 @@ def settings(env: Mapping[str, str]) -> Settings:
         hash_secret=secret,
         git_sha=env.get(GIT_SHA) or _checkout(),
         as_of=_as_of(env, name),
+        at_once=_at_once(env),
     )
 
 
@@ -101,6 +106,13 @@ def _as_of(env: Mapping[str, str], deployment: str) -> datetime | None:
         return datetime.fromisoformat(said).astimezone(UTC)
     except ValueError:
         raise ValueError(f"{AS_OF} must be an instant such as 2026-03-20T12:00:30Z") from None
+
+
+def _at_once(env: Mapping[str, str]) -> int:
+    said = env.get(AT_ONCE, str(USUALLY_AT_ONCE))
+    if not said.isascii() or not said.isdecimal() or int(said) < 1:
+        raise ValueError(f"{AT_ONCE} must be a whole number above 0")
+    return int(said)
 
 
 def _checkout() -> str:

@@ -47,7 +47,7 @@ def build_requests_sensor(catalog: Catalog, jobs: Sequence[Any]) -> dg.SensorDef
         platform: dg.ResourceParam[Platform],
     ) -> dg.SensorResult:
         life = ExportLife(mongo.exports, timing=platform.timing)
-        plans = _work(context, life, catalog, clock)
+        plans = _work(context, life, catalog, clock, platform.at_once)
         return dg.SensorResult(
             run_requests=[_run_request(plan, catalog) for plan in plans],
             dynamic_partitions_requests=_missing_partitions(context, plans, catalog),
@@ -57,18 +57,24 @@ def build_requests_sensor(catalog: Catalog, jobs: Sequence[Any]) -> dg.SensorDef
 
 
 def _work(
-    context: dg.SensorEvaluationContext, life: ExportLife, catalog: Catalog, clock: Clock
+    context: dg.SensorEvaluationContext,
+    life: ExportLife,
+    catalog: Catalog,
+    clock: Clock,
+    at_once: int,
 ) -> list[RunPlan]:
     """What is to run now; if nothing is, wait a little for it."""
     deadline = clock.monotonic() + WAIT_SECONDS
     while True:
-        plans = _look(context, life, catalog)
+        plans = _look(context, life, catalog, at_once)
         if plans or clock.monotonic() >= deadline:
             return in_order(plans)
         clock.sleep(LOOK_EVERY_SECONDS)
 
 
-def _look(context: dg.SensorEvaluationContext, life: ExportLife, catalog: Catalog) -> list[RunPlan]:
+def _look(
+    context: dg.SensorEvaluationContext, life: ExportLife, catalog: Catalog, at_once: int
+) -> list[RunPlan]:
     """What is late or due; each document is judged on its own."""
     plans: list[RunPlan] = []
 
@@ -80,7 +86,8 @@ def _look(context: dg.SensorEvaluationContext, life: ExportLife, catalog: Catalo
         return _claimed(life, catalog, document, plans)
 
     on_each(context, _known(life.unstarted(MOST_PER_TICK), catalog), late)
-    on_each(context, life.undispatched(MOST_PER_TICK), due)
+    if room := at_once - len(life.in_flight(after=None, limit=at_once)):
+        on_each(context, life.undispatched(min(room, MOST_PER_TICK)), due)
     return plans
 
 

@@ -30,7 +30,8 @@ _START_SECONDS = 90.0
 _READY_SECONDS = 60.0
 _PROJECT = Path(__file__).resolve().parents[2]
 
-CODE, WEBSERVER, DAEMON, BRIDGE = "code-server", "webserver", "daemon", "bridge"
+CODE, WORKERS, BRIDGE = "code-server", "run-workers", "bridge"
+WEBSERVER, DAEMON = "webserver", "daemon"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +124,19 @@ class Deployment:
         return self._directory / "dagster"
 
     def _supervisor(self, followed: Mapping[str, str]) -> Supervisor:
-        def port_of_code() -> Mapping[str, str]:
-            return {**followed, "DAGSTER_GRPC_PORT": str(supervisor.ports()[CODE])}
+        def ports_of_code() -> Mapping[str, str]:
+            ports = supervisor.ports()
+            return {
+                **followed,
+                "DAGSTER_GRPC_PORT": str(ports[CODE]),
+                "RUN_WORKERS_PORT": str(ports[WORKERS]),
+            }
 
         services = [
             _code_server(lambda: followed),
-            _webserver(port_of_code),
-            _daemon(port_of_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
+            _run_workers(lambda: followed),
+            _webserver(ports_of_code),
+            _daemon(ports_of_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
             _bridge(lambda: followed),
         ]
         placed = [service(self._dagster_home) for service in services]
@@ -190,6 +197,13 @@ def _code_server(followed: _Followed) -> _Placed:
     return lambda home: _service(CODE, command, _accepts, followed, home)
 
 
+def _run_workers(followed: _Followed) -> _Placed:
+    def command(port: int) -> list[str]:
+        return [sys.executable, "-m", "export_platform.run_workers", "--port", str(port)]
+
+    return lambda home: _service(WORKERS, command, _accepts, followed, home)
+
+
 def _webserver(followed: _Followed) -> _Placed:
     def command(port: int) -> list[str]:
         return [
@@ -202,7 +216,7 @@ def _webserver(followed: _Followed) -> _Placed:
     def healthy(port: int) -> bool:
         return _answers(port, "/server_info")
 
-    return lambda home: _service(WEBSERVER, command, healthy, followed, home, after=(CODE,))
+    return lambda home: _service(WEBSERVER, command, healthy, followed, home, after=(CODE, WORKERS))
 
 
 def _daemon(followed: _Followed, beats: Callable[[], bool]) -> _Placed:
@@ -214,7 +228,7 @@ def _daemon(followed: _Followed, beats: Callable[[], bool]) -> _Placed:
 
     # After the code server: a daemon that finds none looks again only a minute later.
     return lambda home: _service(
-        DAEMON, command, lambda _: beats(), followed, home, after=(CODE,), listens=False
+        DAEMON, command, lambda _: beats(), followed, home, after=(CODE, WORKERS), listens=False
     )
 
 

@@ -13,7 +13,7 @@ from export_platform.cli import main
 from export_platform.commands.client import BridgeClient, Export
 from export_platform.commands.watching import watch
 from export_platform.local import kernel
-from export_platform.local.deployment import CODE, Deployment, Places
+from export_platform.local.deployment import WORKERS, Deployment, Places
 from export_platform.local.issuer import BASE_SCOPES
 from resources.clock import SystemClock
 from resources.mongo.stores import MongoStores
@@ -101,7 +101,7 @@ class Platform:
             ValueError: It is not one of this platform's.
         """
         ours = set(self.pids().values())
-        leader = kernel.identity(self.pids()[CODE]) if CODE in self.pids() else None
+        leader = kernel.identity(self.pids()[WORKERS]) if WORKERS in self.pids() else None
         ours |= {each.pid for each in kernel.session_of(leader)} if leader else set()
         process = kernel.identity(pid)
         if pid not in ours or process is None:

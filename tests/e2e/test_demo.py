@@ -100,7 +100,7 @@ def comparable(manifest: Manifest, body: bytes) -> bytes:
 
 def _numbered(manifest: Manifest, content: bytes) -> bytes:
     """Keyed ids by the order of their first appearance: their key is that of one request alone."""
-    if not any(column.keyed for column in CATALOG[str(manifest.request["type"])].columns):
+    if not any(column.keyed for column in CATALOG[str(manifest.request["type"])].static_columns):
         return content
     order: dict[bytes, int] = {}
     return re.sub(
@@ -141,7 +141,7 @@ def test_every_process_is_well_and_listens_on_loopback_only(platform: Platform) 
     """The Dagster page has no login; on any other address it would be everybody's."""
     pids = platform.pids()
 
-    dagster = {"code-server", "webserver", "daemon"}
+    dagster = {"code-server", "run-workers", "webserver", "daemon"}
     partners = {"codes", "entries", "marketing-cloud"}
     assert {"mongo", "s3", "athena", "bridge", *dagster, *partners} == set(pids)
     listening = _listening(set(pids.values()))

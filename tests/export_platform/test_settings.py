@@ -82,6 +82,15 @@ def test_the_snapshot_is_fixed_on_a_developers_machine_only() -> None:
         )
 
 
+@pytest.mark.parametrize("said", ["0", "-1", "many", "1.5", ""])
+def test_a_number_of_exports_at_once_that_is_none_is_refused_by_its_name(said: str) -> None:
+    """With none at once nothing would ever run, without a word."""
+    with pytest.raises(ValueError, match="EXPORT_RUNS_AT_ONCE must be a whole number above 0"):
+        settings({"EXPORT_RUNS_AT_ONCE": said})
+
+    assert 3 == settings({"EXPORT_RUNS_AT_ONCE": "3"}).platform().at_once
+
+
 def test_the_commit_is_that_of_the_checkout_unless_told() -> None:
     """Every manifest names the code that made it."""
     assert settings({}).git_sha

@@ -25,7 +25,10 @@ from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.scoring_files import FakeScoringFiles
 
 PLATFORM = Platform(
-    timing=Timing(), build=Build(version="1.2.3", git_sha="0" * 40), secret=b"the test's key"
+    timing=Timing(),
+    build=Build(version="1.2.3", git_sha="0" * 40),
+    secret=b"the test's key",
+    at_once=70,
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 from resources.errors import Unavailable
 from sensors.requests import MOST_PER_TICK, WAIT_SECONDS
 from tests.assets.examples import KEY
-from tests.sensors.scene import Scene
+from tests.sensors.scene import PLATFORM, Scene
 
 
 def test_a_queued_export_becomes_one_run_with_its_key_and_tags(stage: Scene) -> None:
@@ -101,6 +101,19 @@ def test_a_registered_campaign_is_not_added_again(stage: Scene) -> None:
 
     assert isinstance(result, dg.SensorResult)
     assert not result.dynamic_partitions_requests
+
+
+def test_what_cannot_run_yet_stays_in_the_queue(stage: Scene) -> None:
+    """There it can be put in order and cancelled; a launched run only waits."""
+    ids = [stage.asked() for _ in range(PLATFORM.at_once + 3)]
+    first = [*stage.requested(), *stage.requested(), *stage.requested()]
+    assert PLATFORM.at_once == len(first)
+    assert ["queued"] * 3 == [stage.status(each) for each in ids[-3:]]
+
+    for each in ids[:2]:
+        stage.life.cancel(each, by="a person")
+
+    assert [f"{each}:1" for each in ids[-3:-1]] == [each.run_key for each in stage.requested()]
 
 
 def test_a_tick_claims_a_bounded_number_most_urgent_first(stage: Scene) -> None:

@@ -1,0 +1,51 @@
+"""How a worker executes a run that Dagster has stored.
+
+`dagster api execute_run` does the same in a new process. A worker stays, so it opens the instance
+once (0.2 s each time: the storage checks its own revisions) and finds the definitions made.
+"""
+
+import importlib
+
+import dagster as dg
+from dagster._grpc.impl import core_execute_run
+from dagster._utils.hosted_user_process import recon_job_from_origin
+from dagster._utils.interrupts import capture_interrupts
+
+from export_platform.definitions import composed
+
+# What a run imports only when it is needed. Not pyarrow, which starts threads: a worker imports it
+# with its first Parquet, 0.2 s.
+_LATE = ("boto3", "botocore.httpsession", "pyathena", "phonenumbers", "babel.dates")
+
+
+def preload() -> None:
+    """Import everything that a run needs, and compose the definitions; nothing stays open."""
+    for name in _LATE:
+        importlib.import_module(name)
+    composed()
+    with dg.DagsterInstance.get():  # imports the storage that `dagster.yaml` names
+        pass
+
+
+class RunExecution:
+    """Executes runs one after another; made in the parent, used in a worker."""
+
+    def __init__(self) -> None:
+        self._instance: dg.DagsterInstance | None = None
+
+    def __call__(self, run_id: str) -> None:
+        """Execute the run of an id; one that is over, or was never stored, is left alone.
+
+        Raises:
+            KeyboardInterrupt, DagsterExecutionInterruptedError: It was interrupted.
+            Exception: Dagster itself failed; what an export raises ends its run and not this.
+        """
+        if self._instance is None:
+            self._instance = dg.DagsterInstance.get()
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or run.job_code_origin is None:
+            return
+        job = recon_job_from_origin(run.job_code_origin)
+        with capture_interrupts():
+            for _ in core_execute_run(job, run, self._instance, inject_env_vars=False):
+                pass

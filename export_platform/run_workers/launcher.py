@@ -1,0 +1,93 @@
+"""What Dagster calls to have a run executed, named in `dagster.yaml`."""
+
+import http.client
+from collections.abc import Mapping
+from typing import Any, Self
+
+import dagster as dg
+from dagster._config import UserConfigSchema
+from dagster._core.errors import DagsterLaunchFailedError
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+
+_LOOPBACK = "127.0.0.1"
+# The parent of the workers answers in a millisecond, and forks in thirty.
+_SECONDS = 5.0
+
+_HEALTH = {
+    "waiting": WorkerStatus.RUNNING,
+    "running": WorkerStatus.RUNNING,
+    "ended": WorkerStatus.SUCCESS,
+    "died": WorkerStatus.FAILED,
+}
+
+
+class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
+    """Hands runs to the run workers on this machine.
+
+    Args:
+        port: Of the run workers, on 127.0.0.1.
+        inst_data: As Dagster gives it.
+    """
+
+    def __init__(self, port: int, inst_data: ConfigurableClassData | None = None) -> None:
+        self._port = port
+        self._inst_data = inst_data
+        super().__init__()
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        """As Dagster gave it."""
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """What `dagster.yaml` may say."""
+        return {"port": dg.IntSource}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
+    ) -> Self:
+        """As `dagster.yaml` says."""
+        return cls(inst_data=inst_data, port=config_value["port"])
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Have a run executed.
+
+        Raises:
+            DagsterLaunchFailedError: The run workers do not answer.
+        """
+        if self._ask("POST", context.dagster_run.run_id) is None:
+            raise DagsterLaunchFailedError("the run workers do not answer; start them again")
+
+    def terminate(self, run_id: str) -> bool:
+        """End a run; False when there is nothing to end."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        self._instance.report_run_canceling(run)
+        return self._ask("DELETE", run_id) not in {None, "unknown"}
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """It does: a run whose worker died is marked failed within a round of the monitoring."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """How the worker of a run is."""
+        state = self._ask("GET", run.run_id)
+        if state is None:  # not asked, so not known: the run may well go on
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "the run workers do not answer")
+        return CheckRunHealthResult(_HEALTH.get(state, WorkerStatus.NOT_FOUND), state)
+
+    def _ask(self, method: str, run_id: str) -> str | None:
+        """The answer of the run workers, None when there is none."""
+        connection = http.client.HTTPConnection(_LOOPBACK, self._port, timeout=_SECONDS)
+        try:
+            connection.request(method, f"/runs/{run_id}")
+            return connection.getresponse().read().decode()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()

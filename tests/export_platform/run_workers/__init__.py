@@ -1,0 +1,1 @@
+"""Warm run workers."""

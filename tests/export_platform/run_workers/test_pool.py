@@ -1,0 +1,172 @@
+"""Which worker gets which run; the workers' processes are played by the test."""
+
+import os
+import socket
+from dataclasses import dataclass, field
+
+import pytest
+
+from export_platform.local import kernel
+from export_platform.run_workers.pool import Pool, Size, State
+from export_platform.run_workers.worker import Worker, fork
+
+
+@dataclass(slots=True)
+class Stage:
+    """The other ends of the workers' channels, in the order in which they were forked."""
+
+    ends: list[socket.socket] = field(default_factory=list)
+
+    def fork(self) -> Worker:
+        """A worker without a process, whose channel ends here."""
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self.ends.append(theirs)
+        # A process that has ended: what is sent to it reaches nobody.
+        return Worker(process=kernel.Identity(pid=os.getpid(), started=0), channel=ours)
+
+    def given(self, number: int) -> str:
+        """What a worker was told to run; empty for nothing."""
+        try:
+            return self.ends[number].recv(100).decode().strip()
+        except BlockingIOError:
+            return ""
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """No worker yet."""
+    return Stage()
+
+
+def pool_of(stage: Stage, **size: int) -> Pool:
+    """A filled pool."""
+    pool = Pool(stage.fork, Size(**{"spare": 1, "most": 2, **size}))
+    pool.fill()
+    return pool
+
+
+def ended(pool: Pool, stage: Stage, number: int, memory: int = 1) -> None:
+    """A worker says that its run is over."""
+    worker = pool.workers[number]
+    stage.ends[number].sendall(f"{memory}\n".encode())
+    pool.heard(worker)
+    pool.fill()
+
+
+def test_a_run_goes_to_the_spare_worker_and_another_takes_its_place(stage: Stage) -> None:
+    """The next caller must not wait for a fork either."""
+    pool = pool_of(stage)
+
+    pool.launch("a")
+    pool.fill()
+
+    assert ("a", 2) == (stage.given(0), len(pool.workers))
+    assert State.RUNNING is pool.state("a")
+
+
+def test_runs_above_the_most_wait_in_the_order_they_came(stage: Stage) -> None:
+    """More processes than the machine can feed make all of them late."""
+    pool = pool_of(stage)
+    for run in "abcd":
+        pool.launch(run)
+    pool.fill()
+    assert [State.RUNNING, State.RUNNING, State.WAITING, State.WAITING] == [
+        pool.state(run) for run in "abcd"
+    ]
+
+    ended(pool, stage, 0)
+
+    assert State.ENDED is pool.state("a")
+    assert State.RUNNING is pool.state("c")
+    assert ["a", "c"] == "".join(stage.ends[0].recv(100).decode()).split()
+
+
+def test_a_run_that_is_launched_twice_is_executed_once(stage: Stage) -> None:
+    """A launch whose answer was lost is made again."""
+    pool = pool_of(stage)
+    for _ in range(2):
+        pool.launch("a")
+        pool.fill()
+    ended(pool, stage, 0)
+    pool.launch("a")
+    pool.fill()
+
+    assert ["a"] == stage.ends[0].recv(100).decode().split()
+
+
+def test_a_worker_that_died_is_replaced_and_its_run_is_said_to_have_died(stage: Stage) -> None:
+    """Dagster asks, and marks the run failed."""
+    pool = pool_of(stage)
+    pool.launch("a")
+    pool.fill()
+
+    stage.ends[0].close()
+    pool.heard(pool.workers[0])
+    pool.fill()
+
+    assert State.DIED is pool.state("a")
+    assert [None] == [worker.run_id for worker in pool.workers]
+
+
+def test_a_worker_that_died_while_it_waited_costs_no_run(stage: Stage) -> None:
+    """The run goes to the next one."""
+    pool = pool_of(stage)
+    stage.ends[0].close()
+
+    pool.launch("a")
+    pool.fill()
+
+    assert State.RUNNING is pool.state("a")
+    assert "a" == stage.given(1)
+
+
+@pytest.mark.parametrize(
+    ("size", "memory", "replaced"),
+    [
+        ({"runs": 2, "memory": 10}, 10, False),
+        ({"runs": 1, "memory": 10}, 10, True),
+        ({"runs": 2, "memory": 10}, 11, True),
+    ],
+)
+def test_a_worker_is_replaced_after_its_runs_or_above_its_memory(
+    stage: Stage, size: dict[str, int], memory: int, replaced: bool
+) -> None:
+    """What leaks in a library stays small."""
+    pool = pool_of(stage, **size)
+    first = pool.workers[0]
+    pool.launch("a")
+    pool.fill()
+
+    ended(pool, stage, 0, memory)
+
+    assert replaced is (first not in pool.workers)
+
+
+def test_a_run_that_waits_can_be_ended(stage: Stage) -> None:
+    """It is never given to a worker then."""
+    pool = pool_of(stage, most=1)
+    pool.launch("a")
+    pool.launch("b")
+    pool.fill()
+
+    assert pool.terminate("b")
+    assert not pool.terminate("unheard-of")
+    ended(pool, stage, 0)
+
+    assert ["a"] == stage.ends[0].recv(100).decode().split()
+
+
+def test_a_process_with_threads_is_never_forked() -> None:
+    """This one has them: the test runner's. A lock that a thread holds stays held in a copy."""
+    import threading  # noqa: PLC0415
+
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    try:
+        with pytest.raises(RuntimeError, match="threads must not be forked"):
+            fork(print, [])
+    finally:
+        release.set()
+        thread.join()
