@@ -281,12 +281,15 @@ class MarketingCloudEndpoint:
 
     def _rowset(self, call: Call) -> Answer:
         extension = self._extension(call.path[0])
-        rows = self._tables.rows(extension)
-        if call.parameter("$filter"):
-            rows = _filtered(rows, call.parameter("$filter"), extension)
         page, size = _page(call, default=PAGE)
-        items = [_shown(extension, row) for row in rows[(page - 1) * size : page * size]]
-        return Answer(body={"count": len(rows), "page": page, "pageSize": size, "items": items})
+        start, condition = (page - 1) * size, call.parameter("$filter")
+        if condition:
+            rows = _filtered(self._tables.rows(extension), condition, extension)
+            count, part = len(rows), rows[start : start + size]
+        else:
+            count, part = self._tables.page(extension, start, size)
+        items = [_shown(extension, row) for row in part]
+        return Answer(body={"count": count, "page": page, "pageSize": size, "items": items})
 
     def _delete(self, call: Call) -> Answer:
         asked = call.members()

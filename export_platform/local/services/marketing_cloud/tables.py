@@ -17,6 +17,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS extensions (key TEXT PRIMARY KEY, id TEXT, declared TEXT);
 CREATE TABLE IF NOT EXISTS stored (n INTEGER PRIMARY KEY, extension TEXT, pk TEXT, body TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS one_row ON stored (extension, pk);
+CREATE INDEX IF NOT EXISTS in_order ON stored (extension, n);
 CREATE TABLE IF NOT EXISTS received (
     extension TEXT, row_key TEXT, times INTEGER, PRIMARY KEY (extension, row_key));
 CREATE TABLE IF NOT EXISTS requests (id TEXT PRIMARY KEY, called TEXT, due TEXT, failed INTEGER,
@@ -164,6 +165,15 @@ class Tables:
         with self._lock:
             found = self._run(query, extension.key).fetchall()
         return [json.loads(body) for (body,) in found]
+
+    def page(self, extension: Extension, start: int, size: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many rows there are, and some: who reads all of them must not parse all each time."""
+        counted = "SELECT count(*) FROM stored WHERE extension = ?"
+        query = "SELECT body FROM stored WHERE extension = ? ORDER BY n LIMIT ? OFFSET ?"
+        with self._lock:
+            (count,) = self._run(counted, extension.key).fetchone()
+            found = self._run(query, extension.key, size, start).fetchall()
+        return count, [json.loads(body) for (body,) in found]
 
     def received(self, extension: Extension) -> dict[str, int]:
         """How often each row was received and taken, by its key."""
