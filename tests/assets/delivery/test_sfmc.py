@@ -173,6 +173,17 @@ def test_what_the_service_shows_in_another_spelling_is_the_same_row() -> None:
     assert bench.deliver().confirmed == 3
 
 
+def test_a_table_that_is_too_large_to_be_read_back_is_said_to_be_unconfirmed() -> None:
+    """Nobody looked, so nobody says how many rows are there."""
+    bench = Bench([one[:-1] for one in rows(3)], columns=COLUMNS[:-1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assets.delivery.sfmc.MOST_READ", 2)
+        told = bench.deliver()
+
+    assert (told.accepted, told.confirmed) == (3, None)
+
+
 def test_rows_that_were_there_once_are_not_looked_for_again() -> None:
     """The contacts of erased fans go soon after; a resumed delivery must not miss them."""
     bench = Bench([one[:-1] for one in rows(3)], columns=COLUMNS[:-1])
