@@ -131,6 +131,8 @@ class Column:
         secret_scope: The scope that a column of class S needs beside `pii:full`.
         keyed: Whether a pseudonymous id is a keyed hash in every mode, so that its rows cannot be
             joined with those of another export.
+        pii_at_most: Whether `pii` is the highest class that the column can have; which one it has
+            in a file depends on the campaign's questions.
     """
 
     name: str
@@ -142,6 +144,7 @@ class Column:
     header: str = ""
     secret_scope: str = ANSWERS
     keyed: bool = False
+    pii_at_most: bool = False
 
     @property
     def title(self) -> str:

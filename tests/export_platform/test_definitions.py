@@ -147,7 +147,6 @@ ALONE = [
     if CATALOG[name].scope is Scope.CAMPAIGN
     and {path[0] for path in CATALOG[name].upstream} == {"mongo"}
     and not CATALOG[name].fixed({o.name: o.default for o in CATALOG[name].options})
-    and name not in ("codes", "survey-answers")
 ]
 
 
