@@ -64,3 +64,57 @@ def _fields(text: str) -> Mapping[str, frozenset[str]]:
 
 NOT_PERSONAL: Final = _fields(_NOT_PERSONAL)
 FEW_VALUES: Final = _fields(_FEW_VALUES)
+
+# Sources of personal columns that can show no canary, and why.
+WITHOUT_CANARY: Final[Mapping[str, str]] = {
+    "e.contact.countryCode": "few values",
+    "u.countryCode": "few values",
+    "e.device.ipCountry": "few values",
+    "A.consent_events.ip_country": "few values",
+    "A.registration_events.device_class": "few values",
+    "e.locale": "few values",
+    "u.locale": "few values",
+    "u.flags": "few values",
+    "s.toBand | e.risk.band": "few values",
+    "e.risk.band": "few values",
+    "s.toBand": "few values",
+    "SF.band | s.thresholds": "few values",
+    "X: s.toBand, else SF.band": "few values",
+    "SF.tier": "few values",
+    "e.risk.modelVersion": "few values",
+    "c.questions.options.label": "picked from the form",
+    "X: country of e.contact.phone.e164": "computed: one of few",
+    "SF.vfScore": "a number too short to be told from others",
+    "SF.personProb": "a number too short to be told from others",
+    "SF.attendProb": "a number too short to be told from others",
+    "SF.resaleProb": "a number too short to be told from others",
+    "u.history.resaleListings": "a number too short to be told from others",
+    "A.ticket_orders.gross_amount": "a number too short to be told from others",
+    "e.risk.scoredAt": "an instant",
+    "u.history.lastOrderAt": "an instant, or days since",
+    "u.createdAt | e.verification.accountAgeDays": "computed: days",
+    "A.count(code_redemptions.result = wrong_account)": "computed: a count",
+    "A.count(boost_events.accepted = false)": "computed: a count",
+    "A.bool_or(ticket_orders.resale_listed)": "computed: yes or no",
+    "X: SHA-256 of reason, promoter, channel and subject": "computed: of more than a value",
+}
+# Columns that show one elsewhere in the catalogue, or would: by kind, and why not here.
+NOT_HERE: Final[Mapping[str, Mapping[str, str]]] = {
+    "promoter-email-opt-ins": {"consent_evidence_id": "no agreement of the pack allows it"},
+    "scoring-input": {
+        "postal_prefix": "three characters",
+        "postalPrefix": "three characters",
+    },
+    "ad-audience": {"zip": "the hash of five characters"},
+    "duplicate-clusters": {
+        "signals": "computed: which fields agree",
+        "duplicate_of": "no cluster of the planted pack has one",
+    },
+    "subject-access": {
+        "duplicate_of": "the person has no duplicate",
+        "code_id": "the person redeemed no code",
+        "code_masked": "the person has no code",
+        "display_name": "no user of the pack has one",
+        "reasons": "the person's score has none",
+    },
+}

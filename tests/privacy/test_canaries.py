@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from assets.exports.catalog import CATALOG
-from tests.privacy.asking import Params, cases, modes, named, params
+from tests.privacy.asking import Params, cases, modes, named, params, variants
 from tests.privacy.bench import House, Shown
 from tests.privacy.rules import CALLERS, EVERY_SCOPE, MODES, allowed
 from tests.privacy.search import search
@@ -67,7 +67,9 @@ def test_no_canary_is_where_the_table_forbids_it(
         form = FORMS[mode] if most else "csv"
         asked = params(kind, more, mode=mode, form=form)
 
-        shown = house.export(name, asked, scopes, by_dagster=most)
+        # A kind's other variants differ in their columns alone.
+        by_dagster = most and more == variants(kind)[0]
+        shown = house.export(name, asked, scopes, by_dagster=by_dagster)
 
         assert [] == leaks(shown, name, mode, scopes), scopes
         if mode not in modes(kind, more):

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from assets.exports.catalog import CATALOG
+from assets.model.column import EMAIL as EMAIL_FORMAT
 from assets.model.column import Column, Getter, Pii, Unfit
 from assets.model.export_type import Catalog
 from tests.fakes.athena import Answer
@@ -69,6 +70,19 @@ def reads(column: Column, otherwise: Callable[[Any], object]) -> Column:
 def public(column: Column) -> Column:
     """The column without its guard."""
     return replace(column, pii=Pii.NONE)
+
+
+def test_a_column_without_a_class_cannot_be_built() -> None:
+    """Nothing is public by omission: the catalogue itself does not load (DOMAIN.md 7.0)."""
+    declared: dict[str, Any] = {
+        "name": "email",
+        "format": EMAIL_FORMAT,
+        "source": "e.contact.email",
+        "value": str,
+    }
+
+    with pytest.raises(TypeError, match="pii"):
+        Column(**declared)
 
 
 def test_the_usual_columns_leak_nothing(tmp_path: Path) -> None:
