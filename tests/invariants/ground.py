@@ -87,6 +87,13 @@ def is_live(made: Made, entry: Document) -> bool:
     )
 
 
+def erased_twice(made: Made) -> int:
+    """How many entries are erased themselves, and their fan is."""
+    users = {user["_id"] for user in made.documents("users") if user.get("erasure") is not None}
+    erased = [entry for entry in made.documents("entries") if entry.get("erasure") is not None]
+    return sum(_user_id(entry) in users for entry in erased)
+
+
 def unreadable(entry: Document) -> bool:
     """Whether nobody can tell whose entry it is, or what it wishes for.
 

@@ -72,8 +72,13 @@ SPECIAL: Final[Mapping[str, tuple[str, Params]]] = {
     "code-redemptions/market": ("code-redemptions", {"level": "market"}),
     "scoring-input/vf": ("scoring-input", {"provider": "vf"}),
     "suppression": ("suppression", EVER),
-    **{f"geo-demand/{level}": ("geo-demand", {"level": level}) for level in ("dma", "region")},
 }
+_LEVELS: Final[Mapping[str, tuple[str, Params]]] = {
+    f"geo-demand/{level}": ("geo-demand", {"level": level})
+    for level in ("postal", "dma", "region", "country")
+}
+# Where fans write most: asked for in every form whatever the size of the pack.
+_WIDEST: Final = ("entries", "survey-answers")
 # The kinds of file that hold the same rows: text for machines, text for people, typed values; and
 # what is left of them for somebody who may see nothing personal.
 _PLAIN: Final[Mapping[str, Params]] = {"": {"dialect": "rfc4180"}}
@@ -180,23 +185,32 @@ def usual(kind: ExportType, campaign: str, params: Params) -> dict[str, Any]:
     }
 
 
-def asks(promoters: Sequence[str]) -> dict[str, tuple[str, Params]]:
+def _plain(kind: ExportType) -> Mapping[str, Params]:
+    """Text as it is, or what the kind insists on."""
+    return {"": {}} if _is_fixed(kind) else _PLAIN
+
+
+def asks(promoters: Sequence[str], account: str, *, whole: bool) -> dict[str, tuple[str, Params]]:
     """Every export that is made, by name: its kind, and what is asked for beside the usual.
 
     Args:
         promoters: Keys of those that may be given anything.
+        account: Of a person who asks what is known of them.
+        whole: Every form of every kind; else those of the widest only.
     """
     found: dict[str, tuple[str, Params]] = {}
     for kind in CATALOG.values():
-        found |= {f"{kind.name}{form}": (kind.name, asked) for form, asked in _forms(kind).items()}
+        forms = _forms(kind) if whole or kind.name in _WIDEST else _plain(kind)
+        found |= {f"{kind.name}{form}": (kind.name, asked) for form, asked in forms.items()}
     others = {f"{OPT_INS}/{key}": (OPT_INS, {"promoter": key}) for key in promoters[1:]}
-    return {**found, **SPECIAL, **others}
+    person = {"subject-access": ("subject-access", {"account_id": account})}
+    return {**found, **SPECIAL, **others, **person, **(_LEVELS if whole else {})}
 
 
 def _forms(kind: ExportType) -> Mapping[str, Params]:
     """The forms in which a kind is asked for, as far as it leaves them to the caller."""
     if _is_fixed(kind):
-        return {"": {}}
+        return _plain(kind)
     personal = [column for column in kind.static_columns if column.pii is not Pii.NONE]
     written = any(column.format.kind in _WRITTEN_BY_FANS for column in personal)
     return {**_PLAIN, **(_TEXTS if written else {}), **(_ANONYMOUS if personal else {})}

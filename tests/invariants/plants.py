@@ -72,8 +72,9 @@ def rejected_left_out_or_noted(told: Told) -> Iterator[tuple[str, int, int]]:
         (usual.filtered, _LEFT_OUT),
     ):
         for reason in counted.keys() | expected.keys():
-            planted = sum(told.made.ledger[name].count for name in expected.get(reason, ()))
-            yield reason, planted, counted.get(reason, 0)
+            planted = _sum(told, *expected.get(reason, ()))
+            both = ground.erased_twice(told.made) if reason == "erased" else 0
+            yield reason, planted - both, counted.get(reason, 0)
     for note, classes in _NOTED.items():
         yield note, _sum(told, *classes), everybody.notes.get(note, 0)
     old_and_new = _sum(told, "v1", "v2", "created_is_text", "created_is_number")
@@ -153,7 +154,11 @@ def _uses(told: Told) -> Iterator[tuple[str, int, int]]:
 
 def _scores(told: Told) -> Iterator[tuple[str, int, int]]:
     accounting = told["scores"].manifest.accounting
-    yield "scores of nobody", ground.scores_of_nobody(told.made), accounting.notes["unknown_entry"]
+    yield (
+        "scores of nobody",
+        ground.scores_of_nobody(told.made),
+        accounting.notes.get("unknown_entry", 0),
+    )
 
 
 _SAID: Final[Mapping[str, str]] = {
