@@ -94,6 +94,11 @@ def erased_twice(made: Made) -> int:
     return sum(_user_id(entry) in users for entry in erased)
 
 
+def withdrawn_long_ago(made: Made) -> int:
+    """How many entries of old forms were withdrawn: years ago, as text (DOMAIN.md 2.9)."""
+    return sum(isinstance(entry.get("withdrawnAt"), str) for entry in made.documents("entries"))
+
+
 def unreadable(entry: Document) -> bool:
     """Whether nobody can tell whose entry it is, or what it wishes for.
 

@@ -180,7 +180,8 @@ def _suppressed(told: Told) -> Iterator[tuple[str, int, int]]:
     erased = sum(row["Reason"] == "erased" for row in rows)
     yield "erased", _sum(told, "erased_subject"), erased
     withdrawn = sum(row["Reason"] == "withdrawn" for row in rows)
-    yield "withdrawn", _sum(told, "withdrawn"), withdrawn
+    long_ago = ground.withdrawn_long_ago(told.made)  # old forms, before the first partition
+    yield "withdrawn", _sum(told, "withdrawn") - long_ago, withdrawn
 
 
 # --- consents, of those whom nothing else keeps from the promoter
