@@ -23,7 +23,7 @@ from assets.exports.shared.entry_values import at, mappings, preferences
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.person import Person, person
 from assets.exports.shared.statements import statement
-from assets.exports.shared.subject_columns import (
+from assets.exports.subject_access_columns import (
     ACTIVITY,
     ANSWERS,
     CODES,

@@ -12,8 +12,8 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
 from assets.exports.shared.person import Person, person
-from assets.exports.shared.subject_columns import SECTIONS, Held
 from assets.exports.subject_access import SUBJECT_ACCESS
+from assets.exports.subject_access_columns import SECTIONS, Held
 from assets.model.campaign import NO_CAMPAIGN, Facts, Promoter
 from assets.model.column import Pii, Unfit
 from assets.model.failure import ExportFailed

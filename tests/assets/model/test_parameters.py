@@ -23,7 +23,8 @@ TOY_OF_A_CASE = toy(scope=Scope.PRIVACY_CASE)
 
 # For every pattern that the catalogue uses one of these fits.
 WORDS = (KEY, "word", "US", "en-US", "market_key", "entry_id", "2026-03-03", "2026-03-03T15:00:00Z",
-    "aurora-lights-2026-20260311T053000Z",
+    "aurora-lights-2026-20260311T053000Z", "example.com", "0a" * 32,
+    "00000000-0000-4000-8000-000000000001",
 )  # fmt: skip
 NOT_OF_ANY_TYPE: tuple[Any, ...] = (
     {"$gt": ""},

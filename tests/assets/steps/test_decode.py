@@ -29,8 +29,8 @@ from assets.steps.guards import Guard, guard
 from assets.steps.plan import PlannedColumn, planned_fields
 from assets.steps.rows import Converter
 from tests.assets.examples import EVERY_SCOPE, column
-from tests.assets.steps.encode.made import decided, rendering, stored
 from tests.assets.steps.hostile import HOSTILE, TEXTS
+from tests.assets.steps.made import decided, rendering, stored
 
 GUARDS = [*TextGuard]
 PEOPLE = [Dialect.EXCEL, Dialect.EXCEL_EU]

@@ -35,8 +35,8 @@ from assets.steps.encode.kinds import read_cells
 from assets.steps.plan import planned_fields
 from assets.steps.rows import Converter, Ledger
 from tests.assets.examples import EVERY_SCOPE, column
-from tests.assets.steps.encode.made import decided, rendering, stored
 from tests.assets.steps.hostile import HOSTILE
+from tests.assets.steps.made import decided, rendering, stored
 
 READ: CodecOptions[Any] = CodecOptions(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO

@@ -18,8 +18,8 @@ from assets.steps.encode.fields import CellType, Field, Row, field_of
 from assets.steps.encode.kinds import encoder, read_cells
 from assets.steps.encode.malformed import Malformed
 from assets.steps.encode.workbook import EXACT_DIGITS
-from tests.assets.steps.encode.made import stored
 from tests.assets.steps.hostile import CHANGED, HOSTILE, TEXTS
+from tests.assets.steps.made import stored
 
 KINDS = [Kind.JSONL, Kind.PARQUET, Kind.XLSX]
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"

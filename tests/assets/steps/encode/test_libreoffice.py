@@ -19,9 +19,9 @@ from assets.steps.encode.fields import Row
 from assets.steps.plan import PlannedColumn, planned_fields
 from assets.steps.rows import Converter
 from tests.assets.examples import EVERY_SCOPE, column, facts
-from tests.assets.steps.encode.made import decided, rendering, stored
 from tests.assets.steps.encode.office import cells, formulas, opened
 from tests.assets.steps.hostile import CHANGED, FORMULAS, TEXTS
+from tests.assets.steps.made import decided, rendering, stored
 
 EXCEL = OutputFormat(dialect=Dialect.EXCEL, compression=Compression.NONE)
 EXCEL_EU = replace(EXCEL, dialect=Dialect.EXCEL_EU)

@@ -27,8 +27,8 @@ from assets.steps.encode.kinds import encoder
 from assets.steps.plan import PlannedColumn, planned_fields
 from assets.steps.rows import Cells, Converter, Ledger, Sieve
 from tests.assets.examples import EVERY_SCOPE, column
-from tests.assets.steps.encode.made import decided, rendering
 from tests.assets.steps.hostile import TEXTS
+from tests.assets.steps.made import decided, rendering
 
 SEED: Final = 20_261_101
 CSV: Final = OutputFormat(dialect=Dialect.RFC4180, compression=Compression.NONE)
