@@ -94,6 +94,21 @@ def erased_twice(made: Made) -> int:
     return sum(_user_id(entry) in users for entry in erased)
 
 
+def flagged_and_gone(made: Made) -> int:
+    """Fans of the house and the press whose entry is left out for another reason before."""
+    staff = {"employee", "press", "vip_test"}
+    flagged = {user["_id"] for user in made.documents("users") if staff & set(user["flags"])}
+    there = {
+        _user_id(entry)
+        for entry in made.documents("entries")
+        if is_live(made, entry)
+        and not unreadable(entry)
+        and entry.get("status") not in ("duplicate", "withdrawn")
+        and entry.get("withdrawnAt") is None
+    }
+    return len(flagged - there)
+
+
 def withdrawn_long_ago(made: Made) -> int:
     """How many entries of old forms were withdrawn: years ago, as text (DOMAIN.md 2.9)."""
     return sum(isinstance(entry.get("withdrawnAt"), str) for entry in made.documents("entries"))
@@ -322,5 +337,15 @@ def said_no(made: Made, name: str) -> list[set[str]]:
     return [
         {(today[user["_id"]] or user)["accountId"].replace("-", ""), str(user.get("email"))}
         for user in made.documents("users")
-        if user.get("marketing", {}).get(_FLAGS[name])
+        if user.get("marketing", {}).get(_FLAGS[name]) and not _is_erased(made, user)
     ]
+
+
+def said_no_and_erased(made: Made, name: str) -> int:
+    """How many of them are erased by now."""
+    flagged = [u for u in made.documents("users") if u.get("marketing", {}).get(_FLAGS[name])]
+    return sum(_is_erased(made, user) for user in flagged)
+
+
+def _is_erased(made: Made, user: Document) -> bool:
+    return any(one.get("erasure") is not None for one in _trail(made, user["_id"]))

@@ -114,9 +114,10 @@ def waiting_lists_are_in_line(told: Told) -> list[str]:
     lists: dict[str, set[str]] = defaultdict(set)
     for row in told["waitlist/everybody"].rows():
         lists[row["market_key"]].add(row["entry_id"])
-    waiting = [row for row in told["entries/standing"].rows() if row["status"] == "waitlisted"]
-    listed = sum(map(len, lists.values()))
-    broken = [f"{listed} on lists, {len(waiting)} waiting"] if listed < len(waiting) else []
+    waiting = {
+        row["entry_id"] for row in told["entries/standing"].rows() if row["status"] == "waitlisted"
+    } - set(told["selected-fans/everybody"].values("entry_id"))  # promoted: on no list (7.3)
+    broken = [f"{entry}: waits on no list" for entry in waiting - set().union(*lists.values())]
     places: dict[str, list[str]] = defaultdict(list)
     for row in told["waitlist/places"].rows():
         places[row["market_key"]].append(row["position"])
