@@ -5,6 +5,7 @@ Nothing here runs unless a test asks for it, so pure tests stay in milliseconds.
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares real processes in one worker of xdist, and begin with what takes longest."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_company(item)))
+    items.sort(key=lambda item: LONGEST.index(_company(item)) if _company(item) in LONGEST else 9)
+
+
+# Folders whose tests share what takes seconds to start; the longest first, so that no worker is
+# left with it when the others are done.
+LONGEST = ("tests/e2e", "tests/features", "tests/privacy", "tests/invariants", "tests/faults")
+
+
+def _company(item: pytest.Item) -> str:
+    """The folder or file whose tests run one after another in the same worker."""
+    file = item.path.relative_to(item.config.rootpath).as_posix()
+    return next((folder for folder in LONGEST if file.startswith(f"{folder}/")), file)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """The variables of a running stack of its own; they also stand in the environment of the tests.
 
     boto3 finds the credentials in the environment, as it does in production.
     """
-    running = Stack(Path(tmp_path_factory.mktemp("stack")))
+    with running_stack(Path(tmp_path_factory.mktemp("stack"))) as variables:
+        yield variables
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Mapping[str, str]]:
+    """A stack in a folder, and its variables in the environment."""
+    running = Stack(folder)
     with pytest.MonkeyPatch.context() as patch:
         try:
             variables = running.up()

@@ -24,6 +24,7 @@ from export_platform.settings import LOCAL_SECRET
 from resources.clock import SystemClock
 from resources.wiring import environment
 from tests.assets.workbench import AFTER_THE_PACK, CAMPAIGN, EVERY_SCOPE
+from tests.conftest import running_stack
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "tiny"
 Form = Mapping[str, str]
@@ -72,6 +73,13 @@ def named(form: Form) -> str:
 
 
 CASES = [(name, form) for name, kind in CATALOG.items() for form in forms(kind, TEXTS)]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """A stack for this file alone: an export of a day shows whatever packs are in the lake."""
+    with running_stack(tmp_path_factory.mktemp("goldens")) as variables:
+        yield variables
 
 
 @pytest.fixture(scope="module")
