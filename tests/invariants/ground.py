@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from copy import copy
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from bson import ObjectId
@@ -63,9 +64,14 @@ def accounts(made: Made) -> dict[object, Document | None]:
     return {user_id: today(user) for user_id, user in users.items()}
 
 
+@cache
+def _users(made: Made) -> dict[object, Document]:
+    return {user["_id"]: user for user in made.documents("users")}
+
+
 def _trail(made: Made, user_id: object) -> Iterator[Document]:
     """An account and all that it was merged into."""
-    users = {user["_id"]: user for user in made.documents("users")}
+    users = _users(made)
     for _ in range(_HOPS + 1):
         user = users.get(user_id)
         if user is None:
@@ -332,10 +338,14 @@ _FLAGS: Final = {
 
 
 def said_no(made: Made, name: str) -> list[set[str]]:
-    """By what each fan is known whose account has a standing of the ledger: key and address."""
+    """By what each fan is known whose account has a standing of the ledger."""
     today = accounts(made)
     return [
-        {(today[user["_id"]] or user)["accountId"].replace("-", ""), str(user.get("email"))}
+        {
+            (today[user["_id"]] or user)["accountId"].replace("-", ""),
+            str(user.get("email")),
+            email_digest((user.get("phone") or {}).get("e164") or ""),
+        }
         for user in made.documents("users")
         if user.get("marketing", {}).get(_FLAGS[name]) and not _is_erased(made, user)
     ]

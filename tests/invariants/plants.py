@@ -171,6 +171,7 @@ def _scores(told: Told) -> Iterator[tuple[str, int, int]]:
     )
 
 
+_NAMED_BY: Final = ("SubscriberKey", "EmailAddress", "phone_sha256")
 _SAID: Final[Mapping[str, str]] = {
     "complaint": "complained",
     "global_opt_out": "email_opted_out",
@@ -185,7 +186,7 @@ def _suppressed(told: Told) -> Iterator[tuple[str, int, int]]:
     for reason, name in _SAID.items():
         planted = ground.said_no(told.made, name)
         lines = [row for row in rows if row["Reason"] == reason]
-        named = {row[by] for row in lines for by in ("SubscriberKey", "EmailAddress")}
+        named = {row[by] for row in lines for by in _NAMED_BY}
         forgotten = _sum(told, name) - len(planted)  # erased since: only that is told of them
         yield reason, len(planted), sum(bool(named & known) for known in planted)
         yield f"{reason}, erased", ground.said_no_and_erased(told.made, name), forgotten
