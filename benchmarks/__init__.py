@@ -1,1 +1,1 @@
-"""What the figures in the README come from; each module prints its figure and how to repeat it."""
+"""What the figures in README.md and RESULTS.md come from, and how to repeat each."""

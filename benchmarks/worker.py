@@ -8,9 +8,7 @@ The environment names the stack. The last line is JSON: rows, bytes, seconds, pe
 import json
 import os
 import random
-import re
 import sys
-from pathlib import Path
 
 from assets.attempt import Attempt, Build
 from assets.exports.catalog import CATALOG
@@ -18,6 +16,7 @@ from assets.life import ExportLife
 from assets.model.lifecycle import Status
 from assets.model.parameters import parse
 from assets.reading import Doors
+from benchmarks.usage import peak_mb
 from export_platform.doors import opened
 from resources.clock import Clock, SystemClock
 
@@ -47,16 +46,6 @@ def _export(name: str, campaign: str, doors: Doors, clock: Clock) -> None:
     seconds = clock.monotonic() - began
     found = {"rows": done.manifest.rows, "bytes": done.manifest.size, "seconds": seconds}
     print(json.dumps({**found, "peak_mb": peak_mb()}))
-
-
-def peak_mb() -> float:
-    """Peak resident memory of this program.
-
-    From /proc, because `ru_maxrss` starts at what the parent held when it forked.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    (kilobytes,) = re.findall(r"VmHWM:\s+([0-9]+) kB", status)
-    return int(kilobytes) / 1024
 
 
 if __name__ == "__main__":

@@ -1,0 +1,199 @@
+"""Who takes part, and how a round is run: one after the other, on the same server.
+
+The machine is never the same twice, so nothing is compared between rounds but ratios.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from benchmarks.records import Records, first_difference, records
+from benchmarks.replay.entries import Entries
+from benchmarks.replay.tape import Tape, orders
+
+PEERS: Final = Path(__file__).parent / "peers"
+SMALL: Final = 2_000
+"""Entries of the round that warms up and shows which batches are asked for."""
+
+
+class OutputsDiffer(Exception):
+    """Two took the same entries and did not write the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Somebody who exports.
+
+    Attributes:
+        name: As the results show it.
+        command: Given the folder that is its own.
+        compared: Whether its output must be the same as ours.
+        available: Whether it can run here.
+    """
+
+    name: str
+    command: Callable[[Path], Sequence[str]]
+    compared: bool = True
+    available: Callable[[], bool] = lambda: True
+
+    def files(self, folder: Path) -> list[Path]:
+        """What it wrote, in order."""
+        return sorted(folder.rglob("*.csv"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one export took, by its own account.
+
+    Attributes:
+        seconds: From the first call of the driver to the end of the file, without the start of the
+            process.
+        cpu_seconds: Of all its threads, in the same time.
+        peak_mb: Resident memory of the process.
+    """
+
+    rows: int
+    bytes: int
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+    @property
+    def rows_per_second(self) -> float:
+        """How fast."""
+        return self.rows / self.seconds
+
+    @property
+    def cpu_per_million(self) -> float:
+        """CPU seconds per million rows."""
+        return self.cpu_seconds / self.rows * 1e6
+
+
+def _python(script: str) -> Callable[[Path], Sequence[str]]:
+    return lambda folder: [sys.executable, str(PEERS / script), str(folder / "entries.csv")]
+
+
+def _node(script: str) -> Callable[[Path], Sequence[str]]:
+    return lambda folder: ["node", str(PEERS / script), str(folder / "entries.csv")]
+
+
+def _has_node() -> bool:
+    return shutil.which("node") is not None and (PEERS / "node_modules").is_dir()
+
+
+OURS: Final = Subject(
+    name="ours", command=lambda folder: [sys.executable, "-m", "benchmarks.ours", str(folder)]
+)
+PYMONGO: Final = Subject(name="pymongo + csv.writer", command=_python("pymongo_csv.py"))
+NODE: Final = Subject(
+    name="Node + csv-stringify", command=_node("node_csv.mjs"), available=_has_node
+)
+TUNED_NODE: Final = Subject(
+    name="Node, tuned", command=_node("node_tuned.mjs"), available=_has_node
+)
+MONGOEXPORT: Final = Subject(
+    name="mongoexport",
+    command=_python("mongoexport.py"),
+    compared=False,  # it formats less: no zone, no market names, no guard against formulas
+    available=lambda: shutil.which("mongoexport") is not None,
+)
+DRAIN: Final = Subject(
+    name="raw socket",
+    command=lambda _: [sys.executable, "-m", "benchmarks.drain"],
+    compared=False,
+)
+
+
+@contextmanager
+def replaying(entries: int, folder: Path) -> Iterator[str]:
+    """The replay server with so many entries, as the connection string to reach it."""
+    command = [sys.executable, "-m", "benchmarks.replay.server", "--entries", str(entries)]
+    command += ["--folder", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            port = (server.stdout.readline() if server.stdout else "").strip()
+            if not port:
+                raise RuntimeError("the replay server did not start")
+            yield f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        finally:
+            server.kill()
+
+
+def run(subject: Subject, uri: str, folder: Path) -> Run:
+    """Let one export into an empty folder of its own.
+
+    Raises:
+        RuntimeError: It failed; the text is what it said.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    done = subprocess.run(
+        subject.command(folder),
+        env={**os.environ, "MONGODB_URI": uri},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{subject.name} failed: {done.stderr[-2_000:]}")
+    return Run(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def compared(first: Subject, others: Sequence[Subject], folder: Path) -> Records:
+    """The records that all wrote alike; each has a folder with its name in this one.
+
+    Raises:
+        OutputsDiffer: Somebody wrote others.
+    """
+    ours = first.files(folder / first.name)
+    expected = records(ours)
+    for subject in others:
+        theirs = subject.files(folder / subject.name)
+        if subject.compared and records(theirs) != expected:
+            place = first_difference(ours, theirs)
+            raise OutputsDiffer(f"{subject.name} differs from {first.name} in record {place}")
+    return expected
+
+
+def rehearse(subjects: Sequence[Subject], folder: Path, *, sizes: Sequence[int]) -> None:
+    """Export a few entries with everyone, compare, and prepare the tapes of each size.
+
+    Raises:
+        OutputsDiffer: Somebody wrote something else than the first.
+    """
+    tapes = folder / "tapes"
+    with replaying(SMALL, tapes) as uri:
+        for subject in subjects:
+            run(subject, uri, folder / subject.name)
+    compared(subjects[0], subjects[1:], folder)
+    for batch, fields in orders(tapes, SMALL):
+        for size in sizes:
+            Tape(tapes, Entries(size, fields), batch).close()
+
+
+def one_round(subjects: Sequence[Subject], uri: str, folder: Path) -> dict[str, Run]:
+    """One export of each, in turn, whose outputs are compared.
+
+    Raises:
+        OutputsDiffer: Somebody wrote something else than the first.
+    """
+    runs = {subject.name: run(subject, uri, folder / subject.name) for subject in subjects}
+    found = compared(subjects[0], subjects[1:], folder)
+    if found.rows != runs[subjects[0].name].rows:
+        raise OutputsDiffer(f"{subjects[0].name} did not write as many rows as it says")
+    return runs
+
+
+def ratio(rounds: Sequence[dict[str, Run]], one: Subject, other: Subject) -> float:
+    """How many times the rows a second of the other one has: the median over the rounds."""
+    return median(
+        each[one.name].rows_per_second / each[other.name].rows_per_second for each in rounds
+    )

@@ -1,0 +1,1 @@
+"""What the benchmarks rest on: the replay server, its entries, and who compares the outputs."""
