@@ -242,10 +242,13 @@ def _notes(row: EntryRow) -> Sequence[str]:
     A question that was added later is as empty as one that was left blank; `answered:<key>` counts
     in the manifest tell the two apart (DOMAIN.md 6.3).
     """
-    facts, given = row.facts, mappings(row.entry.get("answers"))
+    facts, found = row.facts, notes(row)
+    given = mappings(row.entry.get("answers"))
+    if not given:
+        return found
     answered = {str(a.get("key")) for a in given if a.get("value") not in (None, "", [])}
-    shown = {q.key for q in facts.campaign.questions if _is_shown(facts, q)} if answered else set()
-    return [*notes(row), *(f"answered:{key}" for key in sorted(answered & shown))]
+    shown = (q.key for q in facts.campaign.questions if q.key in answered and _is_shown(facts, q))
+    return [*found, *(f"answered:{key}" for key in sorted(set(shown)))]
 
 
 def _verdict(facts: Facts) -> Verdict:

@@ -8,6 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from bson.datetime_ms import DatetimeMS
+from bson.tz_util import utc  # the zone of every date that BSON holds; its offset is a slow call
 
 from assets.model.column import Unfit
 from assets.steps.values import Formatter
@@ -19,8 +20,10 @@ def _instant(value: object, zone: ZoneInfo | None = None) -> datetime:
     """A BSON date in a zone (None: UTC); a date without a zone is UTC (DOMAIN.md 2.0)."""
     try:
         if isinstance(value, datetime):
-            aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return aware.astimezone(zone or UTC)
+            target = zone or UTC
+            if value.tzinfo is None or value.tzinfo is utc:
+                return target.fromutc(value.replace(tzinfo=target))
+            return value.astimezone(target)
         if isinstance(value, DatetimeMS):
             return (_EPOCH + timedelta(milliseconds=int(value))).astimezone(zone or UTC)
     except (OverflowError, ValueError):  # before year 1 or after 9999, here or in the zone

@@ -95,7 +95,8 @@ class Converter:
     ) -> None:
         self._key = key
         self._rendering = rendering
-        self._columns = [(p.column.name, p.column.value, self._text(p)) for p in columns]
+        self._names = [planned.column.name for planned in columns]
+        self._columns = [(planned.column.value, self._text(planned)) for planned in columns]
 
     def cells(self, row: object) -> Cells:
         """The texts of one row.
@@ -104,12 +105,12 @@ class Converter:
             Unfit: A value does not fit its column; the reason names the column.
         """
         cells: list[str | None] = []
-        for name, read, text in self._columns:
-            try:
+        try:
+            for read, text in self._columns:
                 value = read(row)
                 cells.append(None if value is None else text(value))
-            except Unfit as unfit:
-                raise Unfit(f"{name}:{unfit.reason}") from None
+        except Unfit as unfit:
+            raise Unfit(f"{self._names[len(cells)]}:{unfit.reason}") from None
         return tuple(cells)
 
     def _text(self, planned: PlannedColumn) -> Callable[[object], str]:
