@@ -60,14 +60,21 @@ class Deployment:
         directory: Holds data, logs and state.
         clock: For heartbeats and tokens.
         variables: More variables for every process, such as shorter leases in tests.
+        instance: The settings of the Dagster instance.
     """
 
     def __init__(
-        self, directory: Path, clock: Clock, *, variables: Mapping[str, str] | None = None
+        self,
+        directory: Path,
+        clock: Clock,
+        *,
+        variables: Mapping[str, str] | None = None,
+        instance: Path = _PROJECT / "dagster.yaml",
     ) -> None:
         self._directory = directory.absolute()
         self._clock = clock
         self._variables = dict(variables or {})
+        self._instance = instance
         self.stack = Stack(self._directory)
         self.issuer = DevelopmentIssuer(self._directory / "keys", clock)
 
@@ -78,7 +85,7 @@ class Deployment:
             NotStartedError: A process did not become healthy; the text holds the end of its log.
         """
         stack = self.stack.up()
-        _dagster_home(self._dagster_home)
+        _dagster_home(self._dagster_home, self._instance)
         followed = {
             **stack,
             **self.issuer.variables(),
@@ -201,7 +208,8 @@ def _run_workers(followed: _Followed) -> _Placed:
     def command(port: int) -> list[str]:
         return [sys.executable, "-m", "export_platform.run_workers", "--port", str(port)]
 
-    return lambda home: _service(WORKERS, command, _accepts, followed, home)
+    # After the code server: two processes that create Dagster's storage at once break it.
+    return lambda home: _service(WORKERS, command, _accepts, followed, home, after=(CODE,))
 
 
 def _webserver(followed: _Followed) -> _Placed:
@@ -216,7 +224,7 @@ def _webserver(followed: _Followed) -> _Placed:
     def healthy(port: int) -> bool:
         return _answers(port, "/server_info")
 
-    return lambda home: _service(WEBSERVER, command, healthy, followed, home, after=(CODE, WORKERS))
+    return lambda home: _service(WEBSERVER, command, healthy, followed, home, after=(WORKERS,))
 
 
 def _daemon(followed: _Followed, beats: Callable[[], bool]) -> _Placed:
@@ -228,7 +236,7 @@ def _daemon(followed: _Followed, beats: Callable[[], bool]) -> _Placed:
 
     # After the code server: a daemon that finds none looks again only a minute later.
     return lambda home: _service(
-        DAEMON, command, lambda _: beats(), followed, home, after=(CODE, WORKERS), listens=False
+        DAEMON, command, lambda _: beats(), followed, home, after=(WORKERS,), listens=False
     )
 
 
@@ -276,10 +284,10 @@ def _module_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(_PROJECT), inherited]))}
 
 
-def _dagster_home(home: Path) -> None:
-    """The instance's folder, with the settings of the project."""
+def _dagster_home(home: Path, instance: Path) -> None:
+    """The instance's folder, with its settings."""
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_PROJECT / "dagster.yaml", home / "dagster.yaml")
+    shutil.copyfile(instance, home / "dagster.yaml")
 
 
 def _accepts(port: int) -> bool:
