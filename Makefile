@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test formats goldens docs invariants bench bench-quick lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test formats goldens docs invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -82,7 +82,10 @@ invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make t
 bench-quick: setup ## Rows a second beside pymongo + csv.writer, 200,000 entries (below 3 minutes)
 	@$(BIN)/python -m benchmarks.quick $(ARGS)
 
-bench: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
+bench: setup ## The same beside everybody, 10,000 to 5,000,000 entries, into benchmarks/RESULTS.md (hours)
+	@$(BIN)/python -m benchmarks.full $(ARGS)
+
+bench-memory: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
 	@$(BIN)/python -m benchmarks.memory $(ARGS)
 
 lint: setup ## Ruff: rules, then format

@@ -20,6 +20,7 @@ from benchmarks.replay.entries import Entries
 from benchmarks.replay.tape import Tape, orders
 
 PEERS: Final = Path(__file__).parent / "peers"
+TAPES: Final = "tapes"
 SMALL: Final = 2_000
 """Entries of the round that warms up and shows which batches are asked for."""
 
@@ -169,7 +170,7 @@ def rehearse(subjects: Sequence[Subject], folder: Path, *, sizes: Sequence[int])
     Raises:
         OutputsDiffer: Somebody wrote something else than the first.
     """
-    tapes = folder / "tapes"
+    tapes = folder / TAPES
     with replaying(SMALL, tapes) as uri:
         for subject in subjects:
             run(subject, uri, folder / subject.name)

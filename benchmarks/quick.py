@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.contest import (
     OURS,
     PYMONGO,
+    TAPES,
     OutputsDiffer,
     Run,
     one_round,
@@ -33,7 +34,7 @@ def measured(entries: int, folder: Path, *, rounds: int, seconds: float) -> list
     """
     rehearse([OURS, PYMONGO], folder, sizes=[entries])
     done: list[dict[str, Run]] = []
-    with replaying(entries, folder / "tapes") as uri:
+    with replaying(entries, folder / TAPES) as uri:
         began = time.monotonic()
         while len(done) < rounds:
             done.append(one_round([OURS, PYMONGO], uri, folder))
