@@ -6,8 +6,9 @@ shows (DOMAIN.md 7.0, class Q): its files need `full` and a reason, and their di
 hashes by their format. Meta hashes all six, so its files are `hashed`.
 
 Consent for advertising is the consent `ads` where the campaign asks for it, else the one to mail
-from the artist. Fans who withdrew or opted out are left out at the snapshot; an audience is
-uploaded at once, and `suppression` with `target=ad` names those who must leave it later.
+from the artist. Fans who withdrew or opted out are left out at the snapshot, and with them whoever
+gave the same address; an audience is uploaded at once, and `suppression` with `target=ad` names
+those who must leave it later.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.merged_accounts import keys_of_today
 from assets.exports.shared.salesforce import subscriber_key
 from assets.exports.shared.statements import statement
+from assets.exports.shared.stopped import address_of, not_stopped, stopped_for_others
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Campaign, Facts
 from assets.model.column import COUNTRY, HASH, Column, Format, Getter, Pii, text
@@ -49,21 +51,25 @@ _US_ZIP, _GB_INWARD = 5, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """Subscriber keys of those who have bought; None where nobody asks."""
+    """What is known before the first row.
+
+    Attributes:
+        buyers: Subscriber keys of those who have bought; None where nobody asks.
+        stopped: Digests of addresses that some account does not want written to.
+    """
 
     buyers: IdSet | None
+    stopped: IdSet
 
 
 def _prepare(facts: Facts, reading: Reading) -> _Prepared:
+    stopped = IdSet(stopped_for_others(facts, reading))
     if facts.request.options["segment"] != "non_purchasers":
-        return _Prepared(buyers=None)
+        return _Prepared(buyers=None, stopped=stopped)
     asked = statement("ad_audience/buyers.sql", literals=events_until_snapshot(facts))
     bought = {str(row["account_id"] or "") for row in reading.query(asked, "buyers")} - {""}
-    return _Prepared(buyers=IdSet(keys_of_today(bought, reading).values()))
-
-
-def _email(row: EntryRow) -> str:
-    return unicodedata.normalize("NFC", string(row, "contact.email").strip().lower())
+    buyers = IdSet(keys_of_today(bought, reading).values())
+    return _Prepared(buyers=buyers, stopped=stopped)
 
 
 def _phone(row: EntryRow) -> str | None:
@@ -138,7 +144,7 @@ def _sha256(value: str) -> str:
 _FIRST, _LAST = "contact.firstName", "contact.lastName"
 _PHONE, _NATION, _POSTAL = "contact.phone.e164", "contact.countryCode", "contact.postalCode"
 _GOOGLE: Final[tuple[Column, ...]] = (
-    _column("email", "Email", HASH, "contact.email", _email),
+    _column("email", "Email", HASH, "contact.email", address_of),
     _column("phone", "Phone", HASH, _PHONE, _phone),
     _column("first_name", "First Name", HASH, _FIRST, _plain(_FIRST)),
     _column("last_name", "Last Name", HASH, _LAST, _plain(_LAST)),
@@ -146,7 +152,7 @@ _GOOGLE: Final[tuple[Column, ...]] = (
     _column("zip", "Zip", text(12), _POSTAL, at(_POSTAL)),
 )
 _META: Final[tuple[Column, ...]] = (
-    _column("email", "email", HASH, "contact.email", _email),
+    _column("email", "email", HASH, "contact.email", address_of),
     _column("phone", "phone", HASH, _PHONE, _digits),
     _column("first_name", "fn", HASH, _FIRST, _letters(_FIRST)),
     _column("last_name", "ln", HASH, _LAST, _letters(_LAST)),
@@ -179,6 +185,7 @@ def _verdict(facts: Facts) -> Verdict:
         WITHDRAWN,
         *MARKETING_MAIL,
         ("no_ads_consent", lambda row: allows(row) is True),
+        not_stopped(facts.prepared.stopped),
         ("segment", lambda row: row.entry.get("status") in _SEGMENTS[segment]),
     ]
     buyers: IdSet | None = facts.prepared.buyers
@@ -191,7 +198,7 @@ def _verdict(facts: Facts) -> Verdict:
 
 def _order(row: EntryRow) -> tuple[Any, ...]:
     """By the hash of the address; of two entries with one address the first registered stays."""
-    return _sha256(_email(row)), *_registered(row)
+    return _sha256(address_of(row)), *_registered(row)
 
 
 def _registered(row: EntryRow) -> tuple[Any, ...]:
@@ -210,6 +217,7 @@ AD_AUDIENCE = ExportType(
         ("mongo", "campaigns"),
         ("mongo", "users"),
         ("athena", "fan_events", "ticket_orders"),
+        ("athena", "fan_events", "erasure_ledger"),
     ),
     options=(
         choice(

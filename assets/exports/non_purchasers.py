@@ -41,6 +41,7 @@ from assets.exports.shared.salesforce import (
     without_hyphens,
 )
 from assets.exports.shared.statements import statement
+from assets.exports.shared.stopped import not_stopped, stopped_by_accounts
 from assets.model.campaign import Facts, Market
 from assets.model.column import (
     EMAIL,
@@ -81,6 +82,7 @@ class Prepared:
         visits: Outcome of the last visit to the waiting room of a market; None: not known.
         failed: Subscriber keys whose code did not work at least once.
         states: State of a code to entries and markets, as `_pair` writes them.
+        stopped: Digests of addresses that some account does not want written to.
     """
 
     bought: frozenset[Place]
@@ -88,6 +90,7 @@ class Prepared:
     visits: Mapping[Place, str | None]
     failed: frozenset[str]
     states: Mapping[str, IdSet]
+    stopped: IdSet
 
 
 def _prepare(facts: Facts, reading: Reading) -> Prepared:
@@ -109,6 +112,7 @@ def _prepare(facts: Facts, reading: Reading) -> Prepared:
         visits={(today.get(account, ""), key): outcome for (account, key), outcome in visits},
         failed=frozenset(today.get(account, "") for account in failed) - {""},
         states={state: IdSet(_pairs(facts, reading, state)) for state in ISSUED},
+        stopped=IdSet(stopped_by_accounts(facts, reading)),
     )
 
 
@@ -297,7 +301,9 @@ def _verdict(facts: Facts) -> Verdict:
     ]
     if options["exclude_other_market_buyers"]:
         rules.append(("bought_elsewhere", lambda row: _place(row)[0] not in prepared.buyers))
-    return first_failing([*rules, *_narrowed(facts), *MARKETING_MAIL])
+    return first_failing(
+        [*rules, *_narrowed(facts), *MARKETING_MAIL, not_stopped(prepared.stopped)]
+    )
 
 
 def _narrowed(facts: Facts) -> Iterator[Rule]:

@@ -3,6 +3,7 @@
 The promoter gets the columns of its agreement and nothing else, of fans with a granted, evidenced
 consent to a text that names it: there is never a row without one, not even as an `N`. The consent
 on the entry must be in the ledger of consents, and a withdrawal that the ledger alone knows wins.
+An address is shared only if no account that has it said no (`assets/exports/shared/stopped`).
 
 `delta` holds what was granted since the last success with the same options (the first one is full),
 and beside it the withdrawals of consents that were there then: a consent that came and went in
@@ -15,9 +16,11 @@ a telephone needs its own consent and a number that may be texted; by an agreeme
 both addresses leave as SHA-256.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from assets.exports.shared.audiences import (
@@ -58,7 +61,14 @@ from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.questions import distinct, in_form_order, question_columns
 from assets.exports.shared.salesforce import of_campaign
+from assets.exports.shared.signal_sources import some
 from assets.exports.shared.statements import statement
+from assets.exports.shared.stopped import (
+    address_of,
+    not_stopped,
+    stopped_digest,
+    stopped_for_others,
+)
 from assets.model.campaign import Consent, Facts, Promoter
 from assets.model.column import (
     E164,
@@ -74,6 +84,7 @@ from assets.model.column import (
     FormatKind,
     Getter,
     Pii,
+    Unfit,
     text,
 )
 from assets.model.delivery import Delivery, Destination
@@ -96,11 +107,13 @@ class Prepared:
         since: Snapshot of the export that this one continues; None for a full one.
         proven: Consents that the ledger holds as granted, as `_act` writes them.
         withdrawn: When those were withdrawn that the ledger holds as withdrawn.
+        stopped: Digests of addresses that some account does not want written to.
     """
 
     since: datetime | None
     proven: IdSet
     withdrawn: Mapping[str, object]
+    stopped: IdSet
 
 
 def _prepare(facts: Facts, reading: Reading) -> Prepared:
@@ -120,7 +133,25 @@ def _prepare(facts: Facts, reading: Reading) -> Prepared:
             else:
                 gone[act] = row["withdrawn_at"]
 
-    return Prepared(since=_since(facts, reading), proven=IdSet(proven()), withdrawn=gone)
+    granted = IdSet(proven())
+    stopped = chain(
+        stopped_for_others(facts, reading, promoter.key),
+        _withdrawn_in_ledger(facts, reading, granted, gone),
+    )
+    return Prepared(
+        since=_since(facts, reading), proven=granted, withdrawn=gone, stopped=IdSet(stopped)
+    )
+
+
+def _withdrawn_in_ledger(
+    facts: Facts, reading: Reading, granted: IdSet, gone: Collection[str]
+) -> Iterator[str]:
+    """Digests of the addresses of entries whose consent the ledger alone holds as withdrawn."""
+    for ids in some(sorted({act.partition("|")[0] for act in gone})):
+        for row in reading.entries_by_ids(facts, ids).values():
+            with suppress(Unfit):  # its own row is rejected
+                if _act_of(row) not in granted:
+                    yield stopped_digest(row)
 
 
 def _since(facts: Facts, reading: Reading) -> datetime | None:
@@ -371,6 +402,7 @@ def _verdict(facts: Facts) -> Verdict:
         *shareable(facts, promoter),
         ("ledger_withdrawn", lambda row: _act_of(row) not in prepared.withdrawn),
         ("no_ledger_evidence", lambda row: _act_of(row) in prepared.proven),
+        not_stopped(prepared.stopped),
         *_granted_between(facts),
     ]
     return first_failing([*rules, *chosen_market(facts)])
@@ -412,9 +444,7 @@ def _granted_between(facts: Facts) -> Iterator[Rule]:
 
 def _order(row: EntryRow) -> tuple[Any, ...]:
     """By address; of several entries with one address the latest grant comes first and stays."""
-    address = string(row, "contact.emailNormalized") or string(row, "contact.email")
-    granted = millis(_consent(row).get("at"))
-    return address.strip().lower(), -granted, str(row.entry["_id"])
+    return address_of(row), -millis(_consent(row).get("at")), str(row.entry["_id"])
 
 
 PROMOTER_EMAIL_OPT_INS = ExportType(
@@ -430,6 +460,7 @@ PROMOTER_EMAIL_OPT_INS = ExportType(
         ("mongo", "promoters"),
         ("mongo", "users"),
         ("athena", "fan_events", "consent_events"),
+        ("athena", "fan_events", "erasure_ledger"),
     ),
     options=(
         Option(

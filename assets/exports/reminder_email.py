@@ -33,9 +33,16 @@ from assets.exports.shared.entry_strands import (
     registration_order,
 )
 from assets.exports.shared.entry_values import at, market, notes, preferences, string
+from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.languages import greeting, locale_of, long_date, long_time
 from assets.exports.shared.links import FanLinks, fan_links
 from assets.exports.shared.salesforce import TO_SFMC, as_table, of_campaign, subscriber_key
+from assets.exports.shared.stopped import (
+    NO_MAIL,
+    NO_MARKETING,
+    not_stopped,
+    stopped_by_accounts,
+)
 from assets.model.campaign import Event, Facts, Market
 from assets.model.column import (
     EMAIL,
@@ -70,13 +77,18 @@ _NO_EVENT = ("cancelled", "postponed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """What is made before the first row."""
+    """What is made before the first row; `stopped` are digests of addresses."""
 
     links: FanLinks
+    stopped: IdSet
 
 
 def _prepare(facts: Facts, reading: Reading) -> _Prepared:
-    return _Prepared(links=fan_links(reading, facts.campaign.key))
+    said = NO_MARKETING if facts.request.options["include_marketing_only"] else NO_MAIL
+    return _Prepared(
+        links=fan_links(reading, facts.campaign.key),
+        stopped=IdSet(stopped_by_accounts(facts, reading, said)),
+    )
 
 
 def _market(row: EntryRow) -> Market | None:
@@ -279,8 +291,8 @@ _COLUMNS: Final[tuple[Column, ...]] = (
 
 
 def _verdict(facts: Facts) -> Verdict:
-    rules = [*LIVE, WITHDRAWN, *SERVICE_MAIL, *_asked_for(facts), *entry_filter(facts)]
-    return first_failing(rules)
+    rules = [*LIVE, WITHDRAWN, *SERVICE_MAIL, not_stopped(facts.prepared.stopped)]
+    return first_failing([*rules, *_asked_for(facts), *entry_filter(facts)])
 
 
 def _asked_for(facts: Facts) -> Iterator[Rule]:

@@ -12,19 +12,31 @@ data extension of the business unit, whose external key is `Suppression`. Campai
 or archived are not read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
-from typing import Any, Final, TypeVar
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
 
-from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 
-from assets.exports.shared.entry_options import withdrawn
-from assets.exports.shared.entry_strands import by_registration
-from assets.exports.shared.entry_values import NO_INSTANT, at, mappings, millis, string
+from assets.exports.shared.entry_values import NO_INSTANT, millis
 from assets.exports.shared.salesforce import as_table, without_hyphens
+from assets.exports.shared.signal_sources import (
+    PROMOTER,
+    WANTED,
+    WITHDRAWN,
+    channel_of,
+    midnight,
+    moment_of,
+    promoter_name,
+    said_by_entries,
+    said_by_ledger,
+    signal,
+    some,
+    strands,
+    subject_of,
+    text_of,
+)
 from assets.exports.shared.signals import (
     BOTH,
     BY_EMAIL,
@@ -39,7 +51,7 @@ from assets.exports.shared.signals import (
     digest,
 )
 from assets.exports.shared.statements import statement
-from assets.model.campaign import Campaign, Facts
+from assets.model.campaign import Facts
 from assets.model.column import EMAIL, ENUM, ID, UTC_TIME, Column, Getter, Pii, Unfit, text
 from assets.model.delivery import Delivery, Destination
 from assets.model.export_type import ExportType, Scope
@@ -52,12 +64,10 @@ from assets.model.source import (
     Fold,
     MadeSource,
     Reading,
-    Segment,
     Statement,
 )
 
 DATA_EXTENSION: Final = "Suppression"
-WITHDRAWN, PROMOTER = "withdrawn", "promoter_withdrawal"
 OPT_OUT, STOP = "global_opt_out", "sms_stop"
 # What an account says by itself: the reason, its channel, and where it stands (DOMAIN.md 2.4).
 _ACCOUNT: Final = (
@@ -66,16 +76,7 @@ _ACCOUNT: Final = (
     ("hard_bounce", BY_EMAIL, "hardBouncedAt"),
     ("complaint", BY_EMAIL, "complainedAt"),
 )
-_AT_A_TIME: Final = 500  # records whose entries or accounts are looked up at once
 _SQL: Final = "suppression"
-
-Item = TypeVar("Item")
-
-
-def _some(items: Iterable[Item]) -> Iterator[list[Item]]:
-    waiting = iter(items)
-    while chunk := list(islice(waiting, _AT_A_TIME)):
-        yield chunk
 
 
 # ------------------------------------------------------------------------------------------ time
@@ -87,175 +88,12 @@ def _first_day(facts: Facts) -> date:
 
 def _window(facts: Facts) -> Window:
     last = date.fromisoformat(facts.request.partition)
-    return Window(start=_midnight(_first_day(facts)), end=_midnight(last + timedelta(days=1)))
-
-
-def _midnight(of: date) -> int:
-    return millis(datetime.combine(of, time.min, UTC))
+    return Window(start=midnight(_first_day(facts)), end=midnight(last + timedelta(days=1)))
 
 
 def _refuse(facts: Facts) -> None:
     if _first_day(facts) > date.fromisoformat(facts.request.partition):
         raise ExportFailed("OPTIONS_CONFLICT", "params/since must not be after params/day")
-
-
-# --------------------------------------------------------------------------------------- entries
-
-
-_GONE: Final = ["withdrawn", "erased"]
-# Entries that say something against writing to their fan, in two parts.
-_WANTED: Final[tuple[Filter, ...]] = (
-    {"status": {"$in": _GONE}},
-    {
-        "status": {"$nin": _GONE},
-        "$or": [
-            {"withdrawnAt": {"$ne": None}},
-            {"erasure": {"$ne": None}},
-            {"consents": {"$elemMatch": {"withdrawnAt": {"$ne": None}}}},
-        ],
-    },
-)
-
-
-def _strands(facts: Facts, *wanted: Filter) -> list[list[Segment]]:
-    """The wanted entries of one campaign, along the index that holds its entries together."""
-    return [
-        [replace(part, filter={"$and": [part.filter, one]}) for one in wanted for part in strand]
-        for strand in by_registration(facts)
-    ]
-
-
-def _entries(facts: Facts, reading: Reading) -> Iterator[Record]:
-    """Entries of one campaign; a later one of the same fan may take back what an earlier says."""
-    for rows in _some(reading.entries(facts, _strands(facts, *_WANTED))):
-        others = _others(facts, reading, rows)
-        for row in rows:
-            yield _record(facts, [row, *others.get(row.entry.get("userId"), ())])
-
-
-def _others(
-    facts: Facts, reading: Reading, rows: Sequence[EntryRow]
-) -> Mapping[object, list[EntryRow]]:
-    """All entries of the fans of these, in whatever campaign."""
-    ids = [user for row in rows if isinstance(user := row.entry.get("userId"), ObjectId)]
-    segment = Segment(filter={"userId": {"$in": ids}}, sort=("_id",))
-    found: dict[object, list[EntryRow]] = {}
-    for row in reading.entries(facts, [[segment]]) if ids else ():
-        found.setdefault(row.entry.get("userId"), []).append(row)
-    return found
-
-
-def _record(facts: Facts, rows: Sequence[EntryRow]) -> Record:
-    try:
-        first, *others = rows
-        said = list(_said_by_entry(first))
-        given = [
-            signal for row in others for signal in _said_by_entry(row) if not signal.suppresses
-        ]
-        latest = millis(facts.snapshot)
-        return Record(signals=tuple(one for one in (*said, *given) if one.at <= latest))
-    except Unfit as unfit:
-        return Record(unfit=unfit.reason)
-
-
-def _said_by_entry(row: EntryRow) -> Iterator[Signal]:
-    subject = _subject(row)
-    erasure = row.entry.get("erasure") or (row.user or {}).get("erasure")
-    if erasure is not None or row.entry.get("status") == "erased":
-        moment = _moment(
-            erasure, "completedAt", "requestedAt", otherwise=row.entry.get("updatedAt")
-        )
-        yield _signal(subject, ERASED, BOTH, moment)
-        return
-    if withdrawn(row):
-        yield _signal(subject, WITHDRAWN, BOTH, _left_at(row))
-    elif row.entry.get("isCurrent") is not False:
-        yield _signal(
-            subject, WITHDRAWN, BOTH, millis(row.entry.get("createdAt")), suppresses=False
-        )
-    yield from _said_to_promoters(row, subject)
-
-
-def _said_to_promoters(row: EntryRow, subject: Subject) -> Iterator[Signal]:
-    for consent in mappings(row.entry.get("consents")):
-        if (promoter := consent.get("promoterId")) is None:
-            continue
-        channel = _channel(row.facts.campaign, consent.get("key"))
-        name = _promoter(row.facts, promoter)
-        gone, given = millis(consent.get("withdrawnAt")), millis(consent.get("at"))
-        if gone != NO_INSTANT:
-            yield _signal(subject, PROMOTER, channel, gone, promoter=name)
-        elif consent.get("granted") is True:
-            yield _signal(subject, PROMOTER, channel, given, promoter=name, suppresses=False)
-
-
-def _left_at(row: EntryRow) -> int:
-    """When the fan withdrew; of old forms the log tells, else the last change."""
-    logged = [
-        millis(one.get("at"))
-        for one in mappings(row.entry.get("statusLog"))
-        if one.get("status") == "withdrawn"
-    ]
-    stated = millis(row.entry.get("withdrawnAt"))
-    known = [moment for moment in (stated, *logged) if moment != NO_INSTANT]
-    return known[0] if known else millis(row.entry.get("updatedAt"))
-
-
-def _moment(block: object, *names: str, otherwise: object) -> int:
-    """The first of several instants of an embedded document that is there."""
-    stated = [block.get(name) for name in names] if isinstance(block, Mapping) else []
-    found = (moment for value in stated if (moment := millis(value)) != NO_INSTANT)
-    return next(found, millis(otherwise))
-
-
-def _channel(campaign: Campaign, consent_key: object) -> str:
-    by_text = {consent.key for consent in campaign.consents if consent.party == "sms"}
-    return BY_SMS if consent_key in by_text else BY_EMAIL
-
-
-def _promoter(facts: Facts, promoter_id: object) -> str:
-    """The promoter's key; its id where the platform does not know it any more."""
-    keys = {str(promoter.id): promoter.key for promoter in facts.promoters}
-    return keys.get(str(promoter_id), str(promoter_id))
-
-
-def _signal(
-    subject: Subject,
-    reason: str,
-    channel: str,
-    moment: int,
-    *,
-    promoter: str = "",
-    suppresses: bool = True,
-    known: int | None = None,
-) -> Signal:
-    return Signal(
-        subject=subject,
-        reason=reason,
-        channel=channel,
-        at=moment,
-        known=moment if known is None else known,
-        promoter=promoter,
-        suppresses=suppresses,
-    )
-
-
-def _subject(row: EntryRow) -> Subject:
-    """Whom an entry is about: the account after merges, else the address, else the entry."""
-    email = string(row, "contact.email") or None
-    stored = string(row, "contact.emailSha256") or None
-    user = (row.user or {}).get("_id") or row.entry.get("userId")
-    return Subject(
-        id=str(user or digest(email) or stored or row.entry["_id"]),
-        subscriber=without_hyphens((row.user or {}).get("accountId")),
-        email=email,
-        email_sha256=stored,
-        phone=_text(at("contact.phone.e164")(row)),
-    )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 # ---------------------------------------------------------------------------------------- events
@@ -264,7 +102,7 @@ def _text(value: object) -> str | None:
 def _events(facts: Facts, reading: Reading) -> Iterator[Record]:
     asked = statement(f"{_SQL}/events.sql", literals=_literals(facts, of_campaign=True))
     told = reading.query(asked, f"events-{facts.campaign.key}")
-    for events in _some(told):
+    for events in some(told):
         entries = reading.entries_by_ids(facts, (event["entry_id"] for event in events))
         for event in events:
             yield _heard(facts, event, entries.get(str(event["entry_id"])))
@@ -280,24 +118,24 @@ def _heard(facts: Facts, event: Mapping[str, Any], row: EntryRow | None) -> Reco
 def _said_by_event(
     facts: Facts, event: Mapping[str, Any], row: EntryRow | None
 ) -> Iterator[Signal]:
-    subject = _keyed(event) if row is None else _subject(row)
+    subject = _keyed(event) if row is None else subject_of(row)
     moment = millis(event["occurred_at"])
     # An event that came on another day was not known before that day.
-    known = max(moment, _midnight(event["dt"]))
+    known = max(moment, midnight(event["dt"]))
     if event["reason"] != "consent":
         channel = BY_SMS if event["reason"] == STOP else BY_EMAIL
-        yield _signal(subject, event["reason"], channel, moment, known=known)
+        yield signal(subject, event["reason"], channel, moment, known=known)
         return
-    channel = _channel(facts.campaign, event["consent_key"])
+    channel = channel_of(facts.campaign, event["consent_key"])
     suppresses = event["action"] == WITHDRAWN
     if event["promoter_id"] is not None:
-        name = _promoter(facts, event["promoter_id"])
-        yield _signal(
+        name = promoter_name(facts, event["promoter_id"])
+        yield signal(
             subject, PROMOTER, channel, moment, promoter=name, suppresses=suppresses, known=known
         )
     elif not suppresses and not _still_out(row, channel):
         reason = STOP if channel == BY_SMS else OPT_OUT
-        yield _signal(subject, reason, channel, moment, suppresses=False)
+        yield signal(subject, reason, channel, moment, suppresses=False)
 
 
 def _still_out(row: EntryRow | None, channel: str) -> bool:
@@ -309,37 +147,11 @@ def _still_out(row: EntryRow | None, channel: str) -> bool:
 
 def _keyed(event: Mapping[str, Any]) -> Subject:
     """Whom an event is about whose entry is not to be found: the key that the mailer has."""
-    key = without_hyphens(_text(event["subscriber_key"]))
+    key = without_hyphens(text_of(event["subscriber_key"]))
     return Subject(id=key or str(event["entry_id"] or event["told_id"]), subscriber=key)
 
 
-# -------------------------------------------------------------------------- erasures and accounts
-
-
-def _erasures(facts: Facts, reading: Reading) -> Iterator[Record]:
-    """The ledger, with the accounts of its users: the deletion at Salesforce needs their key."""
-    asked = statement(f"{_SQL}/erasures.sql", literals=_literals(facts))
-    for erased in _some(reading.query(asked, "erasures")):
-        ids = [
-            ObjectId(one["user_id"]) for one in erased if ObjectId.is_valid(one["user_id"] or "")
-        ]
-        accounts = reading.users(ids) if ids else {}
-        for one in erased:
-            yield _forgotten(one, accounts)
-
-
-def _forgotten(one: Mapping[str, Any], accounts: Mapping[object, Mapping[str, Any]]) -> Record:
-    named = _text(one["user_id"])
-    user = accounts.get(ObjectId(named)) if named and ObjectId.is_valid(named) else None
-    left = _text(one["email_sha256"])
-    subject = Subject(
-        id=str((user or {}).get("_id") or named or left),
-        subscriber=without_hyphens((user or {}).get("accountId")),
-        email_sha256=left,
-    )
-    moment = millis(one["completed_at"])
-    known = max(moment, _midnight(one["dt"]))
-    return Record(signals=(_signal(subject, ERASED, BOTH, moment, known=known),))
+# -------------------------------------------------------------------------------------- accounts
 
 
 def _flagged(facts: Facts) -> Filter:
@@ -364,7 +176,7 @@ def _instant(moment: int) -> datetime:
 
 def _accounts(facts: Facts, reading: Reading) -> Iterator[Record]:
     """What accounts say; a no of one that was merged since is of the account that it is now."""
-    for users in _some(reading.users_where(_flagged(facts))):
+    for users in some(reading.users_where(_flagged(facts))):
         merged = [user["_id"] for user in users if user.get("mergedInto") is not None]
         today = reading.users(merged) if merged else {}
         for user in users:
@@ -385,12 +197,12 @@ def _said_by_account(user: Mapping[str, Any], today: Mapping[str, Any]) -> Itera
     subject = Subject(
         id=str(today.get("_id", user["_id"])),
         subscriber=without_hyphens(today.get("accountId")),
-        email=_text(user.get("email")),
-        phone=_text(phone.get("e164")) if isinstance(phone, Mapping) else None,
+        email=text_of(user.get("email")),
+        phone=text_of(phone.get("e164")) if isinstance(phone, Mapping) else None,
     )
     if (erasure := user.get("erasure")) is not None:
-        moment = _moment(erasure, "completedAt", "requestedAt", otherwise=user.get("updatedAt"))
-        yield _signal(subject, ERASED, BOTH, moment)
+        moment = moment_of(erasure, "completedAt", "requestedAt", otherwise=user.get("updatedAt"))
+        yield signal(subject, ERASED, BOTH, moment)
         return
     marketing = user.get("marketing") or {}
     if not isinstance(marketing, Mapping):
@@ -400,7 +212,7 @@ def _said_by_account(user: Mapping[str, Any], today: Mapping[str, Any]) -> Itera
         if said not in (None, False):
             stated = millis(said)
             moment = millis(user.get("updatedAt")) if stated == NO_INSTANT else stated
-            yield _signal(subject, reason, channel, moment)
+            yield signal(subject, reason, channel, moment)
 
 
 # ------------------------------------------------------------------------------------------ rows
@@ -425,9 +237,9 @@ def _grounds(facts: Facts) -> Iterator[Facts]:
 
 def _rows(facts: Facts, reading: Reading) -> Iterator[Record]:
     for ground in _grounds(facts):
-        yield from _entries(ground, reading)
+        yield from said_by_entries(ground, reading)
         yield from _events(ground, reading)
-    yield from _erasures(facts, reading)
+    yield from said_by_ledger(reading, _literals(facts))
     yield from _accounts(facts, reading)
 
 
@@ -435,8 +247,8 @@ def _population(facts: Facts, reading: Reading) -> int:
     """Counted apart: events by the table, entries and accounts as sets of their ids."""
     total = _counted(reading, f"{_SQL}/count_erasures.sql", _literals(facts), "count-erasures")
     for ground in _grounds(facts):
-        strands = _strands(ground, {"$or": list(_WANTED)})
-        total += len({row.entry["_id"] for row in reading.entries(ground, strands)})
+        wanted = strands(ground, {"$or": list(WANTED)})
+        total += len({row.entry["_id"] for row in reading.entries(ground, wanted)})
         literals = _literals(ground, of_campaign=True)
         name = f"count-{ground.campaign.key}"
         total += _counted(reading, f"{_SQL}/count_events.sql", literals, name)
