@@ -45,6 +45,8 @@ from tests.resources.services import Faulty
 DATABASE = "features"
 # The safety lag before the bridge's clock, as the golden files have it.
 SNAPSHOT = AFTER_THE_PACK - timedelta(seconds=30)
+# The account of somebody whom the pack does not know.
+STRANGER = "0b7d2c1e-5a41-4c0e-9d0e-2f7a1f6f9aff"
 EVERY_SCOPE = f"{EVERYTHING} codes:reveal"
 
 
@@ -80,8 +82,9 @@ class World:
         self.life = ExportLife(self.doors.mongo.exports, as_of=SNAPSHOT)
 
     def clear(self) -> None:
-        """Forget what earlier scenarios left: exports, scoring runs, faults, the time."""
+        """Forget what earlier scenarios left: exports, scoring runs, strangers, faults, time."""
         self.database.collection("exports").delete_many({})
+        self.database.collection("users").delete_many({"accountId": STRANGER})
         self.database.collection("scoring").delete_many({"status": "exported"})
         self.codes.script()
         self.clock.advance(-self.clock.monotonic())
@@ -97,6 +100,12 @@ class World:
         campaigns = self.database.collection("campaigns")
         (found,) = campaigns.find({"name": {"$regex": f"^{name}"}}, {"key": 1})
         return str(found["key"])
+
+    def bounce(self, address: str) -> None:
+        """Let mail to an address of another account have come back for good."""
+        said = {"emailGlobalOptOut": False, "smsStop": False, "hardBouncedAt": SNAPSHOT}
+        stranger = {"accountId": STRANGER, "kind": "fan", "email": address, "marketing": said}
+        self.database.collection("users").insert_one({**stranger, "updatedAt": SNAPSHOT})
 
     def document(self, export_id: str) -> Document:
         """The export as it is stored."""

@@ -26,3 +26,10 @@ Feature: Invited and did not buy
       | freshness_hours | 168 |
     And the export is made
     Then it fails with "ORDERS_NOT_FRESH"
+
+  Scenario: An address that bounced for another account is not written to
+    Given another account with "selected@example.com", which bounced
+    When lifecycle asks for "non-purchasers"
+    And the export is made
+    Then "selected@example.com" is not among "EmailAddress"
+    And the manifest counts 1 row as "address_suppressed"

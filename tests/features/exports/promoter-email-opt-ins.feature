@@ -12,6 +12,16 @@ Feature: Opt-ins for a promoter
     And "BO.LI@example.com" is not among "email"
     And there is no column "opted_in_at"
 
+  Scenario: An address that bounced for one account is shared for none
+    Given the campaign "Aurora Lights"
+    And another account with "QUATRE@example.com", which bounced
+    When partnerships asks for "promoter-email-opt-ins" with
+      | promoter | northlake |
+    And the export is made
+    Then the file holds 2 rows
+    And "quatre@example.com" is not among "email"
+    And the manifest counts 1 row as "address_suppressed"
+
   Scenario: A promoter whose agreement ran out gets nothing, not an empty file
     Given the campaign "Aurora Lights"
     When partnerships asks for "promoter-email-opt-ins" with

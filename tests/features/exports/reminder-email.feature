@@ -26,6 +26,15 @@ Feature: The reminder by e-mail
     And "ida@example.com" is not among "EmailAddress"
     And "BO.LI@example.com" is among "EmailAddress"
 
+  Scenario: An address that bounced for another account is not written to
+    Given the campaign "Aurora Lights"
+    And another account with "letin@example.com", which bounced
+    When marketing asks for "reminder-email" with
+      | reminder_kind | onsale_tomorrow |
+    And the export is made
+    Then "letin@example.com" is not among "EmailAddress"
+    And the manifest counts 1 row as "address_suppressed"
+
   Scenario: A campaign without a data extension cannot be delivered
     Given the campaign "Boreal Nights"
     When marketing asks for "reminder-email" with

@@ -41,6 +41,11 @@ def _lenient(story: Story) -> None:
     story.headers["Prefer"] = "handling=lenient"
 
 
+@given(parsers.parse('another account with "{address}", which bounced'))
+def _bounced(story: Story, address: str) -> None:
+    story.world.bounce(address)
+
+
 @given("a codes service that does not answer")
 def _down(story: Story) -> None:
     story.world.codes.script({"fault": "answer", "status": 503, "times": 1_000})

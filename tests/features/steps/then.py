@@ -182,6 +182,11 @@ def _left_out(story: Story, datatable: Sequence[Sequence[str]]) -> None:
     assert dict(story.manifest().accounting.filtered) == stated(datatable)
 
 
+@then(parsers.re(r'the manifest counts (?P<count>\d+) rows? as "(?P<reason>.+)"'))
+def _left_out_as(story: Story, count: str, reason: str) -> None:
+    assert story.manifest().accounting.filtered.get(reason) == int(count)
+
+
 @then("it was noted that")
 def _noted(story: Story, datatable: Sequence[Sequence[str]]) -> None:
     notes, wanted = story.manifest().accounting.notes, stated(datatable)
