@@ -358,4 +358,15 @@ def said_no_and_erased(made: Made, name: str) -> int:
 
 
 def _is_erased(made: Made, user: Document) -> bool:
-    return any(one.get("erasure") is not None for one in _trail(made, user["_id"]))
+    """Whether the account says so, or the ledger: an erasure is of the person, not of a login."""
+    return any(
+        one.get("erasure") is not None or str(one["_id"]) in _in_ledger(made)
+        for one in _trail(made, user["_id"])
+    )
+
+
+@cache
+def _in_ledger(made: Made) -> frozenset[str]:
+    """Users whose erasure the ledger holds; an account may have been forgotten meanwhile."""
+    rows = seen(made, "erasure_ledger", "completed_at")
+    return frozenset(row["user_id"] for row in rows if row["user_id"])
