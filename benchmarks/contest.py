@@ -8,19 +8,31 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Final
 
+from benchmarks.attempt import LIFE_URI
 from benchmarks.records import Records, first_difference, records
 from benchmarks.replay.entries import Entries
+from benchmarks.replay.server import LOOPBACK
 from benchmarks.replay.tape import Tape, orders
+from benchmarks.sink import joined
+from export_platform.local.stack import Stack
 
 PEERS: Final = Path(__file__).parent / "peers"
 TAPES: Final = "tapes"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+# What a client needs to sign with; the sink looks at no signature.
+CREDENTIALS: Final = {
+    "AWS_ACCESS_KEY_ID": "benchmark",
+    "AWS_SECRET_ACCESS_KEY": "benchmark",
+    "AWS_REGION": "us-east-1",
+}
 SMALL: Final = 2_000
 """Entries of the round that warms up and shows which batches are asked for."""
 
@@ -38,12 +50,14 @@ class Subject:
         command: Given the folder that is its own.
         compared: Whether its output must be the same as ours.
         available: Whether it can run here.
+        uploads: Whether it writes to an S3 endpoint, and not into its folder itself.
     """
 
     name: str
     command: Callable[[Path], Sequence[str]]
     compared: bool = True
     available: Callable[[], bool] = lambda: True
+    uploads: bool = False
 
     def files(self, folder: Path) -> list[Path]:
         """What it wrote, in order."""
@@ -100,6 +114,14 @@ NODE: Final = Subject(
 TUNED_NODE: Final = Subject(
     name="Node, tuned", command=_node("node_tuned.mjs"), available=_has_node
 )
+OURS_WHOLE: Final = Subject(
+    name="ours, queue to commit, S3",
+    command=lambda _: [sys.executable, "-m", "benchmarks.attempt"],
+    uploads=True,
+)
+TUNED_NODE_S3: Final = Subject(
+    name="Node, tuned, S3", command=_node("node_tuned.mjs"), available=_has_node, uploads=True
+)
 MONGOEXPORT: Final = Subject(
     name="mongoexport",
     command=_python("mongoexport.py"),
@@ -116,33 +138,68 @@ DRAIN: Final = Subject(
 @contextmanager
 def replaying(entries: int, folder: Path) -> Iterator[str]:
     """The replay server with so many entries, as the connection string to reach it."""
-    command = [sys.executable, "-m", "benchmarks.replay.server", "--entries", str(entries)]
-    command += ["--folder", str(folder)]
+    module = "benchmarks.replay.server"
+    with _serving(module, "--entries", str(entries), "--folder", str(folder)) as port:
+        yield f"mongodb://{LOOPBACK}:{port}/?directConnection=true"
+
+
+@contextmanager
+def living(folder: Path) -> Iterator[dict[str, str]]:
+    """A database that the life of an export can be written to: the embedded stack's."""
+    stack = Stack(folder)
+    try:
+        yield {LIFE_URI: stack.up()["MONGODB_URI"]}
+    finally:
+        stack.down()
+
+
+@contextmanager
+def _serving(module: str, *arguments: str) -> Iterator[str]:
+    """A server in a process of its own, which says its port when it can be reached."""
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             port = (server.stdout.readline() if server.stdout else "").strip()
             if not port:
-                raise RuntimeError("the replay server did not start")
-            yield f"mongodb://127.0.0.1:{port}/?directConnection=true"
+                raise RuntimeError(f"{module} did not start")
+            yield port
         finally:
             server.kill()
 
 
-def run(subject: Subject, uri: str, folder: Path) -> Run:
+@contextmanager
+def _storing(subject: Subject, folder: Path) -> Iterator[dict[str, str]]:
+    """The variables that name the S3 endpoint of somebody who uploads; none for others."""
+    if not subject.uploads:
+        yield {}
+        return
+    with _serving("benchmarks.sink", "--folder", str(folder)) as port:
+        yield {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": f"http://{LOOPBACK}:{port}"}
+    joined(folder)
+
+
+def run(subject: Subject, uri: str, folder: Path, env: Mapping[str, str] = NOTHING) -> Run:
     """Let one export into an empty folder of its own.
+
+    Args:
+        subject: Who.
+        uri: The database.
+        folder: Is emptied before.
+        env: More variables.
 
     Raises:
         RuntimeError: It failed; the text is what it said.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    done = subprocess.run(
-        subject.command(folder),
-        env={**os.environ, "MONGODB_URI": uri},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with _storing(subject, folder) as store:
+        done = subprocess.run(
+            subject.command(folder),
+            env={**os.environ, "MONGODB_URI": uri, **store, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         raise RuntimeError(f"{subject.name} failed: {done.stderr[-2_000:]}")
     return Run(**json.loads(done.stdout.splitlines()[-1]))
@@ -164,7 +221,13 @@ def compared(first: Subject, others: Sequence[Subject], folder: Path) -> Records
     return expected
 
 
-def rehearse(subjects: Sequence[Subject], folder: Path, *, sizes: Sequence[int]) -> None:
+def rehearse(
+    subjects: Sequence[Subject],
+    folder: Path,
+    *,
+    sizes: Sequence[int],
+    env: Mapping[str, str] = NOTHING,
+) -> None:
     """Export a few entries with everyone, compare, and prepare the tapes of each size.
 
     Raises:
@@ -173,20 +236,22 @@ def rehearse(subjects: Sequence[Subject], folder: Path, *, sizes: Sequence[int])
     tapes = folder / TAPES
     with replaying(SMALL, tapes) as uri:
         for subject in subjects:
-            run(subject, uri, folder / subject.name)
+            run(subject, uri, folder / subject.name, env)
     compared(subjects[0], subjects[1:], folder)
     for batch, fields in orders(tapes, SMALL):
         for size in sizes:
             Tape(tapes, Entries(size, fields), batch).close()
 
 
-def one_round(subjects: Sequence[Subject], uri: str, folder: Path) -> dict[str, Run]:
+def one_round(
+    subjects: Sequence[Subject], uri: str, folder: Path, env: Mapping[str, str] = NOTHING
+) -> dict[str, Run]:
     """One export of each, in turn, whose outputs are compared.
 
     Raises:
         OutputsDiffer: Somebody wrote something else than the first.
     """
-    runs = {subject.name: run(subject, uri, folder / subject.name) for subject in subjects}
+    runs = {subject.name: run(subject, uri, folder / subject.name, env) for subject in subjects}
     found = compared(subjects[0], subjects[1:], folder)
     if found.rows != runs[subjects[0].name].rows:
         raise OutputsDiffer(f"{subjects[0].name} did not write as many rows as it says")

@@ -25,11 +25,14 @@ from benchmarks.contest import (
     MONGOEXPORT,
     NODE,
     OURS,
+    OURS_WHOLE,
     PYMONGO,
     TAPES,
     TUNED_NODE,
+    TUNED_NODE_S3,
     OutputsDiffer,
     Run,
+    living,
     one_round,
     ratio,
     rehearse,
@@ -40,8 +43,11 @@ from benchmarks.pictures import bars, lines
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "RESULTS.md"
 BEGIN, END = "<!-- measured -->", "<!-- end of what was measured -->"
-EVERYBODY: Final = (OURS, PYMONGO, NODE, TUNED_NODE, MONGOEXPORT, DRAIN)
-MUST: Final = (OURS, DRAIN)
+EVERYBODY: Final = (
+    *(OURS, PYMONGO, NODE, TUNED_NODE, MONGOEXPORT),
+    *(OURS_WHOLE, TUNED_NODE_S3, DRAIN),
+)
+MUST: Final = (OURS, OURS_WHOLE, DRAIN)
 
 Rounds = Sequence[dict[str, Run]]
 
@@ -81,14 +87,15 @@ def measured(
     """
     here = [subject for subject in EVERYBODY if subject.available()]
     found: dict[int, Rounds] = {}
-    for size in sizes:
-        taking_part = here if size <= peers_up_to else MUST
-        rehearse(taking_part, folder, sizes=[size])
-        with replaying(size, folder / TAPES) as uri:
-            found[size] = [one_round(taking_part, uri, folder) for _ in range(rounds)]
-        shutil.rmtree(folder / TAPES)  # those of five million are 12 GB each
-        for name, one in medians(found[size]).items():
-            print(f"{size:>9,} {name:<22} {one.rows_per_second:>11,.0f} rows/s", flush=True)
+    with living(folder / "life") as env:
+        for size in sizes:
+            taking_part = here if size <= peers_up_to else MUST
+            rehearse(taking_part, folder, sizes=[size], env=env)
+            with replaying(size, folder / TAPES) as uri:
+                found[size] = [one_round(taking_part, uri, folder, env) for _ in range(rounds)]
+            shutil.rmtree(folder / TAPES)  # those of five million are 12 GB each
+            for name, one in medians(found[size]).items():
+                print(f"{size:>9,} {name:<26} {one.rows_per_second:>11,.0f} rows/s", flush=True)
     return found
 
 
@@ -101,10 +108,27 @@ def report(found: Mapping[int, Rounds], command: str) -> str:
     if absent:
         said += ["", f"Not to be had here, so not measured: {', '.join(absent)}."]
     for size, rounds in found.items():
-        said += ["", f"### {size:,} entries, {len(rounds)} rounds", "", *_table(rounds)]
+        said += [
+            "",
+            f"### {size:,} entries, {len(rounds)} rounds",
+            "",
+            *_table(rounds),
+            "",
+            _into_s3(rounds),
+        ]
     peaks = [medians(rounds)[OURS.name].peak_mb for rounds in found.values()]
     said += ["", f"Our peak memory is {max(peaks) - min(peaks):.0f} MB apart between the sizes."]
     return "\n".join(said)
+
+
+def _into_s3(rounds: Rounds) -> str:
+    """How the whole export into S3 compares with the file alone, and with a peer that uploads."""
+    kept = f"{ratio(rounds, OURS_WHOLE, OURS):.0%}"
+    said = f"From the queue to the commit, {kept} of the rows a second of the file alone"
+    if TUNED_NODE_S3.name not in rounds[0]:
+        return f"{said}."
+    times = f"{ratio(rounds, OURS_WHOLE, TUNED_NODE_S3):.3g}"
+    return f"{said}, and {times} times those of {TUNED_NODE_S3.name}."
 
 
 def _table(rounds: Rounds) -> list[str]:

@@ -31,7 +31,7 @@ from export_platform.doors import opened
 
 # Doors that this export does not go through; discard's port answers nobody.
 _NOWHERE: Final = "http://127.0.0.1:9"
-_UNUSED: Final = {
+UNUSED: Final = {
     "AWS_ENDPOINT_URL": _NOWHERE,
     "AWS_REGION": "us-east-1",
     "EXPORTS_BUCKET": "unused",
@@ -70,7 +70,7 @@ def export(doors: Doors) -> Produced:
 def main(folder: str) -> None:
     """Export, and say what it took."""
     with (
-        opened({**_UNUSED, **os.environ}, secret=b"benchmark") as all_doors,
+        opened({**UNUSED, **os.environ}, secret=b"benchmark") as all_doors,
         closing(FolderStore(Path(folder))) as objects,
     ):
         doors = replace(all_doors, objects=objects)

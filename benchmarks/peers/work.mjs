@@ -1,6 +1,6 @@
 // What both scripts share: the header, and what is said at the end.
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 export const HEADER = [
   ...['entry_id', 'status', 'registered_at', 'registered_at_utc', 'updated_at_utc'],
@@ -14,14 +14,14 @@ export function begin() {
   return { at: process.hrtime.bigint(), cpu: process.cpuUsage() };
 }
 
-export function end(begun, path, rows) {
+export function end(begun, bytes, rows) {
   const seconds = Number(process.hrtime.bigint() - begun.at) / 1e9;
   const { user, system } = process.cpuUsage(begun.cpu);
   const status = readFileSync('/proc/self/status', 'ascii');
   const kilobytes = Number(/VmHWM:\s+([0-9]+) kB/.exec(status)[1]);
   const found = {
     rows,
-    bytes: statSync(path).size,
+    bytes,
     seconds,
     cpu_seconds: (user + system) / 1e6,
     peak_mb: kilobytes / 1024,
