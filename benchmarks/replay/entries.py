@@ -6,6 +6,7 @@ instants and an address of its own. Every one is a row of the `entries` export: 
 erased or found to be a duplicate.
 """
 
+import hashlib
 import re
 import struct
 from bisect import bisect_left, bisect_right
@@ -63,6 +64,9 @@ class Entries:
         count: How many.
         fields: Dotted names of those that entries are asked for, beside `_id`; none for all.
 
+    Attributes:
+        fingerprint: Differs when the entries do, however many they are.
+
     Raises:
         ValueError: More than `MOST`, or fewer than none.
     """
@@ -76,6 +80,8 @@ class Entries:
             Kind.CAMPAIGN, RECIPE.number, 0, campaign=RECIPE.campaign
         )
         self._prototypes = [_prototype(entry, self.fields) for entry in _kept()]
+        bodies = b"".join(prototype.body for prototype in self._prototypes)
+        self.fingerprint = hashlib.sha256(bodies).hexdigest()[:12]
 
     def identity(self, position: int) -> ObjectId:
         """The id of an entry."""

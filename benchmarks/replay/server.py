@@ -25,7 +25,7 @@ from bson.errors import BSONError
 from benchmarks.replay import wire
 from benchmarks.replay.entries import Entries, beside
 from benchmarks.replay.queries import Unsupported, matches, stretches
-from benchmarks.replay.tape import MOST_BYTES, Tape
+from benchmarks.replay.tape import MOST_BYTES, Tape, orders
 from benchmarks.replay.wire import Command
 from benchmarks.work import SNAPSHOT
 
@@ -82,6 +82,11 @@ class Replay:
         except _Refused as error:
             refusal = {"ok": 0.0, "errmsg": error.text, "code": error.code}
             connection.sendall(wire.reply(command, refusal))
+
+    def prepare(self) -> None:
+        """Open the tapes that are there, so that nobody's first question waits for one."""
+        for batch, fields in orders(self.folder, self.entries.count):
+            self._tape(batch, fields)
 
     def close(self) -> None:
         """Let go of the tapes."""
@@ -311,7 +316,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--folder", type=Path, default=Path(".local/benchmarks"))
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args(arguments)
-    server = Server(Replay(given.folder, Entries(given.entries)), given.port)
+    replay = Replay(given.folder, Entries(given.entries))
+    replay.prepare()
+    server = Server(replay, given.port)
     print(server.port, flush=True)
     server.serve()
 

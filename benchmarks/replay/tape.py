@@ -4,11 +4,9 @@ An array's elements are named by their place in it: "0", "1" (bsonspec.org). So 
 depends on where the batches before it ended, and there is a tape for each size of batch.
 """
 
-import hashlib
 import json
 import mmap
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -22,7 +20,7 @@ FIRST: Final = 101
 
 _ELEMENT: Final = b"\x03"  # an embedded document
 _END: Final = b"\0"
-_FORM: Final = 1  # part of the name, so that a tape of another form is not taken for one of this
+_FORM: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,8 @@ class Tape:
     """
 
     def __init__(self, folder: Path, entries: Entries, batch: int) -> None:
-        path = folder / f"{_name(entries.count, batch, entries.fields)}.tape"
+        # A tape of other entries, or of another form, is not taken for one of these.
+        path = folder / f"entries-{entries.count}-{batch}-{entries.fingerprint}-{_FORM}.tape"
         if not path.exists():
             _write(path, entries, batch)
         self._offsets = array("Q", path.with_suffix(".offsets").read_bytes())
@@ -106,11 +105,6 @@ def orders(folder: Path, count: int) -> list[tuple[int, tuple[str, ...]]]:
     """The size of batch and the fields of each tape that lies in a folder for so many entries."""
     found = (json.loads(path.read_text()) for path in sorted(folder.glob("*.json")))
     return [(one["batch"], tuple(one["fields"])) for one in found if one["count"] == count]
-
-
-def _name(count: int, batch: int, fields: Sequence[str]) -> str:
-    shown = hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:8] if fields else "whole"
-    return f"entries-{count}-{batch}-{shown}-{_FORM}"
 
 
 def _write(path: Path, entries: Entries, batch: int) -> None:

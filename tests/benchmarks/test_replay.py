@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import bson
@@ -21,7 +22,7 @@ from assets.model.parameters import parse
 from assets.steps.documents import campaign_from
 from benchmarks.replay.entries import Entries, beside
 from benchmarks.replay.queries import Unsupported, matches, stretches
-from benchmarks.replay.tape import FIRST
+from benchmarks.replay.tape import FIRST, Tape, orders
 from benchmarks.replay.wire import OPTIONS
 from benchmarks.work import PARAMS, SCOPES, SNAPSHOT
 from resources.mongo.connection import MongoConnection
@@ -231,6 +232,19 @@ def test_fewer_entries_are_the_first_of_more() -> None:
 
     assert _made(few, range(10)) == _made(many, range(10))
     assert len(set(_made(many, range(5_000)))) == 5_000
+
+
+def test_a_tape_is_written_once_and_is_not_taken_for_that_of_others(tmp_path: Path) -> None:
+    """Tapes outlive the code that made them."""
+    whole, some = Entries(30), Entries(30, ["status"])
+    for entries in (whole, some, whole):
+        Tape(tmp_path, entries, 10).close()
+
+    assert whole.fingerprint != some.fingerprint
+    assert whole.fingerprint == Entries(7).fingerprint
+    assert len(list(tmp_path.glob("*.tape"))) == 2
+    assert sorted(orders(tmp_path, 30)) == [(10, ()), (10, ("status",))]
+    assert orders(tmp_path, 31) == []
 
 
 def test_entries_ascend_and_are_all_there_at_the_snapshot() -> None:
