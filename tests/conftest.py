@@ -28,11 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep what shares real processes in one worker of xdist."""
+    item.add_marker(pytest.mark.xdist_group(_company(item)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares real processes in one worker of xdist, and begin with what takes longest."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_company(item)))
+    """Begin with what takes longest."""
     items.sort(key=lambda item: LONGEST.index(_company(item)) if _company(item) in LONGEST else 9)
 
 
