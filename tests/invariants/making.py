@@ -71,7 +71,7 @@ def told(env: Mapping[str, str], name: str, entries: int | None) -> Told:
             counted=_counted(there, pack, campaign),
             exports=exports,
             again=_again(there, {kind: ids[kind] for kind in CATALOG}),
-            sent=_sent(there, campaign, exports),
+            sent=_sent(there, campaign, exports, _mailed(whole=whole)),
             erased=_erased(there, campaign, made, exports, _rechecked(whole=whole)),
             upcast=_upcast(env, campaign, made),
         )
@@ -107,13 +107,21 @@ def _counted(there: House, pack: SizedPack, campaign: str) -> int:
 # --- deliveries
 
 
-def _sent(there: House, campaign: str, exports: Mapping[str, Export]) -> dict[str, Sent]:
-    put_data_extensions(there.env[environment.SFMC_REST_URL])
-    return {
-        name: _sent_twice(there, name, campaign, exports[name])
+def _mailed(*, whole: bool) -> list[str]:
+    """Kinds that go to Marketing Cloud; of a part of a pack, one a way."""
+    every = [
+        name
         for name, kind in CATALOG.items()
         if any(one.destination is Destination.SFMC for one in kind.deliveries)
-    }
+    ]
+    return every if whole else [name for name in every if name in _ONE_A_WAY]
+
+
+def _sent(
+    there: House, campaign: str, exports: Mapping[str, Export], kinds: Sequence[str]
+) -> dict[str, Sent]:
+    put_data_extensions(there.env[environment.SFMC_REST_URL])
+    return {name: _sent_twice(there, name, campaign, exports[name]) for name in kinds}
 
 
 def _sent_twice(there: House, kind: str, campaign: str, like: Export) -> Sent:

@@ -52,7 +52,9 @@ def bench() -> Workbench:
     """A platform with the pack; Athena knows the consents and that 17 and 19 have bought."""
     bought = tuple((account(number),) for number in (17, 19))
     buyers = Answer(columns=(("account_id", "varchar"),), rows=bought)
-    return workbench(athena=FakeAthena({"consent_events": _ledger(), "ticket_orders": buyers}))
+    nobody = Answer(columns=(("user_id", "varchar"),), rows=())
+    told = {"consent_events": _ledger(), "ticket_orders": buyers, "erasure_ledger": nobody}
+    return workbench(athena=FakeAthena(told))
 
 
 def cells(bench: Workbench, done: Done, section: str = "") -> list[dict[str, str]]:
