@@ -62,7 +62,7 @@ down: setup ## Stop what `make up` left running
 
 # A worker a core, at most four: each starts real processes of its own. ARGS="-n 0" runs in one process, for a debugger.
 test: setup ## Run the tests (ARGS="-k waitlist -x" for some of them)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 formats: setup ## Compare a Parquet and a CSV of a million rows, cell by cell (about 10 minutes)
 	@$(BIN)/python -m pytest -q -o faulthandler_timeout=3600 --format-rows 1000000 tests/assets/steps/encode/test_one_truth.py $(ARGS)

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from export_platform.local.stack import Stack
 from resources.athena import AthenaDoor
@@ -17,6 +20,10 @@ from resources.mongo.stores import MongoStores
 from resources.object_store import MIN_PART_BYTES, ObjectStore
 from resources.wiring import environment
 from tests.fakes.clock import ManualClock
+
+# Hypothesis allows 200 ms an example; beside other builds one takes seconds, and is right.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,14 +35,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep what shares real processes in one worker of xdist."""
-    item.add_marker(pytest.mark.xdist_group(_company(item)))
+class _Companies(LoadScopeScheduling):
+    """Hands a whole company of tests to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _company(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Keep what shares real processes in one worker.
+
+    Not `--dist loadgroup`: xdist 3.8 writes the mark into a field that pytest 9.2 does not have.
+    """
+    return _Companies(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
-    items.sort(key=lambda item: LONGEST.index(_company(item)) if _company(item) in LONGEST else 9)
+    companies = {item: _company(item.nodeid) for item in items}
+    items.sort(key=lambda item: (*LONGEST, companies[item]).index(companies[item]))
 
 
 # Folders whose tests share what takes seconds to start; the longest first, so that no worker is
@@ -43,9 +62,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 LONGEST = ("tests/e2e", "tests/features", "tests/privacy", "tests/invariants", "tests/faults")
 
 
-def _company(item: pytest.Item) -> str:
+def _company(nodeid: str) -> str:
     """The folder or file whose tests run one after another in the same worker."""
-    file = item.path.relative_to(item.config.rootpath).as_posix()
+    file = nodeid.partition("::")[0]
     return next((folder for folder in LONGEST if file.startswith(f"{folder}/")), file)
 
 
