@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test formats goldens docs invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test formats goldens docs fuzz invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -14,6 +14,8 @@ LOCKS := requirements-bootstrap.lock requirements-dev.lock
 # Set-up is done when a stamp with this name exists. The name changes with the locks, with what pyproject.toml declares, with the
 # interpreter, and with the folder: a virtualenv holds absolute paths, so one that was moved must be made again.
 STAMP := $(VENV)/set-up-$(shell { cat $(LOCKS) pyproject.toml; echo "$(PYTHON) $(CURDIR)"; } | sha256sum | cut -c1-16)
+# The usual rows in C. Without a compiler it never exists, and each set-up says so again.
+NATIVE := assets/steps/native/_rows.abi3.so
 # More arguments for one target: `make test ARGS="-k waitlist -x"`, `make lock ARGS=--upgrade`.
 ARGS ?=
 # Extras are kept (`gql[requests]==...`): without them pip, which is the fall-back, takes them for packages without a pin.
@@ -27,7 +29,7 @@ export UV_SYSTEM_CERTS ?= true
 help: ## List the targets (default)
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Make .venv from the lock files (seconds when nothing changed)
+setup: $(STAMP) $(NATIVE) ## Make .venv from the lock files (seconds when nothing changed)
 
 # No prerequisites: the name says it all, and a checkout gives old files new times.
 $(STAMP):
@@ -50,6 +52,9 @@ $(STAMP):
 	    $(BIN)/python -m pip install --quiet --no-index --no-deps --no-build-isolation --editable .; \
 	fi
 	@touch $@
+
+$(NATIVE): assets/steps/native/_rows.c $(STAMP)
+	@$(BIN)/python hatch_build.py
 
 demo: setup ## Start everything, request three exports, verify the files, stop
 	$(BIN)/export-platform demo $(ARGS)
@@ -75,6 +80,9 @@ goldens: setup ## Write what each export should be; read the diff before you com
 docs: setup ## Write docs/data-dictionary from the catalogue; a test says when it is out of date
 	@$(BIN)/python -m pytest -q --write-goldens tests/export_platform/test_dictionary.py
 	@git status --short docs/data-dictionary
+
+fuzz: setup ## Ten million damaged documents through the kernel, under the sanitizers (about 15 minutes)
+	@$(BIN)/python -m tests.assets.steps.native.fuzz $(ARGS)
 
 invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make test` does it on a part of them)
 	@$(BIN)/python -m pytest -o faulthandler_timeout=3600 -m whole_packs tests/invariants $(ARGS)

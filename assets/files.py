@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, count, islice, takewhile
+from typing import Any
 
 from assets.model.failure import ExportFailed
 from assets.model.manifest import FileEntry
@@ -75,14 +76,14 @@ class _Feed:
             self._held.extend(islice(self._records, 1))
         return self._held[0][0] if self._held else None
 
-    def take(self, group: str | None, most: int) -> list[Cells]:
+    def take(self, group: str | None, most: int) -> list[Any]:
         """The next rows of a group, at most so many; none at its end."""
-        taken: list[Cells] = []
+        taken: list[Cells | bytes] = []
         while len(taken) < most and self.group() == group and self._held:
             taken.append(self._held.popleft()[1])
         return taken
 
-    def give_back(self, group: str | None, rows: Sequence[Cells]) -> None:
+    def give_back(self, group: str | None, rows: Sequence[Any]) -> None:
         """Rows that did not fit any more."""
         self._held.extendleft((group or "", cells) for cells in reversed(rows))
 
@@ -136,7 +137,7 @@ class _FileWriter:
                 return
             yield self._counted_piece(piece)
 
-    def _fitting(self, rows: Sequence[Cells], piece: Piece) -> int:
+    def _fitting(self, rows: Sequence[Any], piece: Piece) -> int:
         """How many of these rows the file can hold; a file holds one row at least."""
         room = self._most_bytes - self._measured
         if piece.size <= room:

@@ -4,19 +4,23 @@ It knows no Dagster and no queue. What it holds at a time is a batch of document
 rows of text and the parts of an upload that are on their way; rows that must be sorted lie on disk.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.files import confirm, write_files
 from assets.model.manifest import Accounting, FileEntry
-from assets.model.source import CodeRow, EntryRow, RowSource
+from assets.model.source import CodeRow, EntryRow, RowSource, Verdict
 from assets.reading import Doors, Reader
 from assets.steps.address import Address
 from assets.steps.manifest import balance
+from assets.steps.native.kernel import Kernel, NotNative, compile_plan
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.rows import Aside, Converter, Ledger, Record, Sieve, pseudonym_key, rendering
 from assets.watch import Watch
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +117,11 @@ class _Flow:
         source, facts = self._source, self._plan.facts
         self._expected = self.reader.population(source, facts)
         self._watch.advance(rowsTotal=self._expected)
+        verdict, converter = source.verdict(facts), self._converter(self._plan.columns)
         sieve = Sieve(
-            verdict=source.verdict(facts),
+            verdict=verdict,
             notes=source.notes,
-            converter=self._converter(self._plan.columns),
+            converter=converter,
             ledger=self._ledger,
             group=self._plan.export_type.split(facts),
             fold=None if source.fold is None else source.fold(facts),
@@ -124,7 +129,16 @@ class _Flow:
             asides=self._asides,
             inside=self._remember if self._rechecks() else None,
         )
-        return sieve.records(self.reader.rows(source, facts))
+        return sieve.records(self.reader.rows(source, facts, self._kernel(verdict, converter)))
+
+    def _kernel(self, verdict: Verdict, converter: Converter) -> Kernel | None:
+        try:
+            return compile_plan(
+                self._plan, verdict=verdict, rendering=self._rendering, converter=converter
+            )
+        except NotNative as reason:
+            _LOG.debug("rows of %s are made in Python: %s", self._plan.export_type.name, reason)
+            return None
 
     def _aside(self, section: str) -> Aside:
         columns = self._plan.companions[section]

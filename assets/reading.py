@@ -7,7 +7,7 @@ It is the only code that knows which door a source goes through. What a row mean
 import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain, islice
 from typing import Any
@@ -35,6 +35,9 @@ from assets.model.source import (
     nothing_odd,
 )
 from assets.steps.documents import overrides_from
+from assets.steps.native.kernel import Kernel
+from assets.steps.native.lines import USER_FIELDS as FEW
+from assets.steps.native.lines import Lines
 from assets.steps.read import EntryReader, accounts
 from assets.steps.rows import Ledger
 from assets.watch import Watch
@@ -100,11 +103,21 @@ class Reader:
 
     # --- what counts --------------------------------------------------------------------
 
-    def rows(self, source: RowSource, facts: Facts) -> Iterator[Any]:
-        """Every row of a source, each counted as read."""
+    def rows(self, source: RowSource, facts: Facts, kernel: Kernel | None = None) -> Iterator[Any]:
+        """Every row of a source, each counted as read.
+
+        Args:
+            source: What to read.
+            facts: The ground it stands on.
+            kernel: Makes the usual entries; they are then the bytes of their records.
+        """
         match source:
             case EntrySource():
-                return self._reader(source, facts, self._ledger).rows()
+                reader = self._reader(source, facts, self._ledger)
+                if kernel is not None:
+                    lines = Lines(kernel, self._kernel_accounts, self._ledger)
+                    reader = replace(reader, made=lines.made)
+                return reader.rows()
             case AthenaSource():
                 return self._counted(self._results(source, facts))
             case CodeSource():
@@ -162,6 +175,10 @@ class Reader:
 
     def _known_users(self, ids: Collection[ObjectId]) -> Mapping[ObjectId, Document]:
         return self._doors.mongo.users.by_ids(ids, fields=USER_FIELDS)
+
+    def _kernel_accounts(self, ids: set[ObjectId]) -> Mapping[object, Document]:
+        """What the kernel reads of the accounts, after merges."""
+        return accounts(ids, lambda some: self._doors.mongo.users.by_ids(some, fields=FEW))
 
     def _scan(self, segment: Segment) -> Iterator[list[bytes]]:
         scan = Scan(filter=segment.filter, sort=segment.sort)

@@ -15,6 +15,7 @@ import pstats
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,14 @@ from assets.files import write_files
 from assets.model.campaign import Facts
 from assets.model.parameters import parse
 from assets.model.source import EntrySource, Segment
+from assets.reading import USER_FIELDS
 from assets.steps.address import Address
 from assets.steps.documents import bands_from, campaign_from, markets_from, promoters_from
+from assets.steps.native.kernel import NotNative, compile_plan
+from assets.steps.native.lines import USER_FIELDS as KERNEL_FIELDS
+from assets.steps.native.lines import Lines
 from assets.steps.plan import plan
-from assets.steps.read import EntryReader
+from assets.steps.read import EntryReader, accounts
 from assets.steps.rows import Converter, Ledger, Sieve, rendering
 from export_platform.local.seed.basis.ledger import Ledger as Planted
 from export_platform.local.seed.catalog import pack_named
@@ -81,14 +86,17 @@ def _decoded(raw: bytes) -> dict[str, Any]:
     return bson.decode(raw, _OPTIONS)
 
 
-def _users(raw: Raw) -> Callable[[Collection[ObjectId]], Mapping[ObjectId, Mapping[str, Any]]]:
-    """Finds users as the door does: decoded anew for each batch."""
+def _users(
+    raw: Raw, fields: Sequence[str]
+) -> Callable[[Collection[ObjectId]], Mapping[ObjectId, Mapping[str, Any]]]:
+    """Finds users as the door does: these fields, decoded anew for each batch."""
     by_id: dict[ObjectId, bytes] = {}
     for one in raw["users"]:
         try:
-            by_id[_decoded(one)["_id"]] = one
+            user = _decoded(one)
         except BSONError:
             continue
+        by_id[user["_id"]] = bson.encode({k: user[k] for k in ("_id", *fields) if k in user})
     return lambda ids: {one: _decoded(by_id[one]) for one in ids if one in by_id}
 
 
@@ -117,7 +125,9 @@ class Unwatched:
         """Nothing."""
 
 
-def run(raw: Raw, name: str, params: Mapping[str, Any]) -> tuple[Ledger, str]:
+def run(
+    raw: Raw, name: str, params: Mapping[str, Any], *, python: bool = False
+) -> tuple[Ledger, str]:
     """One export from raw documents to the digest of its files."""
     made = plan(CATALOG[name], ground(raw, name, params))
     source, ledger = CATALOG[name].rows, Ledger()
@@ -131,16 +141,20 @@ def run(raw: Raw, name: str, params: Mapping[str, Any]) -> tuple[Ledger, str]:
             for start in range(0, len(documents), BATCH):
                 yield list(documents[start : start + BATCH])
 
-    users = _users(raw)
+    users, few = _users(raw, USER_FIELDS), _users(raw, KERNEL_FIELDS)
     began = time.process_time()
     reader = EntryReader(source=source, facts=made.facts, scan=scan, users=users, ledger=ledger)
-    style = rendering(made, ledger)
-    sieve = Sieve(
-        verdict=source.verdict(made.facts),
-        notes=source.notes,
-        converter=Converter(made.columns, rendering=style, key=b"benchmark"),
-        ledger=ledger,
-    )
+    style, verdict = rendering(made, ledger), source.verdict(made.facts)
+    converter = Converter(made.columns, rendering=style, key=b"benchmark")
+    sieve = Sieve(verdict=verdict, notes=source.notes, converter=converter, ledger=ledger)
+    try:
+        if python:
+            raise NotNative("asked for")
+        kernel = compile_plan(made, verdict=verdict, rendering=style, converter=converter)
+        lines = Lines(kernel, lambda ids: accounts(ids, few), ledger)
+        reader = replace(reader, made=lines.made)
+    except NotNative as reason:
+        print(f"in Python: {reason}")
     address = Address(export="exports/", attempt="exports/a1/")
     digest = hashlib.sha256()
     for entry in write_files(
@@ -163,15 +177,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--dialect", default="excel")
     parser.add_argument("--compression", default="none")
     parser.add_argument("--cache", type=Path, help="keeps the documents between runs")
+    parser.add_argument("--python", action="store_true", help="without the extension")
     parser.add_argument("--profile", type=int, default=0, help="shows so many functions")
     given = parser.parse_args(arguments)
     raw = documents(given.entries, given.cache)
     params = {"dialect": given.dialect, "compression": given.compression}
     if not given.profile:
-        run(raw, given.export, params)
+        run(raw, given.export, params, python=given.python)
         return 0
     with cProfile.Profile() as profile:
-        run(raw, given.export, params)
+        run(raw, given.export, params, python=given.python)
     pstats.Stats(profile).sort_stats("tottime").print_stats(given.profile)
     return 0
 

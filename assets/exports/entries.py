@@ -59,6 +59,7 @@ from assets.model.column import (
     text,
 )
 from assets.model.export_type import ExportType, Scope
+from assets.model.meaning import Described, Meaning, What
 from assets.model.option import choice, flag
 from assets.model.source import EntryRow, EntrySource, Verdict
 
@@ -88,7 +89,7 @@ _BEFORE_PREFERENCES: tuple[Column, ...] = (
         format=INTEGER,
         pii=Pii.NONE,
         source="X: number of e.preferences",
-        value=lambda row: len(preferences(row)),
+        value=Described(meaning=Meaning(what=What.WISHES), read=lambda row: len(preferences(row))),
     ),
 )
 _AFTER_CONSENTS: tuple[Column, ...] = (
@@ -163,7 +164,8 @@ def _preferred_market(place: int, attribute: str) -> Getter:
         found = None if preference is None else market(row, preference.market_id)
         return None if found is None else getattr(found, attribute)
 
-    return get
+    meaning = Meaning(what=What.WISH_MARKET, place=place, attribute=attribute)
+    return Described(meaning=meaning, read=get)
 
 
 def _preferred_events(place: int) -> Getter:
@@ -171,7 +173,7 @@ def _preferred_events(place: int) -> Getter:
         preference = preferred(row, place)
         return None if preference is None else event_dates(row, preference)
 
-    return get
+    return Described(meaning=Meaning(what=What.WISH_EVENTS, place=place), read=get)
 
 
 def _preferred_quantity(place: int) -> Getter:
@@ -179,7 +181,7 @@ def _preferred_quantity(place: int) -> Getter:
         preference = preferred(row, place)
         return None if preference is None else preference.quantity
 
-    return get
+    return Described(meaning=Meaning(what=What.WISH_QUANTITY, place=place), read=get)
 
 
 def _market_column(shown: Market) -> Column:
@@ -247,8 +249,13 @@ def _notes(row: EntryRow) -> Sequence[str]:
     if not given:
         return found
     answered = {str(a.get("key")) for a in given if a.get("value") not in (None, "", [])}
-    shown = (q.key for q in facts.campaign.questions if q.key in answered and _is_shown(facts, q))
-    return [*found, *(f"answered:{key}" for key in sorted(set(shown)))]
+    shown = (key for key in _counted(facts) if key in answered)
+    return [*found, *(f"answered:{key}" for key in shown)]
+
+
+def _counted(facts: Facts) -> tuple[str, ...]:
+    """Keys of the questions whose answers are counted."""
+    return tuple(sorted({q.key for q in facts.campaign.questions if _is_shown(facts, q)}))
 
 
 def _verdict(facts: Facts) -> Verdict:
@@ -298,6 +305,7 @@ ENTRIES = ExportType(
         population=before_snapshot,
         verdict=_verdict,
         notes=_notes,
+        counted=_counted,
     ),
     retention_days=30,
     other_columns=(

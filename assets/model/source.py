@@ -118,6 +118,9 @@ class EntrySource:
             twice is looked for at the end, which costs 8 bytes a row.
         fold: Made once an export; None where a row read is a row written.
         arrange: The order of the files where it is not `order`.
+        counted: Keys of the questions that `notes` counts. Stating it says that `order` is the
+            instant of registration and the id, and that `notes` counts nothing but these answers
+            and what is odd about any entry; so rows need not be made one by one in Python.
     """
 
     strands: Callable[[Facts], Sequence[Sequence[Segment]]]
@@ -128,6 +131,7 @@ class EntrySource:
     moves: bool = False
     fold: Callable[[Facts], Fold] | None = None
     arrange: Arrange | None = None
+    counted: Callable[[Facts], Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

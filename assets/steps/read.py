@@ -32,6 +32,8 @@ _AGAIN = 1_000  # decoded documents of a gathered segment held at a time
 
 Document = Mapping[str, Any]
 Key = tuple[Any, ...]
+# A row that is made: its key as bytes and its record, False if filtered, None if not made.
+MadeRow = tuple[bytes, bytes] | bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class EntryReader:
         users: Finds users by id.
         ledger: Counts what was read and what could not be.
         most_gathered: How many documents without a usable order are sorted in memory.
+        made: Makes the usual rows of a batch: the key and the record of each, False for one that is
+            filtered, None for one that is read here. None where all are.
     """
 
     source: EntrySource
@@ -53,6 +57,7 @@ class EntryReader:
     users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
     ledger: Ledger
     most_gathered: int = MOST_GATHERED
+    made: Callable[[Sequence[bytes]], Sequence[MadeRow]] | None = None
 
     def rows(self) -> Iterator[EntryRow]:
         """All rows in the export's total order, in memory bounded by a batch a strand.
@@ -80,14 +85,30 @@ class EntryReader:
                     for _, row, _ in self.keyed(batch):
                         yield row
 
-    def _strand(self, segments: Sequence[Segment]) -> Iterator[tuple[Key, EntryRow]]:
+    def _strand(self, segments: Sequence[Segment]) -> Iterator[tuple[Any, Any]]:
         for segment in segments:
             if segment.gather:
                 yield from self._gathered(segment)
                 continue
             for batch in self.scan(segment):
+                if self.made is not None:
+                    yield from self._mixed(batch, self.made(batch))
+                    continue
                 for key, row, _ in self.keyed(batch):
                     yield key, row
+
+    def _mixed(
+        self, batch: Sequence[bytes], made: Sequence[MadeRow]
+    ) -> Iterator[tuple[bytes, EntryRow | bytes]]:
+        """The rows of a batch of which most are made."""
+        rest = self.keyed([raw for raw, row in zip(batch, made, strict=True) if row is None])
+        found = next(rest, None)
+        for raw, row in zip(batch, made, strict=True):
+            if isinstance(row, tuple):
+                yield row
+            elif found is not None and found[2] is raw:
+                yield _packed(found[0]), found[1]
+                found = next(rest, None)
 
     def _gathered(self, segment: Segment) -> Iterator[tuple[Key, EntryRow]]:
         """Read a whole segment and sort it; only raw documents are kept meanwhile."""
@@ -138,6 +159,13 @@ class EntryReader:
             yield entry, raw
 
 
+def _packed(key: Key) -> bytes:
+    """An instant and an id as bytes in the same order, as made rows have them."""
+    millis, entry_id = key
+    tail = entry_id.binary if isinstance(entry_id, ObjectId) else repr(entry_id).encode()
+    return int(millis + 2**63).to_bytes(8, "big") + tail
+
+
 def accounts(
     wanted: set[ObjectId], users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
 ) -> dict[object, Document]:
@@ -151,6 +179,8 @@ def accounts(
     found = {user_id: known.get(user_id) for user_id in wanted}
     for _ in range(MERGE_HOPS):
         merged = {i: u["mergedInto"] for i, u in found.items() if _is_merged(u)}
+        if not merged:
+            break
         missing = set(merged.values()) - known.keys()
         known |= users(missing) if missing else {}
         found |= {i: _carried(found[i], known.get(target)) for i, target in merged.items()}

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from assets.model.column import Unfit
 from assets.model.export_type import Companion
 from assets.model.manifest import Accounting
+from assets.model.meaning import plain
 from assets.model.policy import Transform
 from assets.model.source import Arrange, Fold, Verdict
 from assets.steps.arrange import Key, Sorter
@@ -28,8 +29,8 @@ from assets.steps.plan import Plan, PlannedColumn
 
 # The text of every cell of a row; None where the value is absent, which CSV shows as empty.
 Cells = tuple[str | None, ...]
-# A row on its way to a file: the group it is of, and its cells.
-Record = tuple[str, Cells]
+# A row on its way to a file: the group it is of, and its cells, or the bytes that it is in CSV.
+Record = tuple[str, Any]
 
 _TRANSFORMS: dict[Transform, Callable[[str], str]] = {
     Transform.MASK_EMAIL: mask_email,
@@ -96,7 +97,7 @@ class Converter:
         self._key = key
         self._rendering = rendering
         self._names = [planned.column.name for planned in columns]
-        self._columns = [(planned.column.value, self._text(planned)) for planned in columns]
+        self._columns = [(plain(planned.column.value), self.text(planned)) for planned in columns]
 
     def cells(self, row: object) -> Cells:
         """The texts of one row.
@@ -113,7 +114,8 @@ class Converter:
             raise Unfit(f"{self._names[len(cells)]}:{unfit.reason}") from None
         return tuple(cells)
 
-    def _text(self, planned: PlannedColumn) -> Callable[[object], str]:
+    def text(self, planned: PlannedColumn) -> Callable[[object], str]:
+        """What makes the text of a cell of a column."""
         form = planned.column.format
         if planned.transform is Transform.NONE:
             return formatter(form, self._rendering)
@@ -209,10 +211,13 @@ class Sieve:
         by_reason: Mapping[str, Aside] = {
             reason: aside for aside in self.asides for reason in aside.reasons
         }
-        places = count()
+        places, verdict = count(), plain(self.verdict)
         for row in rows:
+            if type(row) is bytes:  # has been judged, and is a record of the file already
+                yield row
+                continue
             try:
-                reason = self.verdict(row)
+                reason = verdict(row)
                 if reason is None:
                     yield row
                 elif reason in by_reason:
@@ -231,6 +236,11 @@ class Sieve:
     def _made(self, rows: Iterable[Any]) -> Iterator[tuple[Key, Record]]:
         """Rows that are written as they are read."""
         for row in self._sifted(rows):
+            if type(row) is bytes:
+                self.ledger.kept += 1
+                self.ledger.made += 1
+                yield (), ("", row)
+                continue
             try:
                 odd = self.notes(row)  # may reject the row, so before any column that counts rows
                 made = self._one(row)

@@ -9,6 +9,7 @@ value stays as it is, so that its column rejects it in the open.
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import is_
@@ -47,7 +48,7 @@ def upcast_entry(
             entry = _from_v1(entry, market_by_name, notes)
         case _:
             notes.append("unknown_version")
-    entry = _repaired(entry, _ENTRY, notes)
+    entry = _repaired(entry, PLACES, notes)
     return entry, tuple(dict.fromkeys(notes))
 
 
@@ -339,27 +340,40 @@ def _repaired(block: Block, places: Mapping[str, Place], notes: list[str]) -> Bl
     return {**block, **changed} if changed else block
 
 
-def _block(**places: Place) -> Place:
-    """An embedded document with known places."""
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Repairs an embedded document with known places."""
 
-    def repair(value: object, notes: list[str]) -> object:
-        return _repaired(value, places, notes) if isinstance(value, dict) else value
+    places: Mapping[str, Place]
 
-    return NoneType, repair
+    def __call__(self, value: object, notes: list[str]) -> object:
+        """The document, or a better one."""
+        return _repaired(value, self.places, notes) if isinstance(value, dict) else value
 
 
-def _each(**places: Place) -> Place:
-    """A list of embedded documents with known places."""
+@dataclass(frozen=True, slots=True)
+class EachNested:
+    """Repairs a list of embedded documents with known places."""
 
-    def repair(value: object, notes: list[str]) -> object:
+    places: Mapping[str, Place]
+
+    def __call__(self, value: object, notes: list[str]) -> object:
+        """The list, or a better one."""
         if not isinstance(value, list) or not value:
             return value
+        places = self.places
         better = [
             _repaired(item, places, notes) if isinstance(item, dict) else item for item in value
         ]
         return value if all(map(is_, better, value)) else better
 
-    return NoneType, repair
+
+def _block(**places: Place) -> Place:
+    return NoneType, Nested(places)
+
+
+def _each(**places: Place) -> Place:
+    return NoneType, EachNested(places)
 
 
 _INSTANT: Final[Place] = (datetime, _instant)
@@ -367,7 +381,7 @@ _COUNT: Final[Place] = (int, _number)
 _SCORE: Final[Place] = (float, _number)
 
 # Every known place of an instant, a number and an account in an entry (DOMAIN.md 2.5).
-_ENTRY: Final[Mapping[str, Place]] = _named(
+PLACES: Final[Mapping[str, Place]] = _named(
     userId=(ObjectId, _object_id),
     createdAt=_INSTANT,
     updatedAt=_INSTANT,

@@ -15,6 +15,7 @@ from assets.model.column import (
     Pii,
     text,
 )
+from assets.model.meaning import Described, Meaning, What
 
 
 def field(name: str, form: Format, pii: Pii, path: str) -> Column:
@@ -35,7 +36,7 @@ ACCOUNT_ID = Column(
     format=ID,
     pii=Pii.PSEUDONYM,
     source="u.accountId",
-    value=account_id,
+    value=Described(meaning=Meaning(what=What.ACCOUNT), read=account_id),
     description="The ticketing account after merges; empty for guests.",
 )
 CONTACT: tuple[Column, ...] = (
@@ -53,7 +54,7 @@ RISK_BAND = Column(
     format=ENUM,
     pii=Pii.RESTRICTED,
     source="s.toBand | e.risk.band",
-    value=band,
+    value=Described(meaning=Meaning(what=What.BAND), read=band),
     description="A manual decision beats the scoring file.",
 )
 SELECTED_MARKET = Column(

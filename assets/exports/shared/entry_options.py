@@ -13,6 +13,7 @@ from assets.exports.shared.entry_values import (
 )
 from assets.model.campaign import Facts
 from assets.model.column import Unfit
+from assets.model.meaning import Described, Meaning, What, plain
 from assets.model.option import SLUG_PATTERN, Option, choice, flag, words
 from assets.model.option import instant as instant_option
 from assets.model.source import EntryRow, Verdict
@@ -69,39 +70,39 @@ ENTRY_FILTER: tuple[Option, ...] = (
 INCLUDE_WITHDRAWN = flag("include_withdrawn", "Keep withdrawn entries.")
 INCLUDE_DUPLICATES = flag("include_duplicates", "Keep entries found to be duplicates.")
 
+# States of a code that a fan holds.
+_HELD = ("assigned", "sent")
+
 # A rule tells whether the row stays; the name is the reason that the accounting shows.
 Rule = tuple[str, Callable[[EntryRow], bool]]
 
 
 def first_failing(rules: Sequence[Rule]) -> Verdict:
     """The verdict that names the first rule a row fails."""
+    steps = [(reason, plain(stays)) for reason, stays in rules]
 
     def verdict(row: EntryRow) -> str | None:
-        for reason, stays in rules:
+        for reason, stays in steps:
             if not stays(row):
                 return reason
         return None
 
-    return verdict
+    return Described(meaning=Meaning(what=What.FIRST_FAILING, values=tuple(rules)), read=verdict)
 
 
 def entry_filter(facts: Facts) -> list[Rule]:
     """The rules of the `EF` options that the request sets."""
     options = facts.request.options
     makers: dict[str, Callable[[Any], Callable[[EntryRow], bool]]] = {
-        "statuses": _one_of(lambda row: row.entry.get("status")),
-        "status_group": lambda group: _one_of(lambda row: row.entry.get("status"))(GROUPS[group]),
-        "registered_from": lambda text: (
-            lambda row: millis(row.entry.get("createdAt")) >= instant(text)
-        ),
-        "registered_to": lambda text: (
-            lambda row: millis(row.entry.get("createdAt")) < instant(text)
-        ),
-        "countries": _one_of(lambda row: string(row, "contact.countryCode")),
+        "statuses": _status_in,
+        "status_group": lambda group: _status_in(GROUPS[group]),
+        "registered_from": _registered_from,
+        "registered_to": _registered_to,
+        "countries": _country_in,
         "locales": _one_of(lambda row: string(row, "locale").replace("_", "-")),
         "bands": _one_of(band),
-        "has_code": lambda wanted: lambda row: has_code(row) is wanted,
-        "exclude_flags": lambda flags: lambda row: not set(flags) & set(_flags(row)),
+        "has_code": _has_code,
+        "exclude_flags": _no_flag,
     }
     return [
         (name, make(options[name]))
@@ -116,21 +117,22 @@ def chosen_market(facts: Facts) -> list[Rule]:
     if not keys:
         return []
     wanted = {market.id for market in facts.chosen_markets}
-    return [("markets", lambda row: any(p.market_id in wanted for p in preferences(row)))]
+    meaning = Meaning(what=What.MARKETS, values=tuple(wanted))
+    stays = Described(
+        meaning=meaning, read=lambda row: any(p.market_id in wanted for p in preferences(row))
+    )
+    return [("markets", stays)]
 
 
 def withdrawn_and_duplicates(facts: Facts) -> list[Rule]:
     """Withdrawn and duplicate entries stay out unless asked for."""
     options = facts.request.options
-    return [
-        ("withdrawn", lambda row: bool(options.get("include_withdrawn")) or not withdrawn(row)),
-        (
-            "duplicate",
-            lambda row: (
-                bool(options.get("include_duplicates")) or row.entry.get("status") != "duplicate"
-            ),
-        ),
-    ]
+    rules: list[Rule] = []
+    if not options.get("include_withdrawn"):
+        rules.append(("withdrawn", _NOT_WITHDRAWN))
+    if not options.get("include_duplicates"):
+        rules.append(("duplicate", _NOT_DUPLICATE))
+    return rules
 
 
 def withdrawn(row: EntryRow) -> bool:
@@ -144,12 +146,95 @@ def _erased(row: EntryRow) -> bool:
     return erased or user.get("erasure") is not None
 
 
+def _absent(path: str) -> Meaning:
+    return Meaning(what=What.ABSENT, path=path)
+
+
+def _status_is_not(status: str) -> Meaning:
+    return Meaning(what=What.NOT_TEXT, path="status", values=(status,))
+
+
+def _all(*parts: Meaning) -> Meaning:
+    return Meaning(what=What.ALL, values=parts)
+
+
+_NOT_WITHDRAWN = Described(
+    meaning=_all(_status_is_not("withdrawn"), _absent("withdrawnAt")),
+    read=lambda row: not withdrawn(row),
+)
+_NOT_DUPLICATE = Described(
+    meaning=_status_is_not("duplicate"),
+    read=lambda row: row.entry.get("status") != "duplicate",
+)
 # `LIVE` of DOMAIN.md 7.0; the snapshot is part of the query and not repeated here.
 LIVE: tuple[Rule, ...] = (
-    ("deleted", lambda row: row.entry.get("deletedAt") is None),
-    ("erased", lambda row: not _erased(row)),
-    ("not_current", lambda row: row.entry.get("isCurrent") is not False),
+    (
+        "deleted",
+        Described(
+            meaning=_absent("deletedAt"), read=lambda row: row.entry.get("deletedAt") is None
+        ),
+    ),
+    (
+        "erased",
+        Described(
+            meaning=_all(
+                _absent("erasure"), _status_is_not("erased"), Meaning(what=What.NOT_ERASED_USER)
+            ),
+            read=lambda row: not _erased(row),
+        ),
+    ),
+    (
+        "not_current",
+        Described(
+            meaning=Meaning(what=What.NOT_FALSE, path="isCurrent"),
+            read=lambda row: row.entry.get("isCurrent") is not False,
+        ),
+    ),
 )
+
+
+def _status_in(wanted: Sequence[str]) -> Described:
+    return Described(
+        meaning=Meaning(what=What.ONE_OF, path="status", values=tuple(wanted)),
+        read=_one_of(lambda row: row.entry.get("status"))(wanted),
+    )
+
+
+def _country_in(wanted: Sequence[str]) -> Described:
+    return Described(
+        meaning=Meaning(what=What.ONE_OF, path="contact.countryCode", values=tuple(wanted)),
+        read=_one_of(lambda row: string(row, "contact.countryCode"))(wanted),
+    )
+
+
+def _registered_from(text: str) -> Described:
+    first = instant(text)
+    return Described(
+        meaning=Meaning(what=What.SINCE, place=first),
+        read=lambda row: millis(row.entry.get("createdAt")) >= first,
+    )
+
+
+def _registered_to(text: str) -> Described:
+    end = instant(text)
+    return Described(
+        meaning=Meaning(what=What.BEFORE, place=end),
+        read=lambda row: millis(row.entry.get("createdAt")) < end,
+    )
+
+
+def _has_code(wanted: bool) -> Described:
+    return Described(
+        meaning=Meaning(what=What.HAS_CODE, place=int(wanted), values=_HELD),
+        read=lambda row: has_code(row) is wanted,
+    )
+
+
+def _no_flag(flags: Sequence[str]) -> Described:
+    return Described(
+        meaning=Meaning(what=What.NO_FLAG, values=tuple(flags)),
+        read=lambda row: not set(flags) & set(_flags(row)),
+    )
 
 
 def _one_of(value: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[EntryRow], bool]]:
@@ -163,7 +248,7 @@ def _one_of(value: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[En
 def has_code(row: EntryRow) -> bool:
     """Whether the fan holds a code that was assigned or sent, and not revoked since."""
     codes = mappings(row.entry.get("codes"))
-    return any(code.get("state") in ("assigned", "sent") for code in codes)
+    return any(code.get("state") in _HELD for code in codes)
 
 
 def _flags(row: EntryRow) -> Sequence[str]:

@@ -8,12 +8,14 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from bson.datetime_ms import DatetimeMS
 
 from assets.model.campaign import Market
 from assets.model.column import Getter, Unfit
+from assets.model.meaning import Described, Meaning, What
 from assets.model.source import EntryRow
 
 # Sorts before every instant: what has no readable time comes first, in the order of its id.
@@ -32,8 +34,14 @@ class Preference:
     quantity: object
 
 
+@cache  # filters and orders ask for the same few paths once a row
 def at(path: str) -> Getter:
     """A getter for a dotted path; a missing parent is an absent value."""
+    return Described(meaning=Meaning(what=What.PATH, path=path), read=_at(path))
+
+
+@cache
+def _at(path: str) -> Callable[[EntryRow], object]:
     first, *steps = path.split(".")
 
     def get(row: EntryRow) -> object:
@@ -52,7 +60,7 @@ def at(path: str) -> Getter:
 def string(row: EntryRow, path: str) -> str:
     """The text at a path; anything else counts as empty, for filters only."""
     try:
-        value = at(path)(row)
+        value = _at(path)(row)
     except Unfit:
         return ""
     return value if isinstance(value, str) else ""
@@ -157,13 +165,14 @@ def market(row: EntryRow, market_id: object) -> Market | None:
 
 def market_label(path: str) -> Getter:
     """A getter for the name of the market whose id stands at a path."""
-    read = at(path)
+    read = _at(path)
 
     def get(row: EntryRow) -> object:
         found = market(row, read(row))
         return None if found is None else found.label
 
-    return get
+    meaning = Meaning(what=What.MARKET, path=path, attribute="label")
+    return Described(meaning=meaning, read=get)
 
 
 def event_dates(row: EntryRow, preference: Preference) -> list[str]:
@@ -177,15 +186,23 @@ def event_dates(row: EntryRow, preference: Preference) -> list[str]:
 
 def granted(consent_key: str) -> Getter:
     """Whether a consent that is not a promoter's is granted and not withdrawn."""
-    return lambda row: any(
-        consent.get("promoterId") is None and consent.get("key") == consent_key
-        for consent in _granted(row)
-    )
+
+    def get(row: EntryRow) -> bool:
+        return any(
+            consent.get("promoterId") is None and consent.get("key") == consent_key
+            for consent in _granted(row)
+        )
+
+    return Described(meaning=Meaning(what=What.GRANTED, values=(consent_key,)), read=get)
 
 
 def granted_to(promoter_id: object) -> Getter:
     """Whether the consent to exactly this promoter is granted and not withdrawn."""
-    return lambda row: any(consent.get("promoterId") == promoter_id for consent in _granted(row))
+
+    def get(row: EntryRow) -> bool:
+        return any(consent.get("promoterId") == promoter_id for consent in _granted(row))
+
+    return Described(meaning=Meaning(what=What.GRANTED_TO, values=(promoter_id,)), read=get)
 
 
 def _granted(row: EntryRow) -> list[Mapping[str, Any]]:
@@ -205,7 +222,7 @@ def _is_granted(consent: Mapping[str, Any]) -> bool:
 def band(row: EntryRow) -> object:
     """The risk band; a manual decision beats the scoring file (DOMAIN.md 2.6)."""
     manual = row.facts.bands.get(row.entry.get("_id"))
-    return manual or at("risk.override.band")(row) or at("risk.band")(row)
+    return manual or _at("risk.override.band")(row) or _at("risk.band")(row)
 
 
 def answer(key: str) -> Getter:
@@ -217,7 +234,7 @@ def answer(key: str) -> Getter:
             latest = row.memo["answers"] = _latest(mappings(row.entry.get("answers")))
         return latest[key].get("value") if key in latest else None
 
-    return get
+    return Described(meaning=Meaning(what=What.ANSWER, path=key), read=get)
 
 
 def _latest(answers: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -244,8 +261,9 @@ def account_id(row: EntryRow) -> object:
 
 def present(path: str) -> Callable[[EntryRow], bool]:
     """Whether there is a value at a path."""
-    read = at(path)
-    return lambda row: read(row) is not None
+    read = _at(path)
+    meaning = Meaning(what=What.PRESENT, path=path)
+    return Described(meaning=meaning, read=lambda row: read(row) is not None)
 
 
 def notes(row: EntryRow) -> list[str]:

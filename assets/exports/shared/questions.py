@@ -20,6 +20,7 @@ from assets.model.column import (
     text,
 )
 from assets.model.failure import ExportFailed
+from assets.model.meaning import Described, Meaning, What
 from assets.model.source import EntryRow
 
 ANSWER_FORMATS: dict[str, Format] = {
@@ -71,8 +72,9 @@ def question_columns(
         if question.type == "multi" and split:
             yield from _option_columns(name, label, question)
         else:
-            form, read = _form(question), answer(question.key)
-            yield _column(name, form, label, question, _day(read) if form is DATE else read)
+            form = _form(question)
+            read = _day(question.key) if form is DATE else answer(question.key)
+            yield _column(name, form, label, question, read)
 
 
 def calendar_day(value: object) -> object:
@@ -87,8 +89,10 @@ def calendar_day(value: object) -> object:
         raise Unfit("not_a_date") from None
 
 
-def _day(read: Getter) -> Getter:
-    return lambda row: calendar_day(read(row))
+def _day(key: str) -> Getter:
+    read = answer(key)
+    meaning = Meaning(what=What.ANSWERED_DAY, path=key)
+    return Described(meaning=meaning, read=lambda row: calendar_day(read(row)))
 
 
 def _form(question: Question) -> Format:

@@ -6,13 +6,14 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import groupby
+from typing import Any, Final, TypeGuard
 
 from assets.model.failure import ExportFailed
 from assets.model.output import Compression, Dialect, OutputFormat
 from assets.steps.encode.compression import decompressed
 from assets.steps.encode.encoder import Piece
-from assets.steps.encode.fields import Row, emptied
+from assets.steps.encode.fields import emptied
 from assets.steps.encode.malformed import Malformed
 
 BYTE_ORDER_MARK: Final = "\ufeff"
@@ -100,9 +101,15 @@ class CsvEncoder:
         """The header."""
         return self.header()
 
-    def piece(self, rows: Sequence[Row]) -> Piece:
-        """The records of the rows; null is an empty cell (DOMAIN.md 6.3)."""
-        records = self.encode(emptied(rows))
+    def piece(self, rows: Sequence[Any]) -> Piece:
+        """The records of the rows; null is an empty cell (DOMAIN.md 6.3).
+
+        A row may be the bytes of its record, from `assets/steps/native`.
+        """
+        records = b"".join(
+            b"".join(run) if is_record else self.encode(emptied(run))
+            for is_record, run in groupby(rows, _is_record)
+        )
         return Piece(rows=len(rows), size=len(records), content=records)
 
     def add(self, piece: Piece) -> bytes:
@@ -133,6 +140,10 @@ class CsvEncoder:
         writer = csv.writer(buffer, delimiter=self._rules.delimiter, lineterminator=RECORD_END)
         writer.writerows(rows)
         return buffer.getvalue()
+
+
+def _is_record(row: object) -> TypeGuard[bytes]:
+    return type(row) is bytes
 
 
 def read_rows(chunks: Iterable[bytes], output: OutputFormat) -> Iterator[list[str]]:

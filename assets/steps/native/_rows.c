@@ -1,0 +1,1071 @@
+/*
+ * Entries from raw BSON to CSV records, without a Python object of any value.
+ *
+ * It knows the usual case only. Whatever is unusual - an old schema, an odd type, a text that must be
+ * cleaned, a value that would be refused - makes it give the document back, and the Python path, which
+ * states every rule, makes the row. So nothing here decides what an odd value means.
+ *
+ * Safety: a document is walked whole, each length against the end of what holds it, before any value
+ * is used; what is used later are pointers found by that walk. The walk is as strict as PyMongo's
+ * decoder or stricter, so a document that is undecodable there is never a row here.
+ */
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_CELL = 8000, MOST_NODES = 2048 };
+
+/* BSON types (bsonspec.org) that the usual document holds. */
+enum {
+    ABSENT = 0x00, DOUBLE = 0x01, TEXT = 0x02, BLOCK = 0x03, LIST = 0x04, BINARY = 0x05,
+    OBJECT_ID = 0x07, TRUTH = 0x08, DATE = 0x09, NOTHING = 0x0A, INT32 = 0x10, INT64 = 0x12
+};
+
+/* Slots that the walk fills for every plan; Python counts on from there (kernel.py, FIXED). */
+enum { S_ID, S_CREATED, S_USER, S_VERSION, S_PREFERENCES, S_CONSENTS, S_ANSWERS, S_CODES, S_FIXED };
+
+enum {
+    OP_UNLESS_ABSENT, OP_VALUE, OP_PRESENT, OP_MARKET, OP_WISHES, OP_WISH_MARKET, OP_WISH_EVENTS,
+    OP_WISH_QUANTITY, OP_GRANTED, OP_GRANTED_TO, OP_ANSWER, OP_ACCOUNT, OP_BAND, OPS
+};
+enum {
+    F_NONE, F_ID, F_TEXT, F_ENUM, F_EMAIL, F_PHONE, F_DIGITS, F_LOCAL, F_UTC, F_TRUTH, F_INTEGER,
+    F_LIST, F_LOCALE, F_COUNTRY, F_DAY, FORMATS
+};
+enum {
+    R_ABSENT, R_NOT_TEXT, R_NOT_FALSE, R_NOT_ERASED_USER, R_ONE_OF, R_FROM, R_BEFORE, R_HAS_CODE,
+    R_NO_FLAG, R_MARKETS, RULES
+};
+enum { USER_ERASED = 1, USER_FLAGGED = 2, USER_UNUSUAL = 4 };
+
+typedef struct { const uint8_t *at; uint32_t size; uint8_t type; } Value;
+typedef struct { const char *at; Py_ssize_t size; } Slice;
+typedef struct { PyObject *keeper; Slice *items; Py_ssize_t count; } Slices;
+
+typedef struct {
+    Slice name;
+    uint32_t types;       /* bit n: BSON type n may stand here */
+    int slot, each;       /* where the value goes or -1; whether it is a list of blocks */
+    int child, sibling, place; /* the place among its siblings */
+} Node;
+
+typedef struct { int op, slot, format, length, guard; Slices data; } Column;
+typedef struct { int kind, slot; int64_t number; Slices data; } Rule;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *spec;       /* keeps every Slice alive */
+    Node *nodes; int node_count, slot_count;
+    Column *columns; Py_ssize_t column_count;
+    Rule *rules; Py_ssize_t rule_count;
+    Slices markets;       /* ids */
+    Slices *events;       /* per market: event id, date, event id, date ... */
+    Slices questions;     /* keys of the answers that are looked at */
+    Slices counted;       /* "1" where an answer to the question is noted */
+    Slices overridden;    /* ids of entries that Python must make */
+    const uint8_t *simple; /* bit per code point below 0x10000: what text keeps as it is */
+    int64_t *since; int32_t *offsets; Py_ssize_t spans; /* the zone, second by second */
+    Slice phone;
+    int most_markets, quote_all;
+    char delimiter;
+} Kernel;
+
+typedef struct { char *at; size_t size, room; int failed; } Buffer;
+typedef struct { int known, bits; Slice account; } User;
+typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
+
+typedef struct {
+    const Kernel *kernel;
+    Value *slots;
+    Wish wishes[MOST_PREFERENCES];
+    int wish_order[MOST_PREFERENCES];
+    int wish_count;
+    Value *answers; int64_t *versions; uint8_t *answered;
+    User user;
+} Row;
+
+/* ------------------------------------------------------------------------------------- the walk */
+
+static int32_t int32_at(const uint8_t *p) {
+    return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+}
+
+static int64_t int64_at(const uint8_t *p) {
+    return (int64_t)((uint64_t)(uint32_t)int32_at(p) | (uint64_t)(uint32_t)int32_at(p + 4) << 32);
+}
+
+/* Whether these bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above 10FFFF. */
+static int is_utf8(const uint8_t *p, size_t size) {
+    const uint8_t *end = p + size;
+    while (p < end) {
+        uint64_t eight;
+        if (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080ull))) { p += 8; continue; }
+        uint8_t c = *p++;
+        if (c < 0x80) continue;
+        int more = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
+        if (!more || end - p < more) return 0;
+        if ((c == 0xE0 && p[0] < 0xA0) || (c == 0xED && p[0] > 0x9F) || (c == 0xF0 && p[0] < 0x90)
+            || (c == 0xF4 && p[0] > 0x8F)) return 0;
+        for (; more; more--) if ((*p++ & 0xC0) != 0x80) return 0;
+    }
+    return 1;
+}
+
+static int walk(const Kernel *k, const uint8_t *p, size_t size, int node, int list, Value *slots, int depth);
+
+/* The size of a value's bytes within `room`, or -1 for what only Python judges. */
+static int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
+    int64_t size;
+    switch (type) {
+    case DOUBLE: case DATE: case INT64: size = 8; break;
+    case OBJECT_ID: size = 12; break;
+    case INT32: size = 4; break;
+    case TRUTH: size = 1; break;
+    case NOTHING: size = 0; break;
+    case TEXT:
+        if (room < 5) return -1;
+        size = int32_at(p);
+        if (size < 1 || (uint64_t)size > room - 4 || p[4 + size - 1] != 0) return -1;
+        size += 4;
+        break;
+    case BLOCK: case LIST:
+        if (room < 5) return -1;
+        size = int32_at(p);
+        if (size < 5) return -1;
+        break;
+    default: return -1;
+    }
+    return (uint64_t)size > room ? -1 : size;
+}
+
+static int child_of(const Kernel *k, int node, const uint8_t *name, size_t size) {
+    for (int i = k->nodes[node].child; i >= 0; i = k->nodes[i].sibling)
+        if ((size_t)k->nodes[i].name.size == size && !memcmp(k->nodes[i].name.at, name, size)) return i;
+    return -1;
+}
+
+static int plain_name(const uint8_t *name, size_t size, int list) {
+    if (size && name[0] == '$') return 0; /* `$ref` makes a DBRef */
+    for (size_t i = 0; i < size; i++) if (name[i] >= 0x80 || (list && (name[i] < '0' || name[i] > '9'))) return 0;
+    return 1;
+}
+
+/* Walk a block or list of exactly `size` bytes; 1 if it is sound and usual. */
+static int walk(const Kernel *k, const uint8_t *p, size_t size, int node, int list, Value *slots, int depth) {
+    if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
+    const uint8_t *end = p + size - 1;
+    uint64_t seen = 0;
+    p += 4;
+    while (p < end) {
+        uint8_t type = *p++;
+        const uint8_t *name = p, *stop = memchr(p, 0, (size_t)(end - p));
+        if (!stop || !plain_name(name, (size_t)(stop - name), list)) return 0;
+        p = stop + 1;
+        int64_t length = value_size(type, p, (size_t)(end - p));
+        if (length < 0) return 0;
+        int child = node < 0 ? -1 : list ? node : child_of(k, node, name, (size_t)(stop - name));
+        if (list && node >= 0 && type != BLOCK) return 0;
+        if (child >= 0 && !list) {
+            const Node *found = &k->nodes[child];
+            if (!(found->types >> type & 1)) return 0;
+            /* Of a name that stands twice the last counts in Python, and its whole block with it. */
+            if (found->place > 63 || seen >> found->place & 1) return 0;
+            seen |= 1ull << found->place;
+            if (found->slot >= 0) slots[found->slot] = (Value){p, (uint32_t)length, type};
+        }
+        if (type == TEXT && !is_utf8(p + 4, (size_t)length - 5)) return 0;
+        if (type == TRUTH && *p > 1) return 0;
+        if (type == BLOCK && !walk(k, p, (size_t)length, child, 0, slots, depth + 1)) return 0;
+        if (type == LIST) {
+            int each = child >= 0 && !list && k->nodes[child].each ? child : -1;
+            if (!walk(k, p, (size_t)length, each, 1, slots, depth + 1)) return 0;
+        }
+        p += length;
+    }
+    return p == end;
+}
+
+/* The next value of a block or list that was walked; 0 at its end. */
+typedef struct { const uint8_t *p, *end; } Cursor;
+
+static Cursor inside(Value held) { return (Cursor){held.at + 4, held.at + held.size - 1}; }
+
+static int next(Cursor *c, Slice *name, Value *value) {
+    if (c->p >= c->end) return 0;
+    value->type = *c->p++;
+    name->at = (const char *)c->p;
+    name->size = (Py_ssize_t)strlen(name->at);
+    c->p += name->size + 1;
+    value->at = c->p;
+    value->size = (uint32_t)value_size(value->type, c->p, (size_t)(c->end - c->p));
+    c->p += value->size;
+    return 1;
+}
+
+static int is_named(Slice name, const char *text) {
+    return (size_t)name.size == strlen(text) && !memcmp(name.at, text, (size_t)name.size);
+}
+
+static int is_absent(Value v) { return v.type == ABSENT || v.type == NOTHING; }
+static Slice text_of(Value v) { return (Slice){(const char *)v.at + 4, (Py_ssize_t)v.size - 5}; }
+static int equal(Slice a, Slice b) { return a.size == b.size && !memcmp(a.at, b.at, (size_t)a.size); }
+
+static Py_ssize_t place_of(const Slices *all, Slice wanted) {
+    for (Py_ssize_t i = 0; i < all->count; i++) if (equal(all->items[i], wanted)) return i;
+    return -1;
+}
+
+/* ----------------------------------------------------------------------------------- the cells */
+
+static void put(Buffer *b, const char *text, size_t size) {
+    if (b->failed) return;
+    if (b->room - b->size < size) {
+        size_t room = b->room * 2 + size + 4096;
+        char *grown = realloc(b->at, room);
+        if (!grown) { b->failed = 1; return; }
+        b->at = grown, b->room = room;
+    }
+    memcpy(b->at + b->size, text, size);
+    b->size += size;
+}
+
+/* One cell as the dialect writes it (RFC 4180 2.5 to 2.7). */
+static void put_cell(Buffer *b, const Kernel *k, const char *text, size_t size) {
+    int quoted = k->quote_all;
+    for (size_t i = 0; !quoted && i < size; i++)
+        quoted = text[i] == k->delimiter || text[i] == '"' || text[i] == '\r' || text[i] == '\n';
+    if (!quoted) { put(b, text, size); return; }
+    put(b, "\"", 1);
+    for (const char *quote; size && (quote = memchr(text, '"', size));) {
+        size_t upto = (size_t)(quote - text) + 1;
+        put(b, text, upto);
+        put(b, "\"", 1);
+        text += upto, size -= upto;
+    }
+    put(b, text, size);
+    put(b, "\"", 1);
+}
+
+static int is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Whether a text needs no cleaning: printable ASCII, and letters that NFC leaves alone. `count` is its characters. */
+static int is_simple(const Kernel *k, Slice s, Py_ssize_t *count) {
+    const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
+    for (*count = 0; p < end; ++*count) {
+        uint32_t c = *p++;
+        if (c < 0x80) { if (c < 0x20 || c == 0x7F) return 0; continue; }
+        if (c >= 0xF0) return 0;
+        c = c < 0xE0 ? (c & 0x1F) << 6 | (p[0] & 0x3F) : (c & 0x0F) << 12 | (p[0] & 0x3F) << 6 | (p[1] & 0x3F);
+        p += c < 0x800 ? 1 : 2;
+        if (!(k->simple[c >> 3] >> (c & 7) & 1)) return 0;
+    }
+    return 1;
+}
+
+static Slice stripped(Slice s) {
+    while (s.size && *s.at == ' ') s.at++, s.size--;
+    while (s.size && s.at[s.size - 1] == ' ') s.size--;
+    return s;
+}
+
+/* One clean line of at most `length` characters (0: no cut); 0 where it would have to be cleaned. */
+static int line_of(const Kernel *k, Value v, int length, Slice *line) {
+    Py_ssize_t count;
+    if (v.type != TEXT) return 0;
+    *line = text_of(v);
+    if (line->size > MOST_CELL || !is_simple(k, *line, &count)) return 0;
+    *line = stripped(*line);
+    if (length && line->size > length) {
+        Py_ssize_t at = 0;
+        for (int kept = 0; at < line->size; at++)
+            if (((uint8_t)line->at[at] & 0xC0) != 0x80 && kept++ == length) break;
+        line->size = at;
+    }
+    return 1;
+}
+
+/*
+ * A cell of simple text, an apostrophe before what a spreadsheet could run (guards.py). What begins with an
+ * apostrophe is for Python; letters beyond ASCII are none that a spreadsheet skips (letters.py).
+ */
+static int put_guarded(Buffer *b, const Kernel *k, Slice s, int guard) {
+    char text[MOST_CELL + 1];
+    if (!guard || !s.size || (uint8_t)*s.at >= 0x80 || !strchr("=+-@'", *s.at)) {
+        put_cell(b, k, s.at, (size_t)s.size);
+        return 1;
+    }
+    if (*s.at == '\'' || s.size > MOST_CELL) return 0;
+    *text = '\'';
+    memcpy(text + 1, s.at, (size_t)s.size);
+    put_cell(b, k, text, (size_t)s.size + 1);
+    return 1;
+}
+
+static void put_two(char *at, int number) { at[0] = (char)('0' + number / 10), at[1] = (char)('0' + number % 10); }
+
+/* `YYYY-MM-DD?HH:MM:SS` of seconds since the epoch (days to civil: Howard Hinnant). */
+static void put_instant(char *at, int64_t seconds, char between) {
+    int64_t days = seconds / 86400, rest = seconds % 86400;
+    int64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    int64_t month = mp < 10 ? mp + 3 : mp - 9, year = yoe + era * 400 + (month <= 2);
+    put_two(at, (int)(year / 100)), put_two(at + 2, (int)(year % 100));
+    at[4] = '-', put_two(at + 5, (int)month), at[7] = '-', put_two(at + 8, (int)(doy - (153 * mp + 2) / 5 + 1));
+    at[10] = between, put_two(at + 11, (int)(rest / 3600)), at[13] = ':', put_two(at + 14, (int)(rest / 60 % 60));
+    at[16] = ':', put_two(at + 17, (int)(rest % 60));
+}
+
+/* The offset of the zone at an instant; 0 outside of the years that the plan knows. */
+static int offset_at(const Kernel *k, int64_t seconds, int32_t *offset) {
+    Py_ssize_t low = 0, high = k->spans;
+    if (k->spans < 2 || seconds < k->since[0] || seconds >= k->since[k->spans - 1]) return 0;
+    while (high - low > 1) {
+        Py_ssize_t middle = (low + high) / 2;
+        if (k->since[middle] <= seconds) low = middle; else high = middle;
+    }
+    *offset = k->offsets[low];
+    return 1;
+}
+
+static int write_time(const Kernel *k, Buffer *b, Value v, int local) {
+    char text[20];
+    int32_t offset;
+    if (v.type != DATE) return 0;
+    int64_t millis = int64_at(v.at);
+    if (millis < 0 || !offset_at(k, millis / 1000, &offset)) return 0; /* before 1970 cutting is not dividing */
+    put_instant(text, millis / 1000 + (local ? offset : 0), local ? ' ' : 'T');
+    text[19] = 'Z';
+    put_cell(b, k, text, local ? 19 : 20);
+    return 1;
+}
+
+static int write_id(const Kernel *k, Buffer *b, Value v) {
+    if (v.type == OBJECT_ID) {
+        char hex[24];
+        for (int i = 0; i < 12; i++)
+            hex[2 * i] = "0123456789abcdef"[v.at[i] >> 4], hex[2 * i + 1] = "0123456789abcdef"[v.at[i] & 15];
+        put_cell(b, k, hex, 24);
+        return 1;
+    }
+    if (v.type != TEXT) return 0;
+    Slice s = text_of(v);
+    if (s.size > 200 || s.size == 36) return 0; /* of 36 it may be a UUID, whose case is its own */
+    for (Py_ssize_t i = 0; i < s.size; i++)
+        if (!(is_letter(s.at[i]) || is_digit(s.at[i]) || (i && strchr("_.:~-", s.at[i]) && s.at[i]))) return 0;
+    put_cell(b, k, s.at, (size_t)s.size);
+    return 1;
+}
+
+static int write_enum(const Kernel *k, Buffer *b, Value v) {
+    if (v.type != TEXT) return 0;
+    Slice s = text_of(v);
+    if (!s.size || s.size > MOST_CELL || !is_letter(*s.at)) return 0;
+    for (Py_ssize_t i = 1; i < s.size; i++)
+        if (!(is_letter(s.at[i]) || is_digit(s.at[i]) || s.at[i] == '_')) return 0;
+    put_cell(b, k, s.at, (size_t)s.size);
+    return 1;
+}
+
+static int write_email(const Kernel *k, Buffer *b, Value v, int guard) {
+    char text[512];
+    Slice s;
+    if (!line_of(k, v, 0, &s) || s.size > (Py_ssize_t)sizeof text) return 0;
+    memcpy(text, s.at, (size_t)s.size);
+    Py_ssize_t at = s.size;
+    while (at && text[at - 1] != '@') at--;
+    for (Py_ssize_t i = at; i < s.size; i++) {
+        if ((uint8_t)text[i] >= 0x80) return 0;
+        if (at && text[i] >= 'A' && text[i] <= 'Z') text[i] = (char)(text[i] + 32);
+    }
+    return put_guarded(b, k, (Slice){text, s.size}, guard);
+}
+
+static int write_phone(const Kernel *k, Buffer *b, Value v, int start) {
+    if (v.type != TEXT) return 0;
+    Slice s = text_of(v);
+    if (s.size < 9 || s.size > 16 || *s.at != '+') return 0;
+    for (Py_ssize_t i = 1; i < s.size; i++) if (!is_digit(s.at[i])) return 0;
+    put_cell(b, k, s.at + start, (size_t)(s.size - start));
+    return 1;
+}
+
+static int write_integer(const Kernel *k, Buffer *b, Value v) {
+    char text[24];
+    if (v.type != INT32 && v.type != INT64) return 0;
+    int64_t number = v.type == INT32 ? int32_at(v.at) : int64_at(v.at);
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    int at = sizeof text;
+    do text[--at] = (char)('0' + left % 10); while (left /= 10);
+    if (number < 0) text[--at] = '-';
+    put_cell(b, k, text + at, sizeof text - (size_t)at);
+    return 1;
+}
+
+/* Items of one line each, a bar between them; a bar of their own becomes a slash. */
+typedef struct { char at[MOST_CELL]; size_t size; int count; } Items;
+
+static int add_item(const Kernel *k, Items *items, Value v, int length) {
+    Slice line = {"", 0};
+    if (v.type != NOTHING && !line_of(k, v, length, &line)) return 0;
+    if (items->size + (size_t)line.size + 1 > MOST_CELL) return 0;
+    if (items->count++) items->at[items->size++] = '|';
+    for (Py_ssize_t i = 0; i < line.size; i++) items->at[items->size++] = line.at[i] == '|' ? '/' : line.at[i];
+    return 1;
+}
+
+static int write_items(const Kernel *k, Buffer *b, const Items *items, int guard) {
+    return put_guarded(b, k, (Slice){items->at, (Py_ssize_t)items->size}, guard);
+}
+
+static int write_list(const Kernel *k, Buffer *b, Value v, const Column *column) {
+    Items items = {.size = 0, .count = 0};
+    Slice name;
+    Value item;
+    if (v.type != LIST) return 0;
+    for (Cursor c = inside(v); next(&c, &name, &item);) if (!add_item(k, &items, item, column->length)) return 0;
+    return write_items(k, b, &items, column->guard);
+}
+
+/* A calendar day as text; what is none, or is written in another way, is for Python to judge. */
+static int write_day(const Kernel *k, Buffer *b, Value v) {
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (v.type != TEXT) return 0;
+    Slice s = text_of(v);
+    if (s.size != 10 || s.at[4] != '-' || s.at[7] != '-') return 0;
+    for (int i = 0; i < 10; i++) if (i != 4 && i != 7 && !is_digit(s.at[i])) return 0;
+    int month = (s.at[5] - '0') * 10 + s.at[6] - '0', day = (s.at[8] - '0') * 10 + s.at[9] - '0';
+    if (month < 1 || month > 12 || day < 1 || day > days[month - 1] || !memcmp(s.at, "0000", 4)) return 0;
+    put_cell(b, k, s.at, 10);
+    return 1;
+}
+
+/* Spellings and the tags that they are of, by turns. */
+static int write_locale(const Kernel *k, Buffer *b, Slice spelled, const Slices *known) {
+    for (Py_ssize_t i = 0; i + 1 < known->count; i += 2)
+        if (equal(known->items[i], spelled)) {
+            put_cell(b, k, known->items[i + 1].at, (size_t)known->items[i + 1].size);
+            return 1;
+        }
+    return 0;
+}
+
+static int write_value(const Kernel *k, Buffer *b, Value v, const Column *column) {
+    Slice s;
+    if (is_absent(v)) { put_cell(b, k, "", 0); return 1; }
+    switch (column->format) {
+    case F_ID: return write_id(k, b, v);
+    case F_TEXT:
+        return line_of(k, v, column->length, &s) && put_guarded(b, k, s, column->guard);
+    case F_ENUM: return write_enum(k, b, v);
+    case F_EMAIL: return write_email(k, b, v, column->guard);
+    case F_PHONE: return write_phone(k, b, v, 0);
+    case F_DIGITS: return write_phone(k, b, v, 1);
+    case F_LOCAL: return write_time(k, b, v, 1);
+    case F_UTC: return write_time(k, b, v, 0);
+    case F_TRUTH:
+        if (v.type != TRUTH) return 0;
+        put_cell(b, k, *v.at ? "Y" : "N", 1);
+        return 1;
+    case F_INTEGER: return write_integer(k, b, v);
+    case F_LIST: return write_list(k, b, v, column);
+    case F_LOCALE:
+        return v.type == TEXT && write_locale(k, b, text_of(v), &column->data);
+    case F_COUNTRY:
+        if (v.type != TEXT || v.size != 7 || !is_letter((char)v.at[4]) || !is_letter((char)v.at[5])) return 0;
+        put_cell(b, k, (char[]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
+        return 1;
+    case F_DAY: return write_day(k, b, v);
+    default: return 0;
+    }
+}
+
+/* ----------------------------------------------------------------------------- what a row means */
+
+static int read_wishes(Row *row) {
+    Slice name, field;
+    Value item, v;
+    row->wish_count = 0;
+    if (is_absent(row->slots[S_PREFERENCES])) return 1;
+    for (Cursor c = inside(row->slots[S_PREFERENCES]); next(&c, &name, &item);) {
+        if (row->wish_count == MOST_PREFERENCES) return 0;
+        Wish *wish = &row->wishes[row->wish_count];
+        memset(wish, 0, sizeof *wish);
+        for (Cursor in = inside(item); next(&in, &field, &v);) {
+            if (is_absent(v)) continue;
+            if (is_named(field, "marketId")) wish->market = v;
+            else if (is_named(field, "eventIds")) wish->events = v;
+            else if (is_named(field, "ticketQuantity")) wish->quantity = v;
+            else if (is_named(field, "rank")) {
+                if (v.type != INT32) return 0;
+                wish->ranked = 1, wish->rank = int32_at(v.at);
+            }
+        }
+        if (wish->events.type == LIST)
+            for (Cursor in = inside(wish->events); next(&in, &field, &v);) if (v.type != TEXT) return 0;
+        /* Into its place by rank, those without one last, equal ones as they stand. */
+        int at = row->wish_count++;
+        for (; at > 0; at--) {
+            Wish *before = &row->wishes[row->wish_order[at - 1]];
+            if (before->ranked ? !wish->ranked || before->rank <= wish->rank : !wish->ranked) break;
+            row->wish_order[at] = row->wish_order[at - 1];
+        }
+        row->wish_order[at] = row->wish_count - 1;
+    }
+    return 1;
+}
+
+static int read_answers(Row *row) {
+    const Kernel *k = row->kernel;
+    Slice name, field;
+    Value item, v;
+    if (!k->questions.count) return 1;
+    memset(row->answers, 0, sizeof *row->answers * (size_t)k->questions.count);
+    memset(row->answered, 0, (size_t)k->questions.count);
+    if (is_absent(row->slots[S_ANSWERS])) return 1;
+    for (Cursor c = inside(row->slots[S_ANSWERS]); next(&c, &name, &item);) {
+        Value key = {0}, value = {0};
+        int64_t version = 0;
+        for (Cursor in = inside(item); next(&in, &field, &v);) {
+            if (is_named(field, "key")) key = v;
+            else if (is_named(field, "value")) value = v;
+            else if (is_named(field, "version") && !is_absent(v)) {
+                if (v.type != INT32) return 0;
+                version = int32_at(v.at);
+            }
+        }
+        if (key.type != TEXT) return 0;
+        Py_ssize_t at = place_of(&k->questions, text_of(key));
+        if (at < 0) continue;
+        int given = !is_absent(value) && !(value.type == TEXT && value.size == 5) && !(value.type == LIST && value.size == 5);
+        row->answered[at] |= given ? 2 : 0;
+        if (!(row->answered[at] & 1) || version > row->versions[at])
+            row->answers[at] = value, row->versions[at] = version;
+        row->answered[at] |= 1;
+    }
+    return 1;
+}
+
+/* 1: a consent in force has this key and no promoter, or is to this promoter; -1: for Python. */
+static int is_granted(const Row *row, Slice wanted, int to_promoter) {
+    Slice name, field;
+    Value item, v;
+    int found = 0;
+    if (is_absent(row->slots[S_CONSENTS])) return 0;
+    for (Cursor c = inside(row->slots[S_CONSENTS]); next(&c, &name, &item);) {
+        Value key = {0}, promoter = {0}, granted = {0}, withdrawn = {0};
+        for (Cursor in = inside(item); next(&in, &field, &v);) {
+            if (is_absent(v)) continue;
+            if (is_named(field, "key")) key = v;
+            else if (is_named(field, "promoterId")) promoter = v;
+            else if (is_named(field, "granted")) granted = v;
+            else if (is_named(field, "withdrawnAt")) withdrawn = v;
+        }
+        if (granted.type != TRUTH || !*granted.at || withdrawn.type) continue;
+        if (to_promoter && promoter.type)
+            found |= !memcmp(promoter.at, wanted.at, 12);
+        if (!to_promoter && !promoter.type && key.type == TEXT) found |= equal(text_of(key), wanted);
+    }
+    return found;
+}
+
+static Py_ssize_t market_of(const Kernel *k, Value id) {
+    return id.type == OBJECT_ID ? place_of(&k->markets, (Slice){(const char *)id.at, 12}) : -1;
+}
+
+static int write_market(const Kernel *k, Buffer *b, Value id, const Column *column) {
+    Py_ssize_t at = is_absent(id) ? -1 : market_of(k, id);
+    if (at < 0) put_cell(b, k, "", 0);
+    else put(b, column->data.items[at].at, (size_t)column->data.items[at].size); /* as Python wrote it */
+    return 1;
+}
+
+/* Dates of the chosen events in the market's order, then the ids of unknown ones. */
+static int write_events(const Kernel *k, Buffer *b, const Wish *wish, const Column *column) {
+    Items items = {.size = 0, .count = 0};
+    Slice name;
+    Value id;
+    Py_ssize_t at = market_of(k, wish->market);
+    const Slices *known = at < 0 ? NULL : &k->events[at];
+    for (Py_ssize_t i = 0; known && wish->events.type == LIST && i < known->count; i += 2)
+        for (Cursor c = inside(wish->events); next(&c, &name, &id);)
+            if (equal(text_of(id), known->items[i])) {
+                Slice day = known->items[i + 1];
+                if (items.size + (size_t)day.size + 1 > MOST_CELL) return 0;
+                if (items.count++) items.at[items.size++] = '|';
+                memcpy(items.at + items.size, day.at, (size_t)day.size);
+                items.size += (size_t)day.size;
+                break;
+            }
+    if (wish->events.type == LIST)
+        for (Cursor c = inside(wish->events); next(&c, &name, &id);) {
+            int is_known = 0;
+            for (Py_ssize_t i = 0; known && i < known->count; i += 2) is_known |= equal(text_of(id), known->items[i]);
+            if (!is_known && !add_item(k, &items, id, column->length)) return 0;
+        }
+    return write_items(k, b, &items, column->guard);
+}
+
+static int write_column(Row *row, Buffer *b, const Column *column) {
+    const Kernel *k = row->kernel;
+    const Wish *wish;
+    Value v;
+    int said;
+    switch (column->op) {
+    case OP_UNLESS_ABSENT:
+        if (!is_absent(row->slots[column->slot])) return 0;
+        put_cell(b, k, "", 0);
+        return 1;
+    case OP_VALUE: return write_value(k, b, row->slots[column->slot], column);
+    case OP_PRESENT: put_cell(b, k, is_absent(row->slots[column->slot]) ? "N" : "Y", 1); return 1;
+    case OP_MARKET:
+        v = row->slots[column->slot];
+        return (is_absent(v) || v.type == OBJECT_ID) && write_market(k, b, v, column);
+    case OP_WISHES: {
+        char text[4];
+        int size = 0;
+        if (row->wish_count > 9) text[size++] = (char)('0' + row->wish_count / 10);
+        text[size++] = (char)('0' + row->wish_count % 10);
+        put_cell(b, k, text, (size_t)size);
+        return 1;
+    }
+    case OP_WISH_MARKET: case OP_WISH_EVENTS: case OP_WISH_QUANTITY:
+        if (column->slot > row->wish_count) { put_cell(b, k, "", 0); return 1; }
+        wish = &row->wishes[row->wish_order[column->slot - 1]];
+        if (column->op == OP_WISH_MARKET) return write_market(k, b, wish->market, column);
+        if (column->op == OP_WISH_EVENTS) return write_events(k, b, wish, column);
+        return write_value(k, b, wish->quantity, column);
+    case OP_GRANTED: case OP_GRANTED_TO:
+        said = is_granted(row, column->data.items[0], column->op == OP_GRANTED_TO);
+        put_cell(b, k, said ? "Y" : "N", 1);
+        return 1;
+    case OP_ANSWER: return write_value(k, b, row->answers[column->slot], column);
+    case OP_ACCOUNT:
+        if (row->user.known) put(b, row->user.account.at, (size_t)row->user.account.size);
+        else put_cell(b, k, "", 0);
+        return 1;
+    case OP_BAND: /* the override beats the score, and an empty one is none */
+        v = row->slots[column->slot];
+        if (is_absent(v) || (v.type == TEXT && v.size == 5)) v = row->slots[column->slot + 1];
+        else if (v.type != TEXT) return 0;
+        return write_value(k, b, v, column);
+    default: return 0;
+    }
+}
+
+/* 1: stays, 0: is filtered, -1: Python judges. */
+static int passes(Row *row, const Rule *rule) {
+    Value v = rule->slot < 0 ? (Value){0} : row->slots[rule->slot];
+    Slice name, field;
+    Value item, state;
+    switch (rule->kind) {
+    case R_ABSENT: return is_absent(v);
+    case R_NOT_TEXT: return !(v.type == TEXT && place_of(&rule->data, text_of(v)) >= 0);
+    case R_NOT_FALSE: return !(v.type == TRUTH && !*v.at);
+    case R_NOT_ERASED_USER: return !(row->user.known && row->user.bits & USER_ERASED);
+    case R_NO_FLAG: return !(row->user.known && row->user.bits & USER_FLAGGED);
+    case R_ONE_OF:
+        if (is_absent(v)) return 0;
+        return v.type != TEXT ? -1 : place_of(&rule->data, text_of(v)) >= 0;
+    case R_FROM: return int64_at(row->slots[S_CREATED].at) >= rule->number;
+    case R_BEFORE: return int64_at(row->slots[S_CREATED].at) < rule->number;
+    case R_MARKETS:
+        for (int i = 0; i < row->wish_count; i++)
+            if (row->wishes[i].market.type == OBJECT_ID
+                && place_of(&rule->data, (Slice){(const char *)row->wishes[i].market.at, 12}) >= 0) return 1;
+        return 0;
+    case R_HAS_CODE: {
+        int has = 0;
+        if (is_absent(v)) return rule->number == 0;
+        for (Cursor c = inside(v); next(&c, &name, &item);)
+            for (Cursor in = inside(item); next(&in, &field, &state);)
+                if (is_named(field, "state") && state.type == TEXT) has |= place_of(&rule->data, text_of(state)) >= 0;
+        return has == (rule->number != 0);
+    }
+    default: return -1;
+    }
+}
+
+enum { UNUSUAL = -1, WRITTEN = -2 };
+
+/* The place of the rule that filters the row, WRITTEN, or UNUSUAL. */
+static int convert(Row *row, Buffer *b, int64_t *notes) {
+    const Kernel *k = row->kernel;
+    size_t before = b->size;
+    if (row->user.known && row->user.bits & USER_UNUSUAL) return UNUSUAL;
+    for (Py_ssize_t i = 0; i < k->rule_count; i++) {
+        int stays = passes(row, &k->rules[i]);
+        if (stays < 0) return UNUSUAL;
+        if (!stays) return (int)i;
+    }
+    for (Py_ssize_t i = 0; i < k->column_count; i++) {
+        if (i) put(b, &k->delimiter, 1);
+        if (!write_column(row, b, &k->columns[i])) { b->size = before; return UNUSUAL; }
+    }
+    put(b, "\r\n", 2);
+    notes[0] += !row->user.known && !is_absent(row->slots[S_USER]);
+    notes[1] += row->wish_count > k->most_markets;
+    for (Py_ssize_t i = 0; i < k->questions.count; i++)
+        notes[2 + i] += (row->answered[i] & 2) && *k->counted.items[i].at == '1';
+    return WRITTEN;
+}
+
+static int is_overridden(const Kernel *k, const uint8_t *id) {
+    Py_ssize_t low = 0, high = k->overridden.count;
+    while (low < high) {
+        Py_ssize_t middle = (low + high) / 2;
+        int order = memcmp(k->overridden.items[middle].at, id, 12);
+        if (!order) return 1;
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return 0;
+}
+
+/* Walk a document and read what rules and columns share; 1 if it is usual. */
+static int begin(Row *row, const uint8_t *document, size_t size) {
+    const Kernel *k = row->kernel;
+    memset(row->slots, 0, sizeof *row->slots * (size_t)k->slot_count);
+    if (!walk(k, document, size, 0, 0, row->slots, 0)) return 0;
+    Value version = row->slots[S_VERSION];
+    if (row->slots[S_ID].type != OBJECT_ID || row->slots[S_CREATED].type != DATE) return 0;
+    if (version.type != INT32 || int32_at(version.at) != 3) return 0;
+    if (is_overridden(k, row->slots[S_ID].at)) return 0;
+    return read_wishes(row) && read_answers(row);
+}
+
+/* The account that a document names, without a look at anything else; NULL where it names none. */
+static const uint8_t *user_of(const uint8_t *p, size_t size) {
+    if (size < 5 || int32_at(p) != (int64_t)size) return NULL;
+    const uint8_t *end = p + size - 1;
+    for (p += 4; p < end;) {
+        uint8_t type = *p++;
+        const uint8_t *name = p, *stop = memchr(p, 0, (size_t)(end - p));
+        if (!stop) return NULL;
+        int64_t length = value_size(type, stop + 1, (size_t)(end - stop - 1));
+        if (length < 0) return NULL;
+        if (type == OBJECT_ID && stop - name == 6 && !memcmp(name, "userId", 6)) return stop + 1;
+        p = stop + 1 + length;
+    }
+    return NULL;
+}
+
+/* A key that sorts as (milliseconds, id) do. */
+static void put_key(uint8_t *at, const Row *row) {
+    uint64_t millis = (uint64_t)int64_at(row->slots[S_CREATED].at) ^ (1ull << 63);
+    for (int i = 0; i < 8; i++) at[i] = (uint8_t)(millis >> (56 - 8 * i));
+    memcpy(at + 8, row->slots[S_ID].at, 12);
+}
+
+/* --------------------------------------------------------------------------------- for Python */
+
+#ifndef ROWS_WITHOUT_PYTHON
+
+static int take_slices(PyObject *given, Slices *taken) {
+    taken->keeper = PySequence_Tuple(given);
+    if (!taken->keeper) return 0;
+    taken->count = PyTuple_Size(taken->keeper);
+    taken->items = calloc((size_t)taken->count + 1, sizeof *taken->items);
+    if (!taken->items) { PyErr_NoMemory(); return 0; }
+    for (Py_ssize_t i = 0; i < taken->count; i++) {
+        char *at;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(taken->keeper, i), &at, &taken->items[i].size) < 0) return 0;
+        taken->items[i].at = at;
+    }
+    return 1;
+}
+
+static void drop_slices(Slices *taken) {
+    Py_XDECREF(taken->keeper);
+    free(taken->items);
+}
+
+static int wrong(const char *what) {
+    PyErr_SetString(PyExc_ValueError, what);
+    return 0;
+}
+
+/* (parent, name, types, slot, each); a parent stands before its children, the root first. */
+static int take_nodes(Kernel *k, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 1 || count > MOST_NODES) return PyErr_Occurred() ? 0 : wrong("nodes");
+    k->nodes = calloc((size_t)count, sizeof *k->nodes);
+    if (!k->nodes) { PyErr_NoMemory(); return 0; }
+    for (int i = 0; i < count; i++) {
+        Node *node = &k->nodes[i];
+        int parent;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, i), "iy#Iip", &parent, &node->name.at, &node->name.size,
+                              &node->types, &node->slot, &node->each)) return 0;
+        if (parent >= i || (i && parent < 0) || node->slot >= 4096) return wrong("node");
+        node->child = node->sibling = -1;
+        if (node->slot >= k->slot_count) k->slot_count = node->slot + 1;
+        k->node_count++;
+        if (!i) continue;
+        int *last = &k->nodes[parent].child;
+        for (; *last >= 0; last = &k->nodes[*last].sibling) node->place++;
+        *last = i;
+    }
+    return 1;
+}
+
+static int take_columns(Kernel *k, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0) return 0;
+    k->columns = calloc((size_t)count + 1, sizeof *k->columns);
+    if (!k->columns) { PyErr_NoMemory(); return 0; }
+    for (; k->column_count < count; k->column_count++) {
+        Column *c = &k->columns[k->column_count];
+        PyObject *data;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->column_count), "iiiipO", &c->op, &c->slot, &c->format,
+                              &c->length, &c->guard, &data)) return 0;
+        int slots = c->op == OP_BAND ? c->slot + 1 : c->slot;
+        int reads_slot = c->op <= OP_MARKET || c->op == OP_BAND;
+        int reads_market = c->op == OP_MARKET || c->op == OP_WISH_MARKET;
+        int reads_data = c->op == OP_GRANTED || c->op == OP_GRANTED_TO;
+        if (c->op < 0 || c->op >= OPS || c->slot < 0 || c->format < 0 || c->format >= FORMATS || c->length < 0)
+            return wrong("column");
+        if (!take_slices(data, &c->data)) { drop_slices(&c->data); return 0; }
+        if ((reads_slot && slots >= k->slot_count) || (reads_market && c->data.count != k->markets.count)
+            || (reads_data && c->data.count != 1) || (c->op == OP_GRANTED_TO && c->data.items[0].size != 12)
+            || (c->op == OP_ANSWER && c->slot >= k->questions.count)
+            || (c->op >= OP_WISH_MARKET && c->op <= OP_WISH_QUANTITY && c->slot < 1)) {
+            drop_slices(&c->data);
+            return wrong("column");
+        }
+    }
+    return 1;
+}
+
+static int take_rules(Kernel *k, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0) return 0;
+    k->rules = calloc((size_t)count + 1, sizeof *k->rules);
+    if (!k->rules) { PyErr_NoMemory(); return 0; }
+    for (; k->rule_count < count; k->rule_count++) {
+        Rule *r = &k->rules[k->rule_count];
+        PyObject *data;
+        long long number;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->rule_count), "iiLO", &r->kind, &r->slot, &number, &data))
+            return 0;
+        if (r->kind < 0 || r->kind >= RULES || r->slot < -1 || r->slot >= k->slot_count) return wrong("rule");
+        r->number = number;
+        if (!take_slices(data, &r->data)) { drop_slices(&r->data); return 0; }
+        for (Py_ssize_t i = 0; r->kind == R_MARKETS && i < r->data.count; i++)
+            if (r->data.items[i].size != 12) { drop_slices(&r->data); return wrong("rule"); }
+    }
+    return 1;
+}
+
+static int take_zone(Kernel *k, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0) return 0;
+    k->since = calloc((size_t)count + 1, sizeof *k->since);
+    k->offsets = calloc((size_t)count + 1, sizeof *k->offsets);
+    if (!k->since || !k->offsets) { PyErr_NoMemory(); return 0; }
+    for (; k->spans < count; k->spans++) {
+        long long since;
+        int offset;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->spans), "Li", &since, &offset)) return 0;
+        if (since < 0 || offset < -86400 || offset > 86400 || since + offset < 0) return wrong("zone");
+        k->since[k->spans] = since, k->offsets[k->spans] = offset;
+    }
+    return 1;
+}
+
+static int take_markets(Kernel *k, PyObject *ids, PyObject *events) {
+    if (!take_slices(ids, &k->markets)) return 0;
+    if (PyTuple_Size(events) != k->markets.count) return PyErr_Occurred() ? 0 : wrong("events");
+    k->events = calloc((size_t)k->markets.count + 1, sizeof *k->events);
+    if (!k->events) { PyErr_NoMemory(); return 0; }
+    for (Py_ssize_t i = 0; i < k->markets.count; i++) {
+        if (!take_slices(PyTuple_GetItem(events, i), &k->events[i])) return 0;
+        if (k->events[i].count % 2) return wrong("events");
+    }
+    return 1;
+}
+
+static void kernel_free(PyObject *self) {
+    Kernel *k = (Kernel *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    for (Py_ssize_t i = 0; i < k->column_count; i++) drop_slices(&k->columns[i].data);
+    for (Py_ssize_t i = 0; i < k->rule_count; i++) drop_slices(&k->rules[i].data);
+    for (Py_ssize_t i = 0; k->events && i < k->markets.count; i++) drop_slices(&k->events[i]);
+    drop_slices(&k->markets), drop_slices(&k->questions), drop_slices(&k->counted), drop_slices(&k->overridden);
+    free(k->nodes), free(k->columns), free(k->rules), free(k->events), free(k->since), free(k->offsets);
+    Py_XDECREF(k->spec);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyObject *nodes, *columns, *rules, *zone, *markets, *events, *questions, *counted, *overridden;
+    const char *simple, *delimiter;
+    Py_ssize_t simple_size, delimiter_size;
+    static char *names[] = {"nodes", "columns", "rules", "zone", "markets", "events", "questions", "counted",
+                            "overridden", "simple", "most_markets", "delimiter", "quote_all", NULL};
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Kernel *k = (Kernel *)alloc(type, 0);
+    if (!k) return NULL;
+    k->slot_count = S_FIXED;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!OO!OOOy#iy#p", names, &PyTuple_Type, &nodes,
+            &PyTuple_Type, &columns, &PyTuple_Type, &rules, &PyTuple_Type, &zone, &markets, &PyTuple_Type,
+            &events, &questions, &counted, &overridden, &simple, &simple_size, &k->most_markets, &delimiter,
+            &delimiter_size, &k->quote_all)) goto failed;
+    k->spec = kwargs ? PyDict_Copy(kwargs) : NULL;
+    if (!k->spec || PyTuple_Size(args)) { wrong("by name only"); goto failed; }
+    if (simple_size != 0x10000 / 8 || delimiter_size != 1) { wrong("simple or delimiter"); goto failed; }
+    k->simple = (const uint8_t *)simple, k->delimiter = *delimiter;
+    if (!take_nodes(k, nodes) || !take_markets(k, markets, events) || !take_slices(questions, &k->questions)
+        || !take_slices(counted, &k->counted) || !take_slices(overridden, &k->overridden)) goto failed;
+    if (k->counted.count != k->questions.count) { wrong("counted"); goto failed; }
+    for (Py_ssize_t i = 0; i < k->counted.count; i++)
+        if (k->counted.items[i].size != 1) { wrong("counted"); goto failed; }
+    for (Py_ssize_t i = 0; i < k->overridden.count; i++)
+        if (k->overridden.items[i].size != 12) { wrong("overridden"); goto failed; }
+    for (Py_ssize_t i = 0; i < k->markets.count; i++)
+        if (k->markets.items[i].size != 12) { wrong("markets"); goto failed; }
+    if (!take_columns(k, columns) || !take_rules(k, rules) || !take_zone(k, zone)) goto failed;
+    return (PyObject *)k;
+failed:
+    Py_DECREF(k);
+    return NULL;
+}
+
+static int take_user(PyObject *users, const uint8_t *id, User *user) {
+    PyObject *key = PyBytes_FromStringAndSize((const char *)id, 12);
+    if (!key) return 0;
+    PyObject *found = PyDict_GetItemWithError(users, key);
+    Py_DECREF(key);
+    if (!found) return !PyErr_Occurred();
+    user->known = 1;
+    return PyArg_ParseTuple(found, "iy#", &user->bits, &user->account.at, &user->account.size);
+}
+
+/* user_ids(batch): the set of accounts that the documents name, 12 bytes each. */
+static PyObject *kernel_user_ids(PyObject *self, PyObject *batch) {
+    Slices documents = {0};
+    PyObject *found = PySet_New(NULL);
+    (void)self;
+    if (found && take_slices(batch, &documents)) {
+        for (Py_ssize_t i = 0; i < documents.count; i++) {
+            const uint8_t *id = user_of((const uint8_t *)documents.items[i].at, (size_t)documents.items[i].size);
+            if (!id) continue;
+            PyObject *key = PyBytes_FromStringAndSize((const char *)id, 12);
+            if (!key || PySet_Add(found, key) < 0) { Py_XDECREF(key); Py_CLEAR(found); break; }
+            Py_DECREF(key);
+        }
+    } else Py_CLEAR(found);
+    drop_slices(&documents);
+    return found;
+}
+
+typedef struct { int outcome; size_t end; uint8_t key[20]; } Made;
+
+/*
+ * convert(batch, users) -> (rows, filtered, notes): a row is (key, record) or None for Python to make;
+ * filtered rows are left out of it by False.
+ */
+static PyObject *kernel_convert(PyObject *self, PyObject *args) {
+    Kernel *k = (Kernel *)self;
+    PyObject *batch, *users, *rows = NULL, *result = NULL;
+    if (!PyArg_ParseTuple(args, "OO!", &batch, &PyDict_Type, &users)) return NULL;
+    Slices documents = {0};
+    size_t questions = (size_t)k->questions.count;
+    int64_t *notes = calloc(questions + 2, sizeof *notes);
+    int64_t *filtered = calloc((size_t)k->rule_count + 1, sizeof *filtered);
+    Row row = {.kernel = k, .slots = calloc((size_t)k->slot_count, sizeof(Value)),
+               .answers = calloc(questions + 1, sizeof(Value)), .versions = calloc(questions + 1, sizeof(int64_t)),
+               .answered = calloc(questions + 1, 1)};
+    Buffer buffer = {0};
+    Made *made = NULL;
+    User *owners = NULL;
+    if (!take_slices(batch, &documents)) goto done;
+    made = calloc((size_t)documents.count + 1, sizeof *made);
+    owners = calloc((size_t)documents.count + 1, sizeof *owners);
+    if (!notes || !filtered || !row.slots || !row.answers || !row.versions || !row.answered || !made || !owners) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    for (Py_ssize_t i = 0; i < documents.count; i++) {
+        const uint8_t *id = user_of((const uint8_t *)documents.items[i].at, (size_t)documents.items[i].size);
+        if (id && !take_user(users, id, &owners[i])) goto done;
+    }
+    /* `users` holds the accounts' cells: the caller does not change it meanwhile. */
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < documents.count; i++) {
+        Slice document = documents.items[i];
+        row.user = owners[i];
+        made[i].outcome = UNUSUAL;
+        if (begin(&row, (const uint8_t *)document.at, (size_t)document.size)) {
+            made[i].outcome = convert(&row, &buffer, notes);
+            put_key(made[i].key, &row);
+        }
+        made[i].end = buffer.size;
+        if (made[i].outcome >= 0) filtered[made[i].outcome]++;
+    }
+    Py_END_ALLOW_THREADS
+    if (buffer.failed) { PyErr_NoMemory(); goto done; }
+    rows = PyList_New(documents.count);
+    for (Py_ssize_t i = 0; rows && i < documents.count; i++) {
+        size_t start = i ? made[i - 1].end : 0;
+        PyObject *one = made[i].outcome == WRITTEN
+            ? Py_BuildValue("(y#y#)", made[i].key, (Py_ssize_t)20, buffer.at + start, (Py_ssize_t)(made[i].end - start))
+            : PyBool_FromLong(0);
+        if (made[i].outcome == UNUSUAL) { Py_XDECREF(one); one = Py_BuildValue(""); }
+        if (!one || PyList_SetItem(rows, i, one) < 0) Py_CLEAR(rows);
+    }
+    PyObject *left_out = rows ? PyList_New(0) : NULL, *odd = left_out ? PyList_New(0) : NULL;
+    for (Py_ssize_t i = 0; odd && i < k->rule_count; i++) {
+        PyObject *number = PyLong_FromLongLong(filtered[i]);
+        if (!number || PyList_Append(left_out, number) < 0) Py_CLEAR(odd);
+        Py_XDECREF(number);
+    }
+    for (size_t i = 0; odd && i < questions + 2; i++) {
+        PyObject *number = PyLong_FromLongLong(notes[i]);
+        if (!number || PyList_Append(odd, number) < 0) Py_CLEAR(odd);
+        Py_XDECREF(number);
+    }
+    if (odd) result = Py_BuildValue("(OOO)", rows, left_out, odd);
+    Py_XDECREF(left_out), Py_XDECREF(odd);
+done:
+    Py_XDECREF(rows);
+    drop_slices(&documents);
+    free(notes), free(filtered), free(row.slots), free(row.answers), free(row.versions), free(row.answered);
+    free(buffer.at), free(made), free(owners);
+    return result;
+}
+
+static PyMethodDef kernel_methods[] = {
+    {"user_ids", kernel_user_ids, METH_O, "The accounts that the documents of a batch name."},
+    {"convert", kernel_convert, METH_VARARGS, "The rows of a batch, what was filtered, what was odd."},
+    {NULL, NULL, 0, NULL}
+};
+static PyType_Slot kernel_slots[] = {
+    {Py_tp_new, kernel_new}, {Py_tp_dealloc, kernel_free}, {Py_tp_methods, kernel_methods},
+    {Py_tp_doc, "A compiled plan."}, {0, NULL}
+};
+static PyType_Spec kernel_spec = {
+    .name = "_rows.Kernel", .basicsize = sizeof(Kernel), .flags = Py_TPFLAGS_DEFAULT, .slots = kernel_slots
+};
+#ifndef ROWS_SOURCE
+#define ROWS_SOURCE "unknown"
+#endif
+
+static int execute(PyObject *module) {
+    PyObject *type = PyType_FromSpec(&kernel_spec);
+    if (!type) return -1;
+    int failed = PyModule_AddObjectRef(module, "Kernel", type);
+    Py_DECREF(type);
+    return failed ? failed : PyModule_AddStringConstant(module, "SOURCE", ROWS_SOURCE);
+}
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};
+static PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, .m_name = "_rows", .m_doc = "Raw BSON to CSV records.", .m_slots = module_slots
+};
+PyMODINIT_FUNC PyInit__rows(void) { return PyModuleDef_Init(&module); }
+
+#endif

@@ -1,0 +1,204 @@
+"""The two paths of one export side by side: what each makes of the same documents."""
+
+import os
+import random
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import bson
+import pytest
+from bson import ObjectId
+from bson.codec_options import CodecOptions, DatetimeConversion
+
+from assets.exports.catalog import CATALOG
+from assets.loading import load
+from assets.model.manifest import Accounting
+from assets.model.parameters import parse
+from assets.model.source import EntrySource
+from assets.steps.encode.kinds import encoder
+from assets.steps.native.kernel import NOT_INSTALLED, Kernel, NotNative, compile_plan
+from assets.steps.native.lines import Lines
+from assets.steps.plan import Plan, plan, planned_fields
+from assets.steps.read import EntryReader, accounts
+from assets.steps.rows import Converter, Ledger, Sieve, rendering
+from tests.assets.workbench import (
+    AFTER_THE_PACK,
+    CAMPAIGN,
+    EVERY_SCOPE,
+    tiny_documents,
+    workbench,
+)
+
+_OPTIONS: CodecOptions[Any] = CodecOptions(
+    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
+
+
+def decoded(raw: bytes) -> dict[str, Any]:
+    """A document as the reader sees it."""
+    found: dict[str, Any] = bson.decode(raw, _OPTIONS)
+    return found
+
+
+@cache
+def usual() -> tuple[bytes, ...]:
+    """The entries of today's shape in the hand-written pack."""
+    return tuple(raw for raw in tiny_documents()["entries"] if _version(raw) == 3)
+
+
+def _version(raw: bytes) -> object:
+    try:
+        return decoded(raw).get("schemaVersion")
+    except bson.errors.BSONError:
+        return None
+
+
+@cache
+def _users() -> Mapping[ObjectId, Mapping[str, Any]]:
+    return {user["_id"]: user for user in map(decoded, tiny_documents()["users"])}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a path made."""
+
+    records: bytes
+    accounting: Accounting | None
+    raised: str = ""
+
+
+class Both:
+    """One export in both ways.
+
+    Args:
+        params: Of the request.
+    """
+
+    def __init__(self, **params: Any) -> None:
+        asked = {"campaign_id": CAMPAIGN, "pii": "full", "reason": "test", **params}
+        request = parse(CATALOG["entries"], asked, scopes=EVERY_SCOPE)
+        facts = load(CATALOG["entries"], request, AFTER_THE_PACK, workbench().doors.mongo)
+        self.plan: Plan = plan(CATALOG["entries"], facts)
+        source = CATALOG["entries"].rows
+        assert isinstance(source, EntrySource)
+        self.source = source
+        self.kernel = self._compiled()
+
+    def _compiled(self) -> Kernel:
+        try:
+            return compile_plan(
+                self.plan,
+                verdict=self.source.verdict(self.plan.facts),
+                rendering=rendering(self.plan, Ledger()),
+                converter=self._converter(Ledger()),
+            )
+        except NotNative as reason:
+            if str(reason) != NOT_INSTALLED or "CI" in os.environ:
+                raise
+        pytest.skip(NOT_INSTALLED)
+
+    def _converter(self, ledger: Ledger) -> Converter:
+        style = rendering(self.plan, ledger)
+        return Converter(self.plan.columns, rendering=style, key=b"the test's key")
+
+    def made(self, batch: Sequence[bytes], *, native: bool) -> Outcome:
+        """The records of a batch and its accounting, by one path."""
+        ledger, facts = Ledger(), self.plan.facts
+        reader = EntryReader(
+            source=self.source,
+            facts=facts,
+            scan=lambda _: iter(()),
+            users=lambda ids: {one: _users()[one] for one in ids if one in _users()},
+            ledger=ledger,
+        )
+        pending = [list(batch)]
+        reader = replace(reader, scan=lambda _: iter([pending.pop()] if pending else []))
+        if native:
+            lines = Lines(self.kernel, lambda ids: accounts(ids, reader.users), ledger)
+            reader = replace(reader, made=lines.made)
+        sieve = Sieve(
+            verdict=self.source.verdict(facts),
+            notes=self.source.notes,
+            converter=self._converter(ledger),
+            ledger=ledger,
+        )
+        writer = encoder(planned_fields(self.plan.columns), facts.request.output)
+        try:
+            rows = [cells for _, cells in sieve.records(reader.rows())]
+            records = writer.add(writer.piece(rows))
+        except Exception as error:  # noqa: BLE001 - both must fail alike
+            return Outcome(records=b"", accounting=None, raised=type(error).__name__)
+        return Outcome(records=records, accounting=ledger.close(len(batch)))
+
+    def differing(self, batch: Sequence[bytes]) -> list[bytes]:
+        """The documents of a batch that the paths do not make the same of."""
+        ours, theirs = self.made(batch, native=True), self.made(batch, native=False)
+        if len(batch) == 1:
+            return [] if ours == theirs else list(batch)
+        if ours == theirs and not ours.raised:  # what raises hides those behind it
+            return []
+        middle = len(batch) // 2
+        return self.differing(batch[:middle]) + self.differing(batch[middle:])
+
+    def usual(self, batch: Sequence[bytes]) -> int:
+        """How many documents the kernel judges by itself."""
+        rows, _, _ = self.kernel.native.convert(batch, {})
+        return len(rows) - rows.count(None)
+
+
+def mangled(raw: bytes, draw: random.Random) -> bytes:
+    """A document with some of its bytes changed, cut out, put in or made another length."""
+    body = bytearray(raw)
+    for _ in range(draw.choice((1, 1, 1, 2, 5))):
+        if body:
+            _mangle(body, draw.randrange(len(body)), draw)
+    if draw.random() < 0.7 and len(body) >= 4:  # a right length lets the walk go on
+        body[:4] = struct.pack("<i", len(body))
+        body[-1] = 0
+    return bytes(body)
+
+
+def _mangle(body: bytearray, at: int, draw: random.Random) -> None:
+    match draw.randrange(6):
+        case 0:
+            body[at] = draw.randrange(256)
+        case 1:
+            body[at] ^= 1 << draw.randrange(8)
+        case 2:
+            del body[at : at + draw.randrange(1, 9)]
+        case 3:
+            body[at:at] = draw.randbytes(draw.randrange(1, 9))
+        case 4:
+            body[at : at + 4] = struct.pack("<i", draw.choice((-1, 0, 1, 4, 5, 2**31 - 1)))
+        case _:
+            del body[at:]
+
+
+def replaced(document: Mapping[str, Any], path: str, value: object) -> dict[str, Any] | None:
+    """A copy with another value at a path; None where the path leads nowhere."""
+    copy = decoded(bson.encode(document))
+    *parents, last = path.split(".")
+    node: Any = copy
+    for name in parents:
+        node = node[int(name)] if isinstance(node, list) else node.get(name)
+        if not isinstance(node, dict | list) or (isinstance(node, list) and not node):
+            return None
+    if isinstance(node, list):
+        node[int(last)] = value
+    else:
+        node[last] = value
+    return copy
+
+
+def places(document: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    """The path of everything in a document, blocks and lists included."""
+    for name, value in document.items():
+        yield f"{before}{name}"
+        if isinstance(value, dict):
+            yield from places(value, f"{before}{name}.")
+        if isinstance(value, list):
+            inner = {str(place): item for place, item in enumerate(value)}
+            yield from places(inner, f"{before}{name}.")

@@ -1,0 +1,220 @@
+"""The kernel and the Python path make the same bytes and the same accounting of every document.
+
+The kernel is fast because it knows the usual case only. A difference here is a wrong cell in a file
+that nobody would find by looking, so whatever BSON can hold stands in every place once, and then
+documents are damaged byte by byte.
+"""
+
+import random
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import bson
+import pytest
+from bson import Binary, Code, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.datetime_ms import DatetimeMS
+from bson.decimal128 import Decimal128
+
+from tests.assets.steps.hostile import TEXTS
+from tests.assets.steps.native.both import Both, decoded, mangled, places, replaced, usual
+
+_EDGES: Final = [
+    datetime(2026, 3, 8, 6, 59, 59, 999000, tzinfo=UTC),  # summer time begins in New York
+    datetime(2026, 3, 8, 7, tzinfo=UTC),
+    datetime(2026, 11, 1, 5, 59, 59, tzinfo=UTC),
+    datetime(2026, 11, 1, 6, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 500000, tzinfo=UTC),
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(2024, 2, 29, 12, tzinfo=UTC),
+    datetime(2009, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2045, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+]
+VALUES: Final[list[Any]] = [
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    3,
+    2**31 - 1,
+    Int64(1),
+    Int64(2**63 - 1),
+    Int64(-(2**63)),
+    0.0,
+    -0.0,
+    1.5,
+    3.0,
+    float("nan"),
+    float("inf"),
+    Decimal128("12.50"),
+    ObjectId("66530000000000000000a001"),
+    *_EDGES,
+    DatetimeMS(2**62),
+    DatetimeMS(-(2**62)),
+    Binary(b"\x00" * 16, 4),
+    Binary(b"x"),
+    Code("f()"),
+    Code("f()", {"x": 1}),
+    Regex("x"),
+    Timestamp(1, 2),
+    MinKey(),
+    MaxKey(),
+    {},
+    {"a": 1},
+    {"$ref": "x", "$id": 1},
+    [],
+    [None],
+    [1],
+    ["a", "b|c", None, "=x"],
+    [{}],
+    [{"key": "x", "value": 1}],
+    [[]],
+    "",
+    " ",
+    " a ",
+    "x" * 300,
+    "\u00e9" * 90,
+    "\u0936\u0930\u094d\u092e\u093e",
+    "e\u0301",
+    "\U0001f600 smile",
+    "a\x00b",
+    "\u00df\u0130",
+    "\uac00\u11a8",
+    "O\u2019Brien",
+    "'quoted'",
+    "@x",
+    "a@B.C",
+    "A@B@C.DE",
+    "+14155550132",
+    "+1",
+    "us",
+    "USA",
+    "en-US",
+    "en_us",
+    "fr_CA",
+    "erased",
+    "withdrawn",
+    "duplicate",
+    "A",
+    "2026-03-01",
+    "2026-02-29",
+    "2024-02-29",
+    "20260301",
+    "0000-01-01",
+    "2026-03-01T12:00:00Z",
+    "66530000000000000000a001",
+    "12345678-1234-1234-1234-1234567890AB",
+]
+PARAMS: Final[list[dict[str, Any]]] = [
+    {},
+    {"dialect": "rfc4180", "include_withdrawn": True, "include_duplicates": True},
+    {"dialect": "excel-eu", "pii": "masked", "statuses": ["verified", "selected"]},
+    {"dialect": "sfmc", "countries": ["US", "CA"], "has_code": False},
+    {"pii": "hashed", "registered_from": "2026-03-03T00:00:00Z", "exclude_flags": ["blocked"]},
+    {"dialect": "sfmc", "phone_style": "digits", "include_retired": True},
+]
+
+
+@pytest.fixture(scope="module")
+def both() -> Both:
+    """The export as most ask for it."""
+    return Both()
+
+
+def told(raws: list[bytes]) -> list[str]:
+    """Documents that differ, short enough to be read."""
+    return [repr(raw)[:300] for raw in raws[:3]]
+
+
+@pytest.mark.parametrize("params", PARAMS, ids=lambda params: "-".join(params) or "plain")
+def test_the_pack_is_the_same_however_it_is_asked_for(params: dict[str, Any]) -> None:
+    """Dialects, modes, filters and zones are the plan's business, and the plan is compiled."""
+    assert told(Both(**params).differing(usual())) == []
+
+
+def test_most_of_the_pack_is_made_by_the_kernel(both: Both) -> None:
+    """Negative control: a kernel that gives everything back would never differ."""
+    assert both.usual(usual()) > len(usual()) // 2
+
+
+def test_a_kernel_that_writes_another_dialect_is_found() -> None:
+    """Negative control: the comparison sees a difference of one byte a row."""
+    wrong = Both()
+    wrong.kernel = Both(dialect="excel-eu").kernel
+
+    assert len(wrong.differing(usual())) > len(usual()) // 2
+
+
+def test_every_type_of_value_in_every_place_is_the_same(both: Both) -> None:
+    """A place is a column, a filter, a sort key, or only something that must be sound."""
+    richest = max(usual(), key=len)
+    document = decoded(richest)
+    batch = [
+        bson.encode(changed)
+        for path in places(document)
+        if path != "_id"
+        for value in VALUES
+        if (changed := replaced(document, path, value)) is not None
+    ]
+    assert len(batch) > 5_000
+    assert both.usual(batch) > len(batch) // 3
+    assert told(both.differing(batch)) == []
+
+
+@pytest.mark.parametrize("params", PARAMS[:3], ids=lambda params: "-".join(params) or "plain")
+def test_every_hostile_text_is_the_same_in_every_column(params: dict[str, Any]) -> None:
+    """Neutralising, quoting and cleaning are decided by the text alone."""
+    sides, document = Both(**params), decoded(max(usual(), key=len))
+    batch = [
+        bson.encode(changed)
+        for path in ("contact.firstName", "contact.email", "attribution.source", "status")
+        for text in TEXTS
+        if not re.search("[\ud800-\udfff]", text)
+        if (changed := replaced(document, path, text)) is not None
+    ]
+    assert told(sides.differing(batch)) == []
+
+
+def test_a_damaged_document_is_the_same_reject(both: Both) -> None:
+    """What PyMongo cannot decode must be no row, and the kernel must not read outside of it."""
+    draw = random.Random(20260320)  # noqa: S311 - the same documents each time
+    batch = [mangled(draw.choice(usual()), draw) for _ in range(6_000)]
+    pieces = [batch[start : start + 20] for start in range(0, len(batch), 20)]
+    assert told([raw for piece in pieces for raw in both.differing(piece)]) == []
+
+
+def test_a_name_that_stands_twice_is_the_same(both: Both) -> None:
+    """Python keeps the last of equal names, and with it the whole block under it."""
+    raw = usual()[0]
+    element = next(
+        raw[at:end] for at, end in _elements(raw) if raw[at + 1 :].startswith(b"status\x00")
+    )
+    twice = raw[4:-1] + element.replace(b"verified", b"rejected")
+    batch = [(len(twice) + 5).to_bytes(4, "little") + twice + b"\x00"]
+    assert both.usual(batch) == 0
+    assert both.differing(batch) == []
+
+
+def _elements(raw: bytes) -> list[tuple[int, int]]:
+    """Where the elements of a document begin and end, by encoding each prefix anew."""
+    found, at = [], 4
+    for name, value in decoded(raw).items():
+        size = len(bson.encode({name: value})) - 5
+        found.append((at, at + size))
+        at += size
+    return found
+
+
+def test_every_quarter_of_an_hour_of_a_year_is_the_same_local_time(both: Both) -> None:
+    """The zone is a table of seconds here and zoneinfo's arithmetic there."""
+    document = decoded(usual()[0])
+    start = datetime(2025, 12, 31, 12, tzinfo=UTC)
+    batch = [
+        bson.encode({**document, "createdAt": start + timedelta(minutes=15 * step, milliseconds=9)})
+        for step in range(0, 4 * 24 * 366, 5)
+    ]
+    assert both.usual(batch) == len(batch)
+    assert told(both.differing(batch)) == []
