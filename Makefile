@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test formats goldens docs fuzz invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs fuzz invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -92,6 +92,9 @@ bench-quick: setup ## Rows a second beside pymongo + csv.writer, 200,000 entries
 
 bench: setup ## The same beside everybody, 10,000 to 5,000,000 entries, into benchmarks/RESULTS.md (hours)
 	@$(BIN)/python -m benchmarks.full $(ARGS)
+
+latency: setup ## From a request to a file, 50 small exports one after another (about 3 minutes)
+	@$(BIN)/python -m benchmarks.latency $(ARGS)
 
 bench-memory: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
 	@$(BIN)/python -m benchmarks.memory $(ARGS)
