@@ -109,14 +109,14 @@ def test_a_reset_forgets_everything(own_stack: Stack, client: Client) -> None:
 def test_the_stack_starts_fast_and_beside_others(
     stack: Mapping[str, str], tmp_path: Path, client: Client
 ) -> None:
-    """Every test session has its own: three seconds are the budget, the bound allows a busy CI."""
+    """Every test session has its own: three seconds are the budget, the bound allows a busy machine."""
     other = Stack(tmp_path / "other")
     began = time.monotonic()
     try:
         variables = other.up()
         took = time.monotonic() - began
 
-        assert took < 10
+        assert took < 30
         assert not set(variables.values()) & {
             stack[name] for name in stack if name.startswith(("MONGODB_URI", "AWS_ENDPOINT"))
         }
