@@ -109,7 +109,7 @@ def test_a_reset_forgets_everything(own_stack: Stack, client: Client) -> None:
 def test_the_stack_starts_fast_and_beside_others(
     stack: Mapping[str, str], tmp_path: Path, client: Client
 ) -> None:
-    """Every test session has its own: three seconds are the budget, the bound is for a busy machine."""
+    """Every session has its own: three seconds are the budget, the bound is for a busy machine."""
     other = Stack(tmp_path / "other")
     began = time.monotonic()
     try:
