@@ -23,7 +23,7 @@ _BATCH = 50_000  # rows of one Arrow batch of an UNLOAD
 # Athena writes with many workers: several files in no order. Four show that to whoever reads them.
 _WRITERS = 4
 _HIVE: dict[str, str] = {"string": "VARCHAR", "int": "INTEGER"}
-_DATABASE = {
+_DATABASE: dict[str, int | str] = {
     "threads": 2,
     "memory_limit": "1GB",  # queries above it spill to disk
 }
