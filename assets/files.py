@@ -78,9 +78,15 @@ class _Feed:
 
     def take(self, group: str | None, most: int) -> list[Any]:
         """The next rows of a group, at most so many; none at its end."""
-        taken: list[Cells | bytes] = []
-        while len(taken) < most and self.group() == group and self._held:
-            taken.append(self._held.popleft()[1])
+        held, taken = self._held, list[Cells | bytes]()
+        while held and held[0][0] == group and len(taken) < most:
+            taken.append(held.popleft()[1])
+        if not held:
+            for record in islice(self._records, most - len(taken)):
+                if record[0] != group:
+                    held.append(record)
+                    break
+                taken.append(record[1])
         return taken
 
     def give_back(self, group: str | None, rows: Sequence[Any]) -> None:

@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, TypeGuard
 
 import bson
@@ -68,10 +69,13 @@ class EntryReader:
         """
         strands = [self._strand(segments) for segments in self.source.strands(self.facts)]
         seen = array("Q")
-        for _, row in heapq.merge(*strands, key=lambda keyed: keyed[0]):
-            if self.source.moves:
-                # Machine and counter of an ObjectId: no two of one campaign share them.
-                seen.append(int.from_bytes(row.entry["_id"].binary[4:]))
+        merged = map(itemgetter(1), heapq.merge(*strands, key=itemgetter(0)))
+        if not self.source.moves:
+            yield from merged
+            return
+        for row in merged:
+            # Machine and counter of an ObjectId: no two of one campaign share them.
+            seen.append(int.from_bytes(row.entry["_id"].binary[4:]))
             yield row
         if _has_twins(seen):
             message = "an entry changed its place while it was read"
