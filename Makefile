@@ -56,7 +56,7 @@ $(STAMP):
 $(NATIVE): assets/steps/native/_rows.c $(STAMP)
 	@$(BIN)/python hatch_build.py
 
-demo: setup ## Start everything, request three exports, verify the files, stop
+demo: setup ## Start everything, request every kind of export, verify the files, stop
 	$(BIN)/export-platform demo $(ARGS)
 
 up: setup ## The same, and stay up
