@@ -25,7 +25,7 @@ from assets.exports.shared.entry_strands import (
     by_registration,
     registration_order,
 )
-from assets.exports.shared.entry_values import at, granted, notes, string
+from assets.exports.shared.entry_values import at, granted, lowered, notes, string
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.merged_accounts import keys_of_today
@@ -90,7 +90,7 @@ def _plain(path: str) -> Getter:
 
 
 def _lowered(row: EntryRow, path: str) -> str:
-    return unicodedata.normalize("NFC", string(row, path).strip().lower())
+    return lowered(string(row, path))
 
 
 def _letters(path: str) -> Getter:

@@ -394,12 +394,7 @@ def _of(name: str, form: Format, pii: Pii, source: str, *, said: str = "") -> Co
     return _column(name, form, pii, source, lambda row: getattr(row.standing, name), said=said)
 
 
-def _shown(column: Column) -> Column:
-    """A column of the entry, in a row of the file."""
-    return replace(column, value=lambda row: row.standing.shown[column.name])
-
-
-_SHOWN: Final = {column.name: _shown(column) for column in _OF_ENTRY}
+_SHOWN: Final = _READABLE.shown(lambda row: row.standing.shown)
 _BEFORE_COUNTS: tuple[Column, ...] = (
     _column(
         "rank",

@@ -307,12 +307,7 @@ def _order(row: Row) -> tuple[Any, ...]:
 # --- columns ------------------------------------------------------------------------------------
 
 
-def _shown(column: Column) -> Column:
-    """A column of the entry, in a row of the file."""
-    return replace(column, value=lambda row: row.cells[column.name])
-
-
-_CELLS: Final = {column.name: _shown(column) for column in _OF_ENTRY}
+_CELLS: Final = _READABLE.shown(lambda row: row.cells)
 _COLUMNS: tuple[Column, ...] = (
     _column(
         "cluster_id",

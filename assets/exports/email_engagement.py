@@ -12,13 +12,13 @@ row of the level `fan`; sums keep what they did. `from` and `to` are about when 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from assets.exports.shared.entry_strands import by_registration, of_campaign
+from assets.exports.shared.chunks import AT_A_TIME, chunks
+from assets.exports.shared.entry_strands import of_campaign, strands
 from assets.exports.shared.entry_values import email_domain
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.statements import statement
@@ -56,12 +56,10 @@ from assets.model.source import (
 MOST_IN_TEXT: Final = 5_000_000
 # One event in a hundred takes longer than a day (DOMAIN.md 10.3), hardly any longer than three.
 LATE: Final = timedelta(days=3)
-_AT_A_TIME: Final = 500  # entries looked up at once
 _SQL: Final = "email_engagement"
 _ERASED: Final[Filter] = {"$or": [{"status": "erased"}, {"erasure": {"$ne": None}}]}
 
 Result = Mapping[str, Any]
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,21 +108,12 @@ def _complete(facts: Facts, reading: Reading) -> datetime | None:
 
 def _erased(facts: Facts, reading: Reading) -> Iterator[str]:
     """Ids of the campaign's entries that were erased, by themselves or with their account."""
-    gone = [
-        [replace(part, filter={"$and": [part.filter, _ERASED]}) for part in strand]
-        for strand in by_registration(facts)
-    ]
-    yield from (str(row.entry["_id"]) for row in reading.entries(facts, gone))
+    gone = reading.entries(facts, strands(facts, _ERASED))
+    yield from (str(row.entry["_id"]) for row in gone)
     users = (user["_id"] for user in reading.users_where({"erasure": {"$ne": None}}))
-    for ids in _some(users):
+    for ids in chunks(users):
         theirs = Segment(filter={**of_campaign(facts), "userId": {"$in": ids}}, sort=("_id",))
         yield from (str(row.entry["_id"]) for row in reading.entries(facts, [[theirs]]))
-
-
-def _some(items: Iterable[Item]) -> Iterator[list[Item]]:
-    waiting = iter(items)
-    while chunk := list(islice(waiting, _AT_A_TIME)):
-        yield chunk
 
 
 # -------------------------------------------------------------------------------------------- sql
@@ -181,7 +170,7 @@ class WithDomains:
     def add(self, row: Result) -> Iterable[Result]:
         """Take one row; the rows whose entries were looked up with it."""
         self._waiting.append(row)
-        return self.rest() if len(self._waiting) >= _AT_A_TIME else ()
+        return self.rest() if len(self._waiting) >= AT_A_TIME else ()
 
     def rest(self) -> Iterable[Result]:
         """The rows that still wait."""

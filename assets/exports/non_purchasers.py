@@ -11,7 +11,6 @@ its visit; `freshness_hours` is 6 unless the request says another number.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
 from typing import Any, Final
 
 from assets.exports.shared.audiences import MARKETING_MAIL
@@ -33,12 +32,12 @@ from assets.exports.shared.entry_strands import (
 from assets.exports.shared.entry_values import at, market, notes, preferences
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
+from assets.exports.shared.merged_accounts import keys_of_today
 from assets.exports.shared.salesforce import (
     TO_SFMC,
     as_table,
     of_campaign,
     subscriber_key,
-    without_hyphens,
 )
 from assets.exports.shared.statements import statement
 from assets.exports.shared.stopped import not_stopped, stopped_by_accounts
@@ -66,7 +65,6 @@ FRESHNESS_HOURS: Final = 6
 # The states of a code, the one that tells most about a fan first: of a re-issued pair the older
 # one is revoked (DOMAIN.md 5.2), so the newer one counts.
 _STATES: Final = ("redeemed", "sent", "assigned", "expired", "revoked")
-_AT_A_TIME: Final = 1_000  # accounts looked for in one query
 
 # Account and market.
 Place = tuple[str, str]
@@ -104,7 +102,7 @@ def _prepare(facts: Facts, reading: Reading) -> Prepared:
     visits = [(_spot(row), row["outcome"]) for row in _ask("visits", facts, reading)]
     failed = [str(row["account_id"] or "") for row in _ask("failed", facts, reading)]
     every = {a for a, _ in orders} | {a for (a, _), _ in visits} | set(failed)
-    today = _after_merges(every - {""}, reading)
+    today = keys_of_today(every - {""}, reading)
     bought = frozenset((today.get(account, ""), key) for account, key in orders)
     return Prepared(
         bought=bought,
@@ -123,24 +121,6 @@ def _ask(name: str, facts: Facts, reading: Reading) -> Iterator[Mapping[str, Any
 
 def _spot(row: Mapping[str, Any]) -> Place:
     return str(row["account_id"] or ""), str(row["market_key"] or "")
-
-
-def _after_merges(accounts: set[str], reading: Reading) -> dict[str, str]:
-    """Account to the subscriber key of today: who bought may have merged accounts since."""
-    today = {account: without_hyphens(account) or "" for account in accounts}
-    waiting = iter(sorted(accounts))
-    while chunk := list(islice(waiting, _AT_A_TIME)):
-        merged = {
-            user["_id"]: str(user["accountId"])
-            for user in reading.users_where(
-                {"accountId": {"$in": chunk}, "mergedInto": {"$ne": None}}
-            )
-        }
-        into = reading.users(merged) if merged else {}
-        for user_id, account in merged.items():
-            key = without_hyphens((into.get(user_id) or {}).get("accountId"))
-            today[account] = key or today[account]
-    return today
 
 
 def _pairs(facts: Facts, reading: Reading, state: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ from assets.exports.shared.audiences import (
     shareable,
     text_consent,
 )
+from assets.exports.shared.chunks import chunks
 from assets.exports.shared.entry_columns import COUNTRY_COLUMN, LOCALE_COLUMN, field
 from assets.exports.shared.entry_options import (
     LIVE,
@@ -61,7 +62,6 @@ from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.questions import distinct, in_form_order, question_columns
 from assets.exports.shared.salesforce import of_campaign
-from assets.exports.shared.signal_sources import some
 from assets.exports.shared.statements import statement
 from assets.exports.shared.stopped import (
     address_of,
@@ -147,7 +147,7 @@ def _withdrawn_in_ledger(
     facts: Facts, reading: Reading, granted: IdSet, gone: Collection[str]
 ) -> Iterator[str]:
     """Digests of the addresses of entries whose consent the ledger alone holds as withdrawn."""
-    for ids in some(sorted({act.partition("|")[0] for act in gone})):
+    for ids in chunks(sorted({act.partition("|")[0] for act in gone})):
         for row in reading.entries_by_ids(facts, ids).values():
             with suppress(Unfit):  # its own row is rejected
                 if _act_of(row) not in granted:

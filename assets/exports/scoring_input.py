@@ -266,10 +266,6 @@ def features(row: EntryRow) -> Mapping[str, object]:
     return _READABLE.values(row)
 
 
-def _shown(name: str) -> Getter:
-    return lambda row: features(row)[name]
-
-
 def _notes(row: EntryRow) -> list[str]:
     """What is odd about the entry, and which features of it cannot be read."""
     return [*entry_notes(row), *_READABLE.notes(row)]
@@ -278,7 +274,7 @@ def _notes(row: EntryRow) -> list[str]:
 _COLUMNS: tuple[Column, ...] = (
     ENTRY_ID,
     ACCOUNT_ID,
-    *(replace(column, value=_shown(column.name)) for column in _FEATURES),
+    *_READABLE.shown(features).values(),
 )
 
 

@@ -284,6 +284,13 @@ _CAMPAIGN_NAME = _column(
 _ENTRY = _column(
     "entry_id", ID, _I, "e._id", _of_entry("_id"), "Your registration, as in the file entries."
 )
+
+
+def _record(source: str, said: str) -> Column:
+    """What a row is, in a file that holds several kinds of things."""
+    return _column("record", ENUM, _N, source, lambda held: held.record, said)
+
+
 # Other people, distrust, and times without their zone are not for this file; the locale is shown as
 # it is stored because each campaign has others.
 _NOT_SHOWN: Final = ("registered_at", "referred_by_entry", "duplicate_of", "locale")
@@ -565,12 +572,8 @@ _ANSWERS: tuple[Column, ...] = (
 _CONSENTS: tuple[Column, ...] = (
     _CAMPAIGN,
     _ENTRY,
-    _column(
-        "record",
-        ENUM,
-        _N,
+    _record(
         "X: current state, or event of the ledger",
-        lambda held: held.record,
         "current: as it stands; consent: one time that you said yes or no.",
     ),
     _column(
@@ -642,12 +645,8 @@ _CONSENTS: tuple[Column, ...] = (
 _MESSAGES: tuple[Column, ...] = (
     _CAMPAIGN,
     _ENTRY,
-    _column(
-        "record",
-        ENUM,
-        _N,
+    _record(
         "X: latest of its kind, or event of the mailer or carrier",
-        lambda held: held.record,
         "latest: the last of its kind; email and sms: what became of one.",
     ),
     _column(
@@ -702,12 +701,8 @@ _MESSAGES: tuple[Column, ...] = (
 _CODES: tuple[Column, ...] = (
     _CAMPAIGN,
     _ENTRY,
-    _column(
-        "record",
-        ENUM,
-        _N,
+    _record(
         "X: of the registration, or event of the lake",
-        lambda held: held.record,
         "registration: as it stands; assigned: one time that it was given to you.",
     ),
     _column(
@@ -779,12 +774,8 @@ _CODES: tuple[Column, ...] = (
 )
 _ORDERS: tuple[Column, ...] = (
     _CAMPAIGN,
-    _column(
-        "record",
-        ENUM,
-        _N,
+    _record(
         "X: order, or use of a code",
-        lambda held: held.record,
         "order: tickets that you ordered; redemption: one time that you used a code.",
     ),
     _column(
@@ -862,12 +853,8 @@ _ORDERS: tuple[Column, ...] = (
 _ACTIVITY: tuple[Column, ...] = (
     _CAMPAIGN,
     _ENTRY,
-    _column(
-        "record",
-        ENUM,
-        _N,
+    _record(
         "X: kind of activity",
-        lambda held: held.record,
         "status: of your registration; registration: a step of the form; queue: the waiting room; "
         "boost and boost_total: activities for points.",
     ),

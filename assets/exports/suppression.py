@@ -19,6 +19,8 @@ from typing import Any, Final
 
 from bson.datetime_ms import DatetimeMS
 
+from assets.exports.shared.chunks import chunks
+from assets.exports.shared.entry_strands import strands
 from assets.exports.shared.entry_values import NO_INSTANT, millis
 from assets.exports.shared.salesforce import as_table, without_hyphens
 from assets.exports.shared.signal_sources import (
@@ -32,8 +34,6 @@ from assets.exports.shared.signal_sources import (
     said_by_entries,
     said_by_ledger,
     signal,
-    some,
-    strands,
     subject_of,
     text_of,
 )
@@ -102,7 +102,7 @@ def _refuse(facts: Facts) -> None:
 def _events(facts: Facts, reading: Reading) -> Iterator[Record]:
     asked = statement(f"{_SQL}/events.sql", literals=_literals(facts, of_campaign=True))
     told = reading.query(asked, f"events-{facts.campaign.key}")
-    for events in some(told):
+    for events in chunks(told):
         entries = reading.entries_by_ids(facts, (event["entry_id"] for event in events))
         for event in events:
             yield _heard(facts, event, entries.get(str(event["entry_id"])))
@@ -176,7 +176,7 @@ def _instant(moment: int) -> datetime:
 
 def _accounts(facts: Facts, reading: Reading) -> Iterator[Record]:
     """What accounts say; a no of one that was merged since is of the account that it is now."""
-    for users in some(reading.users_where(_flagged(facts))):
+    for users in chunks(reading.users_where(_flagged(facts))):
         merged = [user["_id"] for user in users if user.get("mergedInto") is not None]
         today = reading.users(merged) if merged else {}
         for user in users:

@@ -6,6 +6,7 @@ a last one holds whatever is left, so that nothing is passed over in silence.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from bson.datetime_ms import DatetimeMS
@@ -82,4 +83,12 @@ def _left_over() -> list[Filter]:
         {"createdAt": _UNREADABLE, "created": {"$gte": BEYOND}},
         {"createdAt": _UNREADABLE, "created": math.nan},
         {"createdAt": _UNREADABLE, "created": A_LIST},
+    ]
+
+
+def strands(facts: Facts, *wanted: Filter) -> list[list[Segment]]:
+    """The wanted entries of one campaign, along the index that holds its entries together."""
+    return [
+        [replace(part, filter={"$and": [part.filter, one]}) for one in wanted for part in strand]
+        for strand in by_registration(facts)
     ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
+from unicodedata import normalize
 
 from bson.datetime_ms import DatetimeMS
 
@@ -64,6 +65,11 @@ def string(row: EntryRow, path: str) -> str:
     except Unfit:
         return ""
     return value if isinstance(value, str) else ""
+
+
+def lowered(text: str) -> str:
+    """A text as it is compared and hashed: trimmed, in lower case, composed."""
+    return normalize("NFC", text.strip().lower())
 
 
 def millis(value: object) -> int:

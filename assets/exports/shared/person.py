@@ -9,19 +9,17 @@ accounts is no duplicate).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from bson import ObjectId
 
 from assets.exports.shared.entry_values import millis, string
+from assets.exports.shared.merged_accounts import with_merged
 from assets.exports.shared.salesforce import without_hyphens
 from assets.exports.shared.signals import digest
 from assets.model.campaign import Facts
 from assets.model.failure import ExportFailed
 from assets.model.source import Document, EntryRow, Filter, Reading, Segment
-
-# DOMAIN.md 2.4: merged accounts are followed at most five hops, then taken for missing.
-_MERGE_HOPS: Final = 5
+from assets.steps.read import MERGE_HOPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,22 +102,13 @@ def person(facts: Facts, reading: Reading) -> Person:
 def _family(seeds: Iterable[Document], reading: Reading) -> tuple[Document, ...]:
     """The accounts that these were merged into, and all that were merged into those."""
     found = {user["_id"]: user for user in seeds}
-    for _ in range(_MERGE_HOPS):
+    for _ in range(MERGE_HOPS):
         above = {user["mergedInto"] for user in found.values() if _is_merged(user)}
         missing = sorted(above - found.keys())
         if not missing:
             break
         found |= {user["_id"]: user for user in reading.users_where({"_id": {"$in": missing}})}
-    newest = set(found)
-    for _ in range(_MERGE_HOPS):
-        if not newest:
-            break
-        # The type says to the planner that the partial index holds all of them.
-        merged = {"mergedInto": {"$in": sorted(newest), "$type": "objectId"}}
-        below = {user["_id"]: user for user in reading.users_where(merged)}
-        newest = below.keys() - found.keys()
-        found |= below
-    return tuple(found[one] for one in sorted(found))
+    return tuple(user for _, user in sorted(with_merged(found.values(), reading).items()))
 
 
 def _with_address(hashed: str, reading: Reading) -> Iterator[Document]:

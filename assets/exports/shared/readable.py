@@ -4,8 +4,9 @@ Elsewhere a value that does not fit its column rejects the row. Where the row it
 a broken telephone number is left empty and counted as `unreadable:<column>` instead.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from assets.model.column import Column, Unfit
@@ -38,6 +39,14 @@ class Readable:
     def notes(self, row: EntryRow) -> list[str]:
         """Which of them could not be read, for the accounting."""
         return [f"unreadable:{name}" for name in self._read(row)[1]]
+
+    def shown(self, cells: Callable[[Any], Mapping[str, object]]) -> dict[str, Column]:
+        """The columns by name, over rows of a file that hold these values as `cells` gives them."""
+
+        def over_rows(column: Column) -> Column:
+            return replace(column, value=lambda row: cells(row)[column.name])
+
+        return {column.name: over_rows(column) for column, _ in self._columns}
 
     def _read(self, row: EntryRow) -> _Read:
         found: _Read | None = row.memo.get(_MEMO)

@@ -4,16 +4,15 @@
 may be (`stopped`): what the one names the other must not hold (DOMAIN.md 11, point 3).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from bson import ObjectId
 
+from assets.exports.shared.chunks import chunks
 from assets.exports.shared.entry_options import withdrawn
-from assets.exports.shared.entry_strands import by_registration
+from assets.exports.shared.entry_strands import strands
 from assets.exports.shared.entry_values import NO_INSTANT, at, mappings, millis, string
 from assets.exports.shared.salesforce import without_hyphens
 from assets.exports.shared.signals import (
@@ -32,16 +31,6 @@ from assets.model.column import Unfit
 from assets.model.source import EntryRow, Filter, Reading, Segment
 
 WITHDRAWN, PROMOTER = "withdrawn", "promoter_withdrawal"
-AT_A_TIME: Final = 500  # records whose entries or accounts are looked up at once
-
-Item = TypeVar("Item")
-
-
-def some(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """The items in lists of so many as are looked up at once."""
-    waiting = iter(items)
-    while chunk := list(islice(waiting, AT_A_TIME)):
-        yield chunk
 
 
 def midnight(of: date) -> int:
@@ -67,17 +56,9 @@ WANTED: Final[tuple[Filter, ...]] = (
 )
 
 
-def strands(facts: Facts, *wanted: Filter) -> list[list[Segment]]:
-    """The wanted entries of one campaign, along the index that holds its entries together."""
-    return [
-        [replace(part, filter={"$and": [part.filter, one]}) for one in wanted for part in strand]
-        for strand in by_registration(facts)
-    ]
-
-
 def said_by_entries(facts: Facts, reading: Reading) -> Iterator[Record]:
     """Entries of one campaign; a later one of the same fan may take back what an earlier says."""
-    for rows in some(reading.entries(facts, strands(facts, *WANTED))):
+    for rows in chunks(reading.entries(facts, strands(facts, *WANTED))):
         others = _others(facts, reading, rows)
         for row in rows:
             yield _record(facts, [row, *others.get(row.entry.get("userId"), ())])
@@ -213,7 +194,7 @@ def text_of(value: object) -> str | None:
 def said_by_ledger(reading: Reading, literals: Mapping[str, str]) -> Iterator[Record]:
     """The ledger, with the accounts of its users: the deletion at Salesforce needs their key."""
     asked = statement("suppression/erasures.sql", literals=literals)
-    for erased in some(reading.query(asked, "erasures")):
+    for erased in chunks(reading.query(asked, "erasures")):
         ids = [
             ObjectId(one["user_id"]) for one in erased if ObjectId.is_valid(one["user_id"] or "")
         ]

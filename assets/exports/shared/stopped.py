@@ -9,23 +9,21 @@ Decided here: accounts are the truth about bounces, complaints and opt-outs (DOM
 event says that no account has heard of yet stops nobody before `suppression` has told the account.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import Final
-from unicodedata import normalize
 
-from bson import ObjectId
-
+from assets.exports.shared.chunks import chunks
 from assets.exports.shared.entry_options import Rule
-from assets.exports.shared.entry_values import NO_INSTANT, millis, string
+from assets.exports.shared.entry_values import NO_INSTANT, lowered, millis, string
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
+from assets.exports.shared.merged_accounts import with_merged
 from assets.exports.shared.signal_sources import (
     PROMOTER,
     said_by_entries,
     said_by_ledger,
-    some,
     text_of,
 )
 from assets.exports.shared.signals import BY_SMS, Suppressions, Window, digest
@@ -36,8 +34,6 @@ from assets.model.source import EntryRow, Reading, Segment
 # What an account says of its addresses: for all mail, and for all but that of a registration.
 NO_MAIL: Final = ("hardBouncedAt", "complainedAt")
 NO_MARKETING: Final = (*NO_MAIL, "emailGlobalOptOut")
-# DOMAIN.md 2.4: merged accounts are followed at most five hops.
-_MERGE_HOPS: Final = 5
 
 
 def address_of(row: EntryRow) -> str:
@@ -45,11 +41,7 @@ def address_of(row: EntryRow) -> str:
 
     It is not the stored `emailNormalized`, which an edit of the address may have left behind.
     """
-    return _normal(string(row, "contact.email"))
-
-
-def _normal(address: str | None) -> str:
-    return normalize("NFC", (address or "").strip().lower())
+    return lowered(string(row, "contact.email"))
 
 
 def stopped_digest(row: EntryRow) -> str:
@@ -74,25 +66,12 @@ def stopped_by_accounts(
     """
     flagged = [{f"marketing.{name}": {"$nin": [None, False]}} for name in said]
     wanted = {"kind": {"$nin": ["staff", "service"]}, "$or": flagged}
-    for users in some(reading.users_where(wanted)):
-        yield from (digest(_normal(text_of(user.get("email")))) for user in users)
-        ids = _with_merged((user["_id"] for user in users), reading)
+    for users in chunks(reading.users_where(wanted)):
+        yield from (digest(lowered(text_of(user.get("email")) or "")) for user in users)
+        ids = sorted(with_merged(users, reading))
         # Entries of v2 name their user in text (DOMAIN.md 2.9).
         held = Segment(filter={"userId": {"$in": [*ids, *map(str, ids)]}}, sort=("_id",))
         yield from map(stopped_digest, reading.entries(facts, [[held]]))
-
-
-def _with_merged(seeds: Iterable[ObjectId], reading: Reading) -> list[ObjectId]:
-    """Users, and all that were merged into them."""
-    found = newest = set(seeds)
-    for _ in range(_MERGE_HOPS):
-        # The type says to the planner that the partial index holds all of them.
-        merged = {"mergedInto": {"$in": sorted(newest), "$type": "objectId"}}
-        newest = {user["_id"] for user in reading.users_where(merged)} - found
-        if not newest:
-            break
-        found |= newest
-    return sorted(found)
 
 
 def stopped_for_others(facts: Facts, reading: Reading, promoter: str = "") -> Iterator[str]:
@@ -111,4 +90,4 @@ def stopped_for_others(facts: Facts, reading: Reading, promoter: str = "") -> It
             lines.add(record)
     for line in lines.rest():
         if line.channel != BY_SMS and (line.reason != PROMOTER or line.promoter == promoter):
-            yield digest(_normal(line.subject.email)) or line.subject.digest
+            yield digest(lowered(line.subject.email or "")) or line.subject.digest

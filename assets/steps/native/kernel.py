@@ -179,7 +179,7 @@ class _Compiler:
     def kernel(self) -> Kernel:
         columns = tuple(self._column(planned) for planned in self._plan.columns)
         rules = tuple(self._judged())
-        markets = self._markets()
+        markets = self._facts.markets
         questions = tuple(key.encode() for key in self._questions)
         native: Native = _module().Kernel(
             nodes=self._fields.nodes(),
@@ -207,9 +207,6 @@ class _Compiler:
             flags=self._flags,
             account=self._account(),
         )
-
-    def _markets(self) -> Sequence[Market]:
-        return self._facts.markets
 
     # --- columns --------------------------------------------------------------------------
 
@@ -282,7 +279,7 @@ class _Compiler:
         match meaning.what:
             case What.MARKET | What.WISH_MARKET:
                 write = self._converter.text(planned)
-                shown = (getattr(market, meaning.attribute) for market in self._markets())
+                shown = (getattr(market, meaning.attribute) for market in self._facts.markets)
                 return tuple(self._cell(write(value)) for value in shown)
             case What.GRANTED:
                 return (str(meaning.values[0]).encode(),)
