@@ -10,15 +10,17 @@ from dagster._core.errors import DagsterLaunchFailedError
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
+from export_platform.run_workers.pool import State
+
 _LOOPBACK = "127.0.0.1"
 # The parent of the workers answers in a millisecond, and forks in thirty.
 _SECONDS = 5.0
 
-_HEALTH = {
-    "waiting": WorkerStatus.RUNNING,
-    "running": WorkerStatus.RUNNING,
-    "ended": WorkerStatus.SUCCESS,
-    "died": WorkerStatus.FAILED,
+_HEALTH: Mapping[str, WorkerStatus] = {
+    State.WAITING: WorkerStatus.RUNNING,
+    State.RUNNING: WorkerStatus.RUNNING,
+    State.ENDED: WorkerStatus.SUCCESS,
+    State.DIED: WorkerStatus.FAILED,
 }
 
 
@@ -67,7 +69,7 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        return self._ask("DELETE", run_id) not in {None, "unknown"}
+        return self._ask("DELETE", run_id) not in {None, State.UNKNOWN}
 
     @property
     def supports_check_run_worker_health(self) -> bool:

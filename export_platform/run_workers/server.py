@@ -89,7 +89,7 @@ class Server:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """`POST`, `GET` and `DELETE` of `/runs/<run id>`; `GET /-/health`."""
+    """`POST`, `GET` and `DELETE` of `/runs/<run id>`."""
 
     timeout = _CALLER_SECONDS
 

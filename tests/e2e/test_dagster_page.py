@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.platform import Platform
-from tests.e2e.test_kills import eventually
+from tests.waiting import eventually
 
 CAMPAIGNS = ["aurora-lights-2026", "boreal-nights-2025", "comet-club-2026"]
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

@@ -1,7 +1,7 @@
 """Real processes killed with SIGKILL: the export still ends in exactly one right file."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from export_platform.local.seed.loader import lake_client, load
 from resources.clock import SystemClock
 from resources.wiring import environment
 from tests.e2e.platform import Platform
+from tests.waiting import eventually
 
 CAMPAIGN = "small-2026"
 # Large enough that an export takes seconds and its upload has more than one part.
@@ -34,19 +35,6 @@ def crowd(platform: Platform) -> str:
         s3=lake_client(platform.env[environment.AWS_ENDPOINT_URL_S3]),
     )
     return CAMPAIGN
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
-    """What a condition gives once it holds.
-
-    Raises:
-        AssertionError: It did not hold in time.
-    """
-    deadline = CLOCK.monotonic() + seconds
-    while not (found := condition()):
-        assert CLOCK.monotonic() < deadline, "did not happen in time"
-        CLOCK.sleep(0.05)
-    return found
 
 
 def uploading(platform: Platform, export_id: str) -> bool:

@@ -1,9 +1,10 @@
 """Whole files of a few rows, made without a store."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from assets.model.column import Column
+from assets.model.column import Column, FormatKind
 from assets.model.output import OutputFormat
 from assets.model.policy import Policy, Transform, transform
 from assets.steps.encode.compression import Compressor
@@ -14,6 +15,19 @@ from assets.steps.plan import PlannedColumn
 from assets.steps.values import Warn
 
 NEW_YORK = ZoneInfo("America/New_York")
+# Of these an empty text is null, for there is no empty number; of the others it is empty text.
+NULL_IF_EMPTY: Final = {
+    FormatKind.INTEGER,
+    FormatKind.DECIMAL,
+    FormatKind.PERCENT,
+    FormatKind.NUMBER,
+    FormatKind.YES_NO,
+    FormatKind.TRUE_FALSE,
+    FormatKind.UTC_TIME,
+    FormatKind.LOCAL_TIME,
+    FormatKind.DATE,
+    FormatKind.JSON,
+}
 
 
 def stored(rows: Sequence[Row], fields: Sequence[Field], output: OutputFormat) -> bytes:

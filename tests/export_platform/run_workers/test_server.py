@@ -14,7 +14,7 @@ from dagster._core.launcher import LaunchRunContext, WorkerStatus
 
 from export_platform.run_workers.launcher import WarmRunLauncher
 from resources.clock import SystemClock
-from tests.e2e.test_kills import eventually
+from tests.waiting import eventually
 
 CLOCK = SystemClock()
 

@@ -36,7 +36,7 @@ from assets.steps.plan import planned_fields
 from assets.steps.rows import Converter, Ledger
 from tests.assets.examples import EVERY_SCOPE, column
 from tests.assets.steps.hostile import HOSTILE
-from tests.assets.steps.made import decided, rendering, stored
+from tests.assets.steps.made import NULL_IF_EMPTY, decided, rendering, stored
 
 READ: CodecOptions[Any] = CodecOptions(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
@@ -82,18 +82,6 @@ CSV = OutputFormat(dialect=Dialect.RFC4180, compression=Compression.NONE)
 KINDS = {
     kind: OutputFormat(kind=kind, dialect=Dialect.RFC4180, compression=Compression.NONE)
     for kind in Kind
-}
-TYPED = {  # a cell of these is null where its text is empty: there is no empty number
-    FormatKind.INTEGER,
-    FormatKind.DECIMAL,
-    FormatKind.PERCENT,
-    FormatKind.NUMBER,
-    FormatKind.YES_NO,
-    FormatKind.TRUE_FALSE,
-    FormatKind.UTC_TIME,
-    FormatKind.LOCAL_TIME,
-    FormatKind.DATE,
-    FormatKind.JSON,
 }
 INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 
@@ -155,7 +143,7 @@ def silent(value: object, found: Outcome) -> bool:
 
 def typed_null(form: Format, found: Outcome) -> bool:
     """Whether the cell must be null in a kind of file that has null."""
-    return found.text is None or (form.kind in TYPED and not found.text)
+    return found.text is None or (form.kind in NULL_IF_EMPTY and not found.text)
 
 
 def parquet(body: bytes) -> list[Any]:

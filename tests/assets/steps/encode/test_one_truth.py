@@ -28,7 +28,7 @@ from assets.steps.plan import PlannedColumn, planned_fields
 from assets.steps.rows import Cells, Converter, Ledger, Sieve
 from tests.assets.examples import EVERY_SCOPE, column
 from tests.assets.steps.hostile import TEXTS
-from tests.assets.steps.made import decided, rendering
+from tests.assets.steps.made import NULL_IF_EMPTY, decided, rendering
 
 SEED: Final = 20_261_101
 CSV: Final = OutputFormat(dialect=Dialect.RFC4180, compression=Compression.NONE)
@@ -36,19 +36,6 @@ PARQUET: Final = OutputFormat(kind=Kind.PARQUET, compression=Compression.NONE)
 PIECE: Final = 1_000
 UNFIT_EVERY: Final = 211
 FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
-# Of these an empty text is null; of the others it is empty text.
-NULL_IF_EMPTY: Final = {
-    FormatKind.INTEGER,
-    FormatKind.DECIMAL,
-    FormatKind.PERCENT,
-    FormatKind.NUMBER,
-    FormatKind.YES_NO,
-    FormatKind.TRUE_FALSE,
-    FormatKind.UTC_TIME,
-    FormatKind.LOCAL_TIME,
-    FormatKind.DATE,
-    FormatKind.JSON,
-}
 
 Row = dict[str, object]
 
