@@ -65,8 +65,14 @@ TYPES: Mapping[str, st.SearchStrategy[Any]] = {
     "timestamp": st.builds(Timestamp, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
     "long": st.integers(-(2**63), 2**63 - 1).map(Int64),
     "decimal": st.one_of(
-        st.decimals(allow_nan=True, allow_infinity=True, places=4).map(Decimal128),
-        st.sampled_from(["1E+6144", "-1E-6176", "NaN", "-Infinity", "1.50", "7"]).map(Decimal128),
+        # A Decimal128 holds 34 digits, and refuses a number with more of them.
+        st.decimals(-(10**29), 10**29, places=4).map(Decimal128),
+        st.sampled_from(
+            [
+                *("NaN", "-NaN", "sNaN", "-sNaN", "Infinity", "-Infinity"),
+                *("1E+6144", "-1E-6176", "9" * 34, "1.50", "7"),
+            ]
+        ).map(Decimal128),
     ),
     # Three more that a server can hold, and no document should.
     "javascript": TEXT.map(Code),
