@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from datetime import UTC, datetime
 from functools import cache
@@ -93,11 +93,33 @@ def is_live(made: Made, entry: Document) -> bool:
     )
 
 
-def erased_twice(made: Made) -> int:
-    """How many entries are erased themselves, and their fan is."""
-    users = {user["_id"] for user in made.documents("users") if user.get("erasure") is not None}
-    erased = [entry for entry in made.documents("entries") if entry.get("erasure") is not None]
-    return sum(_user_id(entry) in users for entry in erased)
+def erased_themselves(made: Made) -> set[str]:
+    """Ids of entries that say that they are erased."""
+    return _ids(made, lambda entry: entry.get("erasure") is not None)
+
+
+def of_erased_fans(made: Made) -> set[str]:
+    """Ids of entries whose fan is erased: all of them, whatever else is wrong with one."""
+    return _ids(
+        made,
+        lambda entry: any(
+            user.get("erasure") is not None for user in _trail(made, _user_id(entry))
+        ),
+    )
+
+
+def replaced(made: Made) -> set[str]:
+    """Ids of entries that are not the current ones of their fan."""
+    return _ids(made, lambda entry: entry.get("isCurrent") is False)
+
+
+def withdrawn(made: Made) -> set[str]:
+    """Ids of entries that were withdrawn."""
+    return _ids(made, lambda entry: entry.get("status") == "withdrawn")
+
+
+def _ids(made: Made, belongs: Callable[[Document], bool]) -> set[str]:
+    return {str(entry["_id"]) for entry in made.documents("entries") if belongs(entry)}
 
 
 def flagged_and_gone(made: Made) -> int:

@@ -32,10 +32,16 @@ def every_row_is_accounted_for(told: Told) -> list[str]:
     """11.1: rows written and rows left out add up to rows read, and those to an outside count."""
     broken = [f"{name}: {said}" for name, one in told.exports.items() for said in _unbalanced(one)]
     there = told["entries"].manifest.accounting.read
-    gone = told["entries/present"].reasons("deleted", "not_current")
+    gone = told["entries/present"].reasons("deleted", "not_current") + _replaced_and_erased(told)
     if there - gone != told.counted:
         broken.append(f"entries: {there} less {gone} were read, {told.counted} were counted")
     return broken
+
+
+def _replaced_and_erased(told: Told) -> int:
+    """Entries that the service does not count because they are replaced; exports say: erased."""
+    erased = ground.erased_themselves(told.made) | ground.of_erased_fans(told.made)
+    return len(ground.replaced(told.made) & erased)
 
 
 def _unbalanced(export: Export) -> Iterator[str]:

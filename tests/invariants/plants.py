@@ -84,13 +84,23 @@ def rejected_left_out_or_noted(told: Told) -> Iterator[tuple[str, int, int]]:
 
 def _for_two_reasons(told: Told, reason: str) -> int:
     """Plants that fell on an entry which is counted for another plant already."""
+    itself, fans = ground.erased_themselves(told.made), ground.of_erased_fans(told.made)
     match reason:
-        case "erased":
-            return ground.erased_twice(told.made)
+        case "erased":  # less those whom no plant names: further entries of an erased fan
+            return len(itself & fans) - len(ground.replaced(told.made) & fans - itself)
+        case "not_current":
+            return len(ground.replaced(told.made) & (itself | fans))
+        case "withdrawn":
+            return _withdrawn_and_erased(told)
         case "exclude_flags":
             return ground.flagged_and_gone(told.made)
         case _:
             return 0
+
+
+def _withdrawn_and_erased(told: Told) -> int:
+    erased = ground.erased_themselves(told.made) | ground.of_erased_fans(told.made)
+    return len(ground.withdrawn(told.made) & erased)
 
 
 def _sum(told: Told, *classes: str) -> int:
@@ -194,7 +204,8 @@ def _suppressed(told: Told) -> Iterator[tuple[str, int, int]]:
     yield "erased", _sum(told, "erased_subject"), erased
     withdrawn = sum(row["Reason"] == "withdrawn" for row in rows)
     long_ago = ground.withdrawn_long_ago(told.made)  # old forms, before the first partition
-    yield "withdrawn", _sum(told, "withdrawn") - long_ago, withdrawn
+    elsewhere = long_ago + _withdrawn_and_erased(told)
+    yield "withdrawn", _sum(told, "withdrawn") - elsewhere, withdrawn
 
 
 # --- consents, of those whom nothing else keeps from the promoter
