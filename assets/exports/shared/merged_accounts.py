@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from assets.exports.shared.chunks import chunks
 from assets.exports.shared.salesforce import without_hyphens
-from assets.model.source import Document, Reading
+from assets.model.source import Document, Filter, Reading
 from assets.steps.read import MERGE_HOPS
 
 _AT_A_TIME: Final = 1_000  # accounts looked for in one query
@@ -43,3 +43,12 @@ def with_merged(users: Iterable[Document], reading: Reading) -> dict[ObjectId, D
         newest = below.keys() - found.keys()
         found |= below
     return found
+
+
+def entries_of(users: Iterable[ObjectId]) -> Filter:
+    """The filter of entries that name one of the users, by `ObjectId`.
+
+    Those of v2 name them in text, in either case (DOMAIN.md 2.9).
+    """
+    named = [name for one in users for name in (one, str(one), str(one).upper())]
+    return {"userId": {"$in": named}}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from bson import ObjectId
 
 from assets.exports.shared.entry_values import millis, string
-from assets.exports.shared.merged_accounts import with_merged
+from assets.exports.shared.merged_accounts import entries_of, with_merged
 from assets.exports.shared.salesforce import without_hyphens
 from assets.exports.shared.signals import digest
 from assets.model.campaign import Facts
@@ -80,7 +80,8 @@ def person(facts: Facts, reading: Reading) -> Person:
     addresses = {address for user in accounts if (address := _address(user))}
     digests = {digest(address) for address in addresses} | ({hashed} if hashed else set())
     strangers = _strangers(addresses, accounts, reading)
-    held = _held(facts, accounts, reading)
+    named = entries_of(user["_id"] for user in accounts)
+    held = list(_read(facts, named, reading))
     guests = list(_guests(facts, digests, reading))
     by_campaign: dict[ObjectId, list[ObjectId]] = {}
     for row in (*_there(facts, held), *guests):
@@ -92,7 +93,7 @@ def person(facts: Facts, reading: Reading) -> Person:
             row.entry["_id"] for row in guests if digest(_contact(row)) in strangers
         ),
         # They are there and cannot be decoded: they must be missed, not passed over.
-        unreadable=(reading.entry_count(_of(accounts)) if accounts else 0) - len(held),
+        unreadable=reading.entry_count(named) - len(held),
     )
 
 
@@ -143,17 +144,6 @@ def _text(value: object) -> str:
 
 
 # --------------------------------------------------------------------------------------- entries
-
-
-def _of(accounts: Sequence[Document]) -> Filter:
-    """Entries that name one of the users; those of v2 name them in text (DOMAIN.md 2.9)."""
-    ids = [user["_id"] for user in accounts]
-    texts = [text for one in ids for text in (str(one), str(one).upper())]
-    return {"userId": {"$in": [*ids, *texts]}}
-
-
-def _held(facts: Facts, accounts: Sequence[Document], reading: Reading) -> list[EntryRow]:
-    return list(_read(facts, _of(accounts), reading)) if accounts else []
 
 
 def _guests(facts: Facts, digests: set[str], reading: Reading) -> Iterator[EntryRow]:

@@ -19,7 +19,7 @@ from assets.exports.shared.entry_options import Rule
 from assets.exports.shared.entry_values import NO_INSTANT, lowered, millis, string
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
-from assets.exports.shared.merged_accounts import with_merged
+from assets.exports.shared.merged_accounts import entries_of, with_merged
 from assets.exports.shared.signal_sources import (
     PROMOTER,
     said_by_entries,
@@ -69,8 +69,7 @@ def stopped_by_accounts(
     for users in chunks(reading.users_where(wanted)):
         yield from (digest(lowered(text_of(user.get("email")) or "")) for user in users)
         ids = sorted(with_merged(users, reading))
-        # Entries of v2 name their user in text (DOMAIN.md 2.9).
-        held = Segment(filter={"userId": {"$in": [*ids, *map(str, ids)]}}, sort=("_id",))
+        held = Segment(filter=entries_of(ids), sort=("_id",))
         yield from map(stopped_digest, reading.entries(facts, [[held]]))
 
 

@@ -153,6 +153,16 @@ def test_addresses_of_accounts_that_were_merged_into_it_are_stopped_too() -> Non
     assert is_stopped(reading(entry(OTHER, SISTER), people=people))
 
 
+@pytest.mark.parametrize("named", [str(BROTHER), str(BROTHER).upper()])
+def test_addresses_of_old_registrations_are_stopped_however_they_name_their_user(
+    named: str,
+) -> None:
+    """Those of v2 do it in text (DOMAIN.md 2.9)."""
+    people = [account(BROTHER, marketing={"complainedAt": LATE})]
+
+    assert is_stopped(reading(entry(OTHER, None, userId=named), people=people))
+
+
 # --- what registrations and the ledger say
 
 
