@@ -91,16 +91,15 @@ def _for_two_reasons(told: Told, reason: str) -> int:
         case "not_current":
             return len(ground.replaced(told.made) & (itself | fans))
         case "withdrawn":
-            return _withdrawn_and_erased(told)
+            return len(ground.withdrawn(told.made) & (itself | fans))
         case "exclude_flags":
             return ground.flagged_and_gone(told.made)
         case _:
             return 0
 
 
-def _withdrawn_and_erased(told: Told) -> int:
-    erased = ground.erased_themselves(told.made) | ground.of_erased_fans(told.made)
-    return len(ground.withdrawn(told.made) & erased)
+def _erased(told: Told) -> set[str]:
+    return ground.erased_themselves(told.made) | ground.of_erased_fans(told.made)
 
 
 def _sum(told: Told, *classes: str) -> int:
@@ -120,9 +119,10 @@ def unharmed(told: Told) -> Iterator[tuple[str, int, int]]:
     """Classes that must not cost a row: formulas, odd texts, odd places; planted, and written."""
     lost = {name for classes in (*_WRONG.values(), *_GONE.values()) for name in classes}
     written = set(told["entries/everybody"].values("entry_id"))
+    erased = _erased(told)
     for one in CLASSES:
         if one.name not in lost | NOT_UTF8:
-            listed = set(told.made.ledger[one.name].ids)  # the first fifty of a class
+            listed = set(told.made.ledger[one.name].ids) - erased  # the first fifty of a class
             yield one.name, len(listed), len(written & listed)
 
 
@@ -204,7 +204,7 @@ def _suppressed(told: Told) -> Iterator[tuple[str, int, int]]:
     yield "erased", _sum(told, "erased_subject"), erased
     withdrawn = sum(row["Reason"] == "withdrawn" for row in rows)
     long_ago = ground.withdrawn_long_ago(told.made)  # old forms, before the first partition
-    elsewhere = long_ago + _withdrawn_and_erased(told)
+    elsewhere = long_ago + len(ground.withdrawn(told.made) & _erased(told))
     yield "withdrawn", _sum(told, "withdrawn") - elsewhere, withdrawn
 
 
