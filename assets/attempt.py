@@ -31,6 +31,7 @@ from assets.steps.address import Address, address, attempt_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
 from resources.clock import Clock
+from resources.crash_points import CrashPoint, passing
 from resources.errors import DoorError, Unavailable
 
 
@@ -112,8 +113,10 @@ class Attempt:
         document = self._life.start(export_id, attempt, owner=owner, run_id=run_id)
         if document is None:
             raise NotOurs
+        passing(CrashPoint.K08)
         with Heartbeat(self._life, document, clock=self._clock) as heartbeat:
             done = self._attempted(document, heartbeat, stopped_by_person)
+        passing(CrashPoint.K18)
         self._sweep(done.document)
         return done
 
@@ -152,6 +155,7 @@ class Attempt:
             shipped = self._shipping.resume(document, draft)
             facts = self._facts(document, export_type, request, snapshot_of(draft))
             manifest = self._delivered(shipped, draft, facts, export_type, heartbeat)
+        passing(CrashPoint.K16)
         body, key = manifest.to_bytes(), self._place(document).manifest
         self._doors.objects.put(key, body, media_type="application/json")
         heartbeat.advance()
@@ -212,6 +216,7 @@ class Attempt:
         heartbeat.advance()
         named = result(manifest, key=self._place(document).manifest, body=manifest.to_bytes())
         expires_at = datetime.fromisoformat(str(manifest.expires_at))
+        passing(CrashPoint.K17)
         return self._life.succeed(export_id, token, result=named, expires_at=expires_at)
 
     def _perhaps_committed(self, document: Document, error: DoorError) -> Document:
@@ -261,6 +266,7 @@ class Attempt:
                     leaves=failure.code in LEAVES_REJECTS,
                 )
                 return failure
+        passing(CrashPoint.K22)
         with suppress(LeaseLost):
             self._life.cancelled(export_id, token)
             return Cancelled()
@@ -270,6 +276,7 @@ class Attempt:
         """End an attempt whose process must end: for good, or to go on elsewhere."""
         export_id, token = document["_id"], document["lease"]["token"]
         after: Document | None = None
+        passing(CrashPoint.K23)
         try:
             if not cancelled:
                 after = self._life.release(export_id, token)
@@ -343,7 +350,7 @@ class Attempt:
         ours = {attempt_of(key)[0] for key in named}
         export = told["manifestKey"].rsplit("/", 2)[0] + "/"
         try:
-            found = {attempt_of(key)[0] for key in self._doors.objects.keys(export)}
+            found = {attempt_of(key)[0] for key in self._doors.objects.remains(export)}
             for prefix in found - ours:
                 self._doors.objects.remove(prefix)
         except DoorError:

@@ -22,6 +22,7 @@ from assets.steps.encode.kinds import encoder
 from assets.steps.plan import Plan, PlannedColumn, planned_fields
 from assets.steps.rows import Cells, Record
 from assets.watch import Watch
+from resources.crash_points import CrashPoint, passing
 from resources.object_store import ObjectStore
 
 CHUNK = 1_000  # rows of text held at a time
@@ -117,10 +118,12 @@ class _FileWriter:
             self._measured = len(first)
             upload.write(self._compressed(first))
             for piece in self._pieces(feed):
+                passing(CrashPoint.K11)
                 upload.write(self._compressed(self._encoder.add(piece)))
                 advanced(self._stored_bytes)
             upload.write(self._compressed(self._encoder.end()))
             upload.write(self._counted(self._compressor.finish()))
+        passing(CrashPoint.K15)
         return FileEntry(
             number=self._number,
             key=self._key,

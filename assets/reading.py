@@ -43,6 +43,7 @@ from assets.steps.rows import Ledger
 from assets.watch import Watch
 from resources.athena import AthenaDoor, Query, Unload
 from resources.codes_service import CodePage, CodeSearch, CodesService
+from resources.crash_points import CrashPoint, passing
 from resources.entries_service import EntriesService
 from resources.marketing_cloud import MarketingCloud
 from resources.mongo.entries import Scan
@@ -183,8 +184,10 @@ class Reader:
     def _scan(self, segment: Segment) -> Iterator[list[bytes]]:
         scan = Scan(filter=segment.filter, sort=segment.sort)
         for batch in self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH):
+            passing(CrashPoint.K09)
             self.progress()
             yield batch
+            passing(CrashPoint.K10)
 
     def _results(self, source: AthenaSource, facts: Facts) -> Iterator[Mapping[str, Any]]:
         statement = source.query(facts)

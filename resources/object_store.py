@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from resources.aws import aws_errors, client
 from resources.clock import Clock, SystemClock
+from resources.crash_points import CrashPoint, passing
 from resources.errors import DoorError, Refused, Unavailable
 from resources.s3_object import Part, S3Object, StoredObject, Version
 
@@ -167,6 +168,17 @@ class ObjectStore:
         for page in self._pages("list_objects_v2", prefix):
             yield from (entry["Key"] for entry in page.get("Contents", []))
 
+    def remains(self, prefix: str) -> Iterator[str]:
+        """Give the keys under a prefix of all that ``remove`` would find: unfinished uploads too.
+
+        Raises:
+            Unavailable: The store did not answer well.
+            Refused: Access is denied.
+        """
+        yield from self.keys(prefix)
+        for page in self._pages("list_multipart_uploads", prefix):
+            yield from (entry["Key"] for entry in page.get("Uploads", []))
+
     def remove(self, prefix: str) -> int:
         """Delete every object under a folder and abort every upload left unfinished there.
 
@@ -299,6 +311,7 @@ class Upload:
         if self._buffer:
             self._send(bytes(self._buffer))
         parts = [part.result() for part in self._parts]
+        passing(CrashPoint.K14)
         etag = self._there.complete(self.upload_id, parts, self._size)
         digest = self._digest.hexdigest()
         return StoredObject(key=self._there.key, bytes=self._size, sha256=digest, etag=etag)
@@ -319,11 +332,14 @@ class Upload:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="upload")
             self.upload_id = self._there.start(self._described)
+            passing(CrashPoint.K12)
         self._free.acquire()
         if self._failed.is_set():
             self._free.release()
             raise next(filter(None, (part.exception() for part in self._parts if part.done())))
         number = len(self._parts) + 1
+        if number > 1:
+            passing(CrashPoint.K13)
         self._parts.append(self._pool.submit(self._send_part, self.upload_id or "", number, data))
 
     def _send_part(self, upload_id: str, number: int, data: bytes) -> Part:

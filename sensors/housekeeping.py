@@ -60,7 +60,7 @@ def clear(
     """Delete what the attempts of a failed or cancelled export left; later attempts stay."""
     request = ExportRequest.from_document(document["request"])
     prefix = export_prefix(request, catalog[request.type].scope, document["_id"])
-    left = {attempt_of(key) for key in object_store.keys(prefix)}
+    left = {attempt_of(key) for key in object_store.remains(prefix)}
     for attempt, number in left:
         if number <= document["attempt"]:
             object_store.remove(attempt)
@@ -69,9 +69,9 @@ def clear(
 
 def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Document | None:
     """Delete the objects of an expired export, then say so (DESIGN.md 3, rule 10)."""
-    told = document["result"]
-    # A delivery that a second attempt took up left its files under the prefix of the first.
-    keys = {told["manifestKey"], *(entry["key"] for entry in told.get("files") or [])}
-    for prefix in sorted({attempt_of(key)[0] for key in keys}):
+    # All that lies there: a worker that was killed between its commit and its sweep left what the
+    # attempts before it had left, and no result names that.
+    export = document["result"]["manifestKey"].rsplit("/", 2)[0] + "/"
+    for prefix in sorted({attempt_of(key)[0] for key in object_store.remains(export)}):
         object_store.remove(prefix)
     return life.expire(document["_id"])

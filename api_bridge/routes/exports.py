@@ -35,6 +35,7 @@ from assets.model.lifecycle import Status
 from assets.model.parameters import Forbidden, InvalidRequest, parse
 from assets.model.request import ExportRequest
 from assets.steps.plan import plan
+from resources.crash_points import CrashPoint, passing
 from resources.errors import AlreadyExists
 
 ORIGIN = "api"
@@ -60,6 +61,7 @@ def create_export(
     export_request = _parsed(submission, caller, lenient=preferred.lenient)
     _check_campaign(bridge, caller, export_request)
     _check_possible(bridge, submission.export_type, export_request)
+    passing(CrashPoint.K01)
     try:
         document = bridge.life.create(
             export_request,
@@ -70,6 +72,7 @@ def create_export(
         )
     except AlreadyExists:
         document = _first_with(bridge, key)
+    passing(CrashPoint.K02)
     return _accepted(bridge, document, headers=preferred.headers)
 
 

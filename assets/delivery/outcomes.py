@@ -8,6 +8,7 @@ from assets.delivery.table import Row
 from assets.model.failure import ExportFailed
 from assets.model.ledger import RowReject
 from resources.clock import Clock
+from resources.crash_points import CrashPoint, passing
 from resources.marketing_cloud import BatchStatus, MarketingCloud, RequestState, RowResult
 
 FIRST_POLL_SECONDS: Final = 2.0
@@ -36,6 +37,7 @@ class Poll:
         wait = FIRST_POLL_SECONDS
         while True:
             self._watch.advance()
+            passing(CrashPoint.K21)
             status = self._cloud.status(request_id)
             left = self._until - self._clock.monotonic()
             if status.state is not RequestState.PENDING or left <= 0:

@@ -27,6 +27,7 @@ from assets.model.ledger import (
     totals,
 )
 from resources.clock import Clock
+from resources.crash_points import CrashPoint, passing
 from resources.entries_service import EntriesService
 from resources.errors import DoorError, Refused
 from resources.http_json import may_have_happened
@@ -343,6 +344,7 @@ class _Sender:
         self._ledger.write(replace(known, state=BatchState.SENDING))
         rows = [row.values for row in batch.sendable]
         put = self._cloud.upsert if self._keyed else self._cloud.insert
+        passing(CrashPoint.K19)
         try:
             request_id = put(self._target, rows)
         except DoorError as error:
@@ -350,6 +352,7 @@ class _Sender:
                 # The answer says that nothing was taken; after any other, it stays in doubt.
                 self._ledger.write(replace(known, state=BatchState.PLANNED))
             raise
+        passing(CrashPoint.K20)
         self._ledger.write(replace(known, state=BatchState.ACCEPTED, request_id=request_id))
 
     def _rejects(

@@ -11,6 +11,7 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLa
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from export_platform.run_workers.pool import State
+from resources.crash_points import CrashPoint, passing
 
 _LOOPBACK = "127.0.0.1"
 # The parent of the workers answers in a millisecond, and forks in thirty.
@@ -60,8 +61,10 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         Raises:
             DagsterLaunchFailedError: The run workers do not answer.
         """
+        passing(CrashPoint.K06)
         if self._ask("POST", context.dagster_run.run_id) is None:
             raise DagsterLaunchFailedError("the run workers do not answer; start them again")
+        passing(CrashPoint.K07)
 
     def terminate(self, run_id: str) -> bool:
         """End a run; False when there is nothing to end."""

@@ -181,6 +181,8 @@ class ObjectStoreContract:
         abandoned = store.upload(folder + "a", media_type=CSV)
         abandoned.write(large)
         assert unfinished() == 1
+        assert list(store.keys(folder)) == []
+        assert list(store.remains(folder)) == [folder + "a"]
 
         assert store.remove(folder) == 1
         assert unfinished() == 0

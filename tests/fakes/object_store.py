@@ -85,6 +85,11 @@ class FakeObjectStore(ObjectStore):
         self.asked.note("keys", prefix)
         yield from sorted(key for key in self.objects if key.startswith(prefix))
 
+    def remains(self, prefix: str) -> Iterator[str]:
+        """Give the keys under a prefix, and those of unfinished uploads."""
+        yield from self.keys(prefix)
+        yield from (key for key in [*self.unfinished.values()] if key.startswith(prefix))
+
     def remove(self, prefix: str) -> int:
         """Remove what lies under a prefix, unfinished uploads included."""
         self.asked.note("remove", prefix)
