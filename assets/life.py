@@ -16,7 +16,6 @@ from assets.model.lifecycle import (
     LIVE,
     MAX_ATTEMPTS,
     MAX_RESCUES,
-    PUBLISHED,
     SAFETY_LAG,
     TERMINAL,
     TRANSITIONS,
@@ -74,24 +73,11 @@ class ExportLife:
         client: str | None = None,
         idempotency: Mapping[str, str] | None = None,
         status: Status = Status.QUEUED,
-        holds: Mapping[str, str] | None = None,
-        generation: str | None = None,
     ) -> Document:
         """Insert a new export.
 
-        Args:
-            request: What is asked for.
-            origin: Where it was asked.
-            subject: Who asks.
-            client: Which program asks for them.
-            idempotency: Digests of the key and of what was sent with it.
-            status: The first state.
-            holds: What only one live export may hold (`assets/admission.py`).
-            generation: The export whose files a joined one waits for.
-
         Raises:
-            AlreadyExists: An export with this idempotency digest exists, or another holds one of
-                these.
+            AlreadyExists: An export with this idempotency digest exists.
         """
         document: dict[str, Any] = {
             "_id": f"exp_{ObjectId()}",
@@ -106,7 +92,7 @@ class ExportLife:
             "fingerprint": request.fingerprint(),
             "priority": 5,
             "requestedBy": {"subject": subject, "client": client},
-            "attempt": 1 if status is Status.DISPATCHED else 0,
+            "attempt": 0 if status is Status.QUEUED else 1,
             "maxAttempts": MAX_ATTEMPTS,
             "failures": 0,
             "rescues": 0,
@@ -118,14 +104,9 @@ class ExportLife:
             "shipping": None,
             "deliveries": {},
             "progress": {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0},
-            "sharers": 0,
-            "left": None,
-            "holds": dict(holds) if holds else None,
         }
         if idempotency:
             document["idempotency"] = dict(idempotency)
-        if generation:
-            document["generation"] = generation
         # Who may see what was decided here; the trail must tell it without the request's help.
         decided = {"origin": origin, "policy": request.policy.to_document()}
         return self._store.insert(document, push=_audit("created", subject, decided))
@@ -141,16 +122,11 @@ class ExportLife:
 
     # --- the sensors' moves -------------------------------------------------------------
 
-    def dispatch(self, export_id: str, *, by: str = "dispatch") -> Document | None:
-        """Claim a queued export for a run: attempt + 1, a fresh token, the long lease.
-
-        Args:
-            export_id: Which export.
-            by: Who claims it, and will ask for its run again if none begins.
-        """
+    def dispatch(self, export_id: str) -> Document | None:
+        """Claim a queued export for a run: attempt + 1, a fresh token, the long lease."""
         lease = {
             "lease.token": secrets.token_hex(16),
-            "lease.owner": by,
+            "lease.owner": "dispatch",
             "lease.heartbeatAt": None,
         }
         return self._move(
@@ -193,25 +169,18 @@ class ExportLife:
     def extend(self, document: Document) -> Document | None:
         """Let a dispatched export go on waiting, because its run still waits for a slot."""
         change = Change(delay={"lease.until": self.timing.dispatch_lease})
-        same = {"attempt": document["attempt"]}
-        return self._move(Move.EXTEND, document["_id"], equal=same, change=change)
+        dispatched = Match(statuses=_sources(Move.START), equal={"attempt": document["attempt"]})
+        return self._store.change(document["_id"], dispatched, change)
 
     def undispatched(self, limit: int) -> Sequence[Document]:
         """Queued exports whose time has come, most urgent first."""
         queued = Match(statuses=_sources(Move.DISPATCH), due=("notBefore",))
         return self._store.candidates(queued, limit=limit, by_priority=True)
 
-    def unstarted(self, limit: int, *, by: str | None = None) -> Sequence[Document]:
-        """Dispatched exports whose run has not started in time: the launch may be lost.
-
-        Args:
-            limit: At most so many.
-            by: Only those that it claimed; None for all.
-        """
+    def unstarted(self, limit: int) -> Sequence[Document]:
+        """Dispatched exports whose run has not started in time: the launch may be lost."""
         silent = Match(
-            statuses=_sources(Move.START),
-            equal={} if by is None else {"lease.owner": by},
-            older={"dispatchedAt": self.timing.redispatch},
+            statuses=_sources(Move.START), older={"dispatchedAt": self.timing.redispatch}
         )
         return self._store.candidates(silent, limit=limit)
 
@@ -294,9 +263,9 @@ class ExportLife:
 
     def purged(self, document: Document) -> Document | None:
         """Say that a dead export has no objects left."""
-        same = {"status": document["status"], "attempt": document["attempt"]}
+        same = Match(statuses=(document["status"],), equal={"attempt": document["attempt"]})
         gone = Change(set={"shipping": None}, stamp=("purgedAt",))
-        return self._move(Move.PURGE, document["_id"], equal=same, change=gone)
+        return self._store.change(document["_id"], same, gone)
 
     def expired(self, limit: int) -> Sequence[Document]:
         """Succeeded exports whose time is over."""
@@ -494,7 +463,7 @@ class ExportLife:
     # --- people's moves -----------------------------------------------------------------
 
     def cancel(self, export_id: str, *, by: str) -> Document | None:
-        """Take back one request; its generation stops when nobody else waits for it. Repeatable.
+        """Ask an export to stop; one that no worker holds ends at once. Repeatable.
 
         Returns:
             The document as it is now, or None if there is no such export.
@@ -502,139 +471,21 @@ class ExportLife:
         Raises:
             IllegalMove: It has ended in another way.
         """
-        document = self._store.find(export_id)
-        if document is not None and document["status"] == Status.JOINED:
-            return self._part(document, by=by)
-        wish = {"left.by": by, "left.open": True}
-        for _ in range(2):  # between the two tries somebody may have joined, or gone
-            moved = self._halted(export_id, by=by, equal={"sharers": (0, None)})
-            moved = moved or self._move(
-                Move.LEAVE,
-                export_id,
-                equal={"left": None},
-                change=Change(set=wish, stamp=("left.at",), push=_audit("cancel", by)),
-            )
-            if moved is not None:
-                return moved
-        found = self._store.find(export_id)
-        if found is not None and found.get("left"):
-            return found
-        return self._already(export_id, (Status.CANCELLING, Status.CANCELLED))
-
-    def halt(self, export_id: str, *, by: str) -> Document | None:
-        """Stop a generation, whoever waits for it: all of them are cancelled. Repeatable.
-
-        Raises:
-            IllegalMove: It has ended in another way.
-        """
-        for _ in range(2):  # between the two tries it may have gone from the one to the other
-            moved = self._halted(export_id, by=by, equal={})
-            if moved is not None:
-                return moved
-        return self._already(export_id, (Status.CANCELLING, Status.CANCELLED))
-
-    def _halted(self, export_id: str, *, by: str, equal: Mapping[str, object]) -> Document | None:
-        """Cancel what is live; an export that no worker holds ends at once."""
         wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
         ended = _merged(_cancelled(), wish)
-        moved = self._move(Move.CANCEL_WAITING, export_id, equal=equal, change=ended)
-        return moved or self._move(Move.CANCEL, export_id, equal=equal, change=wish)
+        for _ in range(2):  # between the two tries it may have gone from the one to the other
+            moved = self._move(Move.CANCEL_WAITING, export_id, change=ended)
+            moved = moved or self._move(Move.CANCEL, export_id, change=wish)
+            if moved is not None:
+                return moved
+        return self._already(export_id, (Status.CANCELLING, Status.CANCELLED))
 
-    def _part(self, document: Document, *, by: str) -> Document | None:
-        """Take back a request that waits for another one's files."""
-        wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
-        gone = self._settle(document)
-        gone = gone or self._move(
-            Move.CANCEL_WAITING,
-            document["_id"],
-            change=_merged(_cancelled(), wish),
-            only=Status.JOINED,
-        )
-        if gone is None or gone["status"] != Status.CANCELLED:
-            return self._already(document["_id"], (Status.CANCELLED,))
-        self.part(document["generation"], by=by)
-        return gone
-
-    def join(self, generation: str) -> Document | None:
-        """Count one more request that a generation is made for; None when it is too late.
-
-        Counted before the request is stored and taken off after it is gone, so the count is
-        never too low: a crash between can only make files that nobody waits for.
-        """
-        return self._move(Move.JOIN, generation, change=Change(increment={"sharers": 1}))
-
-    def part(self, generation: str, *, by: str) -> None:
-        """Count one request less; the last one that goes stops the generation."""
-        left = self._move(Move.PART, generation, change=Change(increment={"sharers": -1}))
-        if left is not None and left.get("left"):
-            self._halted(generation, by=by, equal={"sharers": 0})
-
-    def joined(self, *, after: str | None, limit: int) -> Sequence[Document]:
-        """A page, by id, of requests that wait for another one's files."""
-        return self._store.candidates(
-            Match(statuses=(str(Status.JOINED),)), after=after, limit=limit
-        )
-
-    def settle(self, document: Document) -> Document | None:
-        """Let a joined request end as its generation has ended; None while that is live."""
-        return self._settle(document)
-
-    def _settle(self, document: Document) -> Document | None:
-        made = self._store.find(document["generation"]) or {}
-        export_id, status = document["_id"], made.get("status")
-        if status in PUBLISHED:
-            return self._move(Move.SHARE, export_id, change=_shared(made))
-        if status in (Status.CANCELLING, Status.CANCELLED):
-            wish = {"cancel": made.get("cancel")}
-            change = _also(_cancelled(), set=wish, audit={"action": "cancelled"})
-            return self._move(Move.CANCEL_WAITING, export_id, change=change, only=Status.JOINED)
-        if status in LIVE:
-            return None
-        lost = _error("GENERATION_LOST", "the export that it waited for is gone")
-        error = made.get("error") or {**lost, "attempt": 0, "runId": None}
-        told = {name: value for name, value in error.items() if name != "at"}
-        ended = _also(_ended(error=told), audit={"action": "failed", "code": error["code"]})
-        return self._move(Move.FAIL, export_id, change=ended, only=Status.JOINED)
-
-    def forsaken(self, limit: int) -> Sequence[Document]:
-        """Ended generations whose own request was taken back before they ended."""
-        ended = Match(statuses=_sources(Move.WITHDRAW), equal={"left.open": True})
-        return self._store.candidates(ended, limit=limit)
-
-    def withdraw(self, document: Document) -> Document | None:
-        """Cancel the request that a generation began with, once all others have its files."""
-        waiting = {"generation": document["_id"], "status": str(Status.JOINED)}
-        if self._store.first(waiting) is not None:
-            return None
-        change = Change(
-            set={
-                "left.open": False,
-                "result": None,
-                "error": None,
-                "expiresAt": None,
-                "cancel": {name: document["left"][name] for name in ("by", "at")},
-            }
-        )
-        return self._move(Move.WITHDRAW, document["_id"], change=change)
-
-    def keys_of_others(self, export_id: str) -> frozenset[str]:
-        """Objects under an export's address that the results of other requests name."""
-        shared = {"generation": export_id, "status": str(Status.SUCCEEDED)}
-        told = (self._store.first(shared) or {}).get("result")
-        if not told:
-            return frozenset()
-        return frozenset({told["manifestKey"], *(entry["key"] for entry in told["files"])})
-
-    def retry(
-        self, export_id: str, *, by: str, holds: Mapping[str, str] | None = None
-    ) -> Document | None:
+    def retry(self, export_id: str, *, by: str) -> Document | None:
         """Queue an ended export again, with fresh counters.
 
         Raises:
-            AlreadyExists: Another export holds one of these.
             IllegalMove: It has not ended, or has succeeded.
         """
-        self._settle_all(export_id)
         fresh = {"failures": 0, "rescues": 0, "cancel": None, "error": None, "result": None}
         change = Change(
             set={
@@ -643,29 +494,19 @@ class ExportLife:
                 "finishedAt": None,
                 "expiresAt": None,
                 "purgedAt": None,  # a later attempt may leave something again
-                "generation": None,  # from now on it makes its own files
-                "sharers": 0,
-                "left": None,
-                "holds": dict(holds) if holds else None,
             },
             stamp=("queuedAt",),
             push=_audit("retry", by),
         )
-        moved = self._move(Move.RETRY, export_id, equal={"left.open": (False, None)}, change=change)
+        moved = self._move(Move.RETRY, export_id, change=change)
         return moved if moved is not None else self._already(export_id, ())
-
-    def _settle_all(self, generation: str) -> None:
-        """Let all who wait for an ended generation go before it begins anew."""
-        waiting = {"generation": generation, "status": str(Status.JOINED)}
-        while (one := self._store.first(waiting)) is not None and self._settle(one):
-            continue
 
     def record(
         self, export_id: str, *, action: str, actor: str, detail: Mapping[str, object]
     ) -> None:
         """Append to the audit trail, whatever state the export is in."""
-        entry = Change(push=_audit(action, actor, detail))
-        self._move(Move.RECORD, export_id, change=entry)
+        everywhere = Match(statuses=tuple(map(str, (*LIVE, *TERMINAL))))
+        self._store.change(export_id, everywhere, Change(push=_audit(action, actor, detail)))
 
     # --- how a move is written ----------------------------------------------------------
 
@@ -691,9 +532,8 @@ class ExportLife:
             due=due,
         )
         target = TRANSITIONS[move].target
-        if target is not None:
-            change = _also(change, set={"status": str(target), **_given_back(target)})
-        return self._store.change(export_id, match, change)
+        moved = change if target is None else _also(change, set={"status": str(target)})
+        return self._store.change(export_id, match, moved)
 
     def _held(self, move: Move, export_id: str, token: str, change: Change) -> Document:
         moved = self._move(move, export_id, token=token, change=change)
@@ -708,21 +548,12 @@ class ExportLife:
         raise IllegalMove(document["status"])
 
 
-def _given_back(target: Status) -> dict[str, object]:
-    """What an export no longer holds in a state: nobody joins what ends or is cancelled."""
-    if target in TERMINAL:
-        return {"holds": None}
-    return {"holds.generation": None} if target is Status.CANCELLING else {}
-
-
 def _sources(move: Move) -> tuple[str, ...]:
     return tuple(str(status) for status in TRANSITIONS[move].sources)
 
 
 def _live_but_queued() -> tuple[str, ...]:
-    """States in which somebody must be at work; a joined export waits as a queued one does."""
-    idle = (Status.QUEUED, Status.JOINED)
-    return tuple(str(status) for status in LIVE if status not in idle)
+    return tuple(str(status) for status in LIVE if status is not Status.QUEUED)
 
 
 def _final(result: Mapping[str, Any]) -> dict[str, object]:
@@ -768,17 +599,6 @@ def _ended(*, error: Mapping[str, Any] | None = None) -> Change:
 def _cancelled() -> Change:
     """Ended by a person's wish; what was delivered stays on record, the files are nobody's."""
     return _also(_ended(error=None), set={"shipping": None})
-
-
-def _shared(made: Document) -> Change:
-    """The result of a generation, as one more request has it."""
-    kept = ("result", "expiresAt", "startedAt", "snapshotAt", "attempt", "progress", "dagster")
-    told = _also(
-        _ended(error=None),
-        set={name: made.get(name) for name in kept},
-        audit={"action": "succeeded", "rows": made["result"]["rows"], "generation": made["_id"]},
-    )
-    return told
 
 
 def _dropped(*, leaves: bool) -> dict[str, object]:
