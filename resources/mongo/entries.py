@@ -16,6 +16,7 @@ from pymongo import ASCENDING, IndexModel
 from resources.errors import Refused, Unavailable
 from resources.mongo.connection import Document, MongoConnection, mongo_errors
 from resources.mongo.documents import LENIENT, chunks, raw, split
+from resources.mongo.raw_batches import raw_batches
 
 NAME = "entries"
 
@@ -222,7 +223,8 @@ class EntryStore:
     ) -> Iterator[list[bytes]]:
         attempted = "read a page of entries"
         with mongo_errors(attempted):
-            cursor = raw(self._connection.collection(NAME)).find_raw_batches(
+            cursor = raw_batches(
+                raw(self._connection.collection(NAME)),
                 keyset_query(scan, position.last),
                 sort=[(name, ASCENDING) for name in scan.sort],
                 limit=page_size,
@@ -236,7 +238,7 @@ class EntryStore:
                     batch = next(cursor, None)
                 if batch is None:
                     return
-                documents = list(split(cast(bytes, batch)))
+                documents = batch if isinstance(batch, list) else list(split(cast(bytes, batch)))
                 if documents:
                     position.last = sort_values(documents[-1], scan.sort)
                     position.read += len(documents)
