@@ -122,11 +122,16 @@ class ExportLife:
 
     # --- the sensors' moves -------------------------------------------------------------
 
-    def dispatch(self, export_id: str) -> Document | None:
-        """Claim a queued export for a run: attempt + 1, a fresh token, the long lease."""
+    def dispatch(self, export_id: str, *, by: str = "dispatch") -> Document | None:
+        """Claim a queued export for a run: attempt + 1, a fresh token, the long lease.
+
+        Args:
+            export_id: Which export.
+            by: Who claims it, and will ask for its run again if none begins.
+        """
         lease = {
             "lease.token": secrets.token_hex(16),
-            "lease.owner": "dispatch",
+            "lease.owner": by,
             "lease.heartbeatAt": None,
         }
         return self._move(
@@ -177,10 +182,17 @@ class ExportLife:
         queued = Match(statuses=_sources(Move.DISPATCH), due=("notBefore",))
         return self._store.candidates(queued, limit=limit, by_priority=True)
 
-    def unstarted(self, limit: int) -> Sequence[Document]:
-        """Dispatched exports whose run has not started in time: the launch may be lost."""
+    def unstarted(self, limit: int, *, by: str | None = None) -> Sequence[Document]:
+        """Dispatched exports whose run has not started in time: the launch may be lost.
+
+        Args:
+            limit: At most so many.
+            by: Only those that it claimed; None for all.
+        """
         silent = Match(
-            statuses=_sources(Move.START), older={"dispatchedAt": self.timing.redispatch}
+            statuses=_sources(Move.START),
+            equal={} if by is None else {"lease.owner": by},
+            older={"dispatchedAt": self.timing.redispatch},
         )
         return self._store.candidates(silent, limit=limit)
 

@@ -17,7 +17,7 @@ from resources.wiring.configured import configured_doors
 from sensors.catalogue import build_catalogue_sensor
 from sensors.housekeeping import build_housekeeping_sensor
 from sensors.outcomes import build_outcomes_sensor
-from sensors.requests import build_requests_sensor
+from sensors.requests import build_requests_sensors
 
 
 def build_definitions(*, catalog: Catalog, doors: Mapping[str, object]) -> dg.Definitions:
@@ -37,7 +37,7 @@ def build_definitions(*, catalog: Catalog, doors: Mapping[str, object]) -> dg.De
         ],
         jobs=jobs,
         sensors=[
-            build_requests_sensor(catalog, jobs),
+            *build_requests_sensors(catalog, jobs),
             build_catalogue_sensor(),
             build_outcomes_sensor(),
             build_housekeeping_sensor(catalog),

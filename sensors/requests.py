@@ -1,6 +1,7 @@
-"""The sensor that turns queued exports into runs."""
+"""The sensors that turn queued exports into runs."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -15,31 +16,44 @@ from resources.crash_points import CrashPoint, passing
 from resources.mongo.stores import MongoStores
 from sensors.decisions import RunPlan, in_order, run_plan
 from sensors.each import on_each
+from sensors.turns import Turns
 
-# A tick may last 60 s; 4 s of waiting notice a request at once and still leave Dagster's
-# threads free (DAGSTER.md: 8 s was slower).
-WAIT_SECONDS = 4.0
-LOOK_EVERY_SECONDS = 0.1
+# Dagster begins a tick of each sensor every 5 s, so the one that has found work is back by then;
+# four, 1.25 s apart, last as long.
+LISTENERS = ("requests", "requests_2", "requests_3", "requests_4")
+TICK_SECONDS = 5.0
+# A tick waits as long as it can and still be over when the next one is due: 8 s was slower
+# (DAGSTER.md), because it then misses one. A platform that stops waits for its ticks, too.
+WAIT_SECONDS = 4.6
+LOOK_EVERY_SECONDS = 0.05
+# A look takes 1 ms, and on a slow database no more than a fifth of the time.
+REST = 4.0
 # Claims of one tick: 50 take about 0.2 s on the stand-in, far from the 60 s limit.
 MOST_PER_TICK = 50
 # A run that outlives this is taken for stuck; Dagster without it may wait for ever (M2).
 MAX_RUN_SECONDS = 6 * 3600
 
 
-def build_requests_sensor(catalog: Catalog, jobs: Sequence[Any]) -> dg.SensorDefinition:
+def build_requests_sensors(catalog: Catalog, jobs: Sequence[Any]) -> Sequence[dg.SensorDefinition]:
     """Watch the queue and ask for a run of every export that is due.
 
     Args:
         catalog: The kinds of export.
-        jobs: Those of `build_jobs`, whose runs it asks for.
+        jobs: Those of `build_jobs`, whose runs they ask for.
     """
+    turns = Turns(spacing=TICK_SECONDS / len(LISTENERS))
+    return [_requests_sensor(name, turns, catalog, jobs) for name in LISTENERS]
 
+
+def _requests_sensor(
+    name: str, turns: Turns, catalog: Catalog, jobs: Sequence[Any]
+) -> dg.SensorDefinition:
     @dg.sensor(
-        name="requests",
+        name=name,
         jobs=jobs,
         minimum_interval_seconds=1,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Turns queued exports into runs, one attempt a run.",
+        description="Turns queued exports into runs, one attempt a run; one listens at a time.",
     )
     def requests(
         context: dg.SensorEvaluationContext,
@@ -48,7 +62,12 @@ def build_requests_sensor(catalog: Catalog, jobs: Sequence[Any]) -> dg.SensorDef
         platform: dg.ResourceParam[Platform],
     ) -> dg.SensorResult:
         life = ExportLife(mongo.exports, timing=platform.timing)
-        plans = _work(context, life, catalog, clock, platform.at_once)
+        queue = _Queue(context, life, catalog, platform.at_once, name)
+        deadline = clock.monotonic() + WAIT_SECONDS
+        with turns.taken(clock, deadline) as ours:
+            plans = in_order(_work(queue, clock, deadline)) if ours else []
+            if plans:
+                turns.found(clock)
         return dg.SensorResult(
             run_requests=[_run_request(plan, catalog) for plan in plans],
             dynamic_partitions_requests=_missing_partitions(context, plans, catalog),
@@ -57,38 +76,52 @@ def build_requests_sensor(catalog: Catalog, jobs: Sequence[Any]) -> dg.SensorDef
     return requests
 
 
-def _work(
-    context: dg.SensorEvaluationContext,
-    life: ExportLife,
-    catalog: Catalog,
-    clock: Clock,
-    at_once: int,
-) -> list[RunPlan]:
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """What one tick looks at."""
+
+    context: dg.SensorEvaluationContext
+    life: ExportLife
+    catalog: Catalog
+    at_once: int
+    sensor: str
+
+
+def _work(queue: _Queue, clock: Clock, deadline: float) -> list[RunPlan]:
     """What is to run now; if nothing is, wait a little for it."""
-    deadline = clock.monotonic() + WAIT_SECONDS
+    plans = _late(queue)
     while True:
-        plans = _look(context, life, catalog, at_once)
-        if plans or clock.monotonic() >= deadline:
-            return in_order(plans)
-        clock.sleep(LOOK_EVERY_SECONDS)
+        began = clock.monotonic()
+        plans += _due(queue)
+        now = clock.monotonic()
+        if plans or now >= deadline:
+            return plans
+        clock.sleep(max(LOOK_EVERY_SECONDS, REST * (now - began)))
 
 
-def _look(
-    context: dg.SensorEvaluationContext, life: ExportLife, catalog: Catalog, at_once: int
-) -> list[RunPlan]:
-    """What is late or due; each document is judged on its own."""
+def _late(queue: _Queue) -> list[RunPlan]:
+    """What this sensor claimed and no run began: Dagster knows a run's key again only by it."""
     plans: list[RunPlan] = []
 
     def late(document: Document) -> bool:
         plans.append(run_plan(document))
         return True
 
-    def due(document: Document) -> bool:
-        return _claimed(life, catalog, document, plans)
+    unstarted = queue.life.unstarted(MOST_PER_TICK, by=queue.sensor)
+    on_each(queue.context, _known(unstarted, queue.catalog), late)
+    return plans
 
-    on_each(context, _known(life.unstarted(MOST_PER_TICK), catalog), late)
-    if room := at_once - len(life.in_flight(after=None, limit=at_once)):
-        on_each(context, life.undispatched(min(room, MOST_PER_TICK)), due)
+
+def _due(queue: _Queue) -> list[RunPlan]:
+    """What is due and has room; each document is judged on its own."""
+    plans: list[RunPlan] = []
+
+    def due(document: Document) -> bool:
+        return _claimed(queue, document, plans)
+
+    if queue.life.undispatched(1):
+        room = queue.at_once - len(queue.life.in_flight(after=None, limit=queue.at_once))
+        on_each(queue.context, queue.life.undispatched(min(room, MOST_PER_TICK)), due)
     return plans
 
 
@@ -101,13 +134,13 @@ def _kind(document: Document) -> str:
     return str(document.get("type"))
 
 
-def _claimed(life: ExportLife, catalog: Catalog, document: Document, plans: list[RunPlan]) -> bool:
+def _claimed(queue: _Queue, document: Document, plans: list[RunPlan]) -> bool:
     """Claim one export; what can never run is refused, so that it is not looked at again."""
-    if _kind(document) not in catalog or not document.get("partition"):
-        life.refuse(document["_id"], code="UNKNOWN_TYPE", message="no such kind of export")
+    if _kind(document) not in queue.catalog or not document.get("partition"):
+        queue.life.refuse(document["_id"], code="UNKNOWN_TYPE", message="no such kind of export")
         return True
     passing(CrashPoint.K03)
-    claimed = life.dispatch(document["_id"])
+    claimed = queue.life.dispatch(document["_id"], by=queue.sensor)
     if claimed is None:  # somebody else was first
         return False
     passing(CrashPoint.K04)

@@ -28,6 +28,9 @@ _HEARTBEAT_SECONDS = 100.0
 _START_SECONDS = 90.0
 # A queue that was left standing is worked off within a few ticks of the requests sensor.
 _READY_SECONDS = 60.0
+# Sensors that wait for work hold a thread of the code server each; by default it has four and one
+# a core, and a launch waits for one of them.
+_CODE_THREADS = "24"
 _PROJECT = Path(__file__).resolve().parents[2]
 
 CODE, WORKERS, BRIDGE = "code-server", "run-workers", "bridge"
@@ -198,6 +201,7 @@ def _code_server(followed: _Followed) -> _Placed:
             "--port", str(port),
             "--module-name", "export_platform.definitions",
             "--location-name", "exports",
+            "--max-workers", _CODE_THREADS,
         ]  # fmt: skip
 
     # It listens only once the definitions are loaded, so a connection says enough.

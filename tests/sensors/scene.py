@@ -72,9 +72,9 @@ class Scene:
         assert isinstance(found, dg.SensorResult | dg.SkipReason)
         return found
 
-    def requested(self) -> list[dg.RunRequest]:
-        """The runs that one tick of the requests sensor asks for."""
-        result = self.tick("requests")
+    def requested(self, sensor: str = "requests") -> list[dg.RunRequest]:
+        """The runs that one tick of a requests sensor asks for."""
+        result = self.tick(sensor)
         assert isinstance(result, dg.SensorResult)
         return list(result.run_requests or ())
 

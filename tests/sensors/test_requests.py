@@ -1,11 +1,14 @@
 """The requests sensor: every due export becomes one run, once an attempt."""
 
+from collections import Counter
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from assets.life import Document, ExportLife
 from resources.errors import Unavailable
+from resources.mongo.exports import Change, Match
 from sensors.requests import MOST_PER_TICK, WAIT_SECONDS
 from tests.assets.examples import KEY
 from tests.sensors.scene import PLATFORM, Scene
@@ -47,6 +50,72 @@ def test_a_dispatched_export_without_a_run_is_asked_for_again_with_the_same_key(
 
     assert [] == quiet
     assert first.run_key == again.run_key == f"{export_id}:1"
+
+
+def test_only_the_sensor_that_claimed_an_export_asks_for_its_run_again(stage: Scene) -> None:
+    """Dagster looks a run's key up among the runs of the sensor that asks, and of no other."""
+    export_id = stage.asked()
+    (first,) = stage.requested("requests_2")
+    stage.clock.advance(31)
+
+    assert [] == stage.requested("requests")
+    assert [first.run_key] == [run.run_key for run in stage.requested("requests_2")]
+    assert f"{export_id}:1" == first.run_key
+
+
+def test_a_sensor_that_asks_for_what_others_claimed_is_found_out(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control of the test above."""
+    stage.asked()
+    stage.requested("requests_2")
+    stage.clock.advance(31)
+    of_one = ExportLife.unstarted
+    monkeypatch.setattr(ExportLife, "unstarted", lambda life, limit, **_: of_one(life, limit))
+
+    assert 1 == len(stage.requested("requests"))
+
+
+def _asked_by_two(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> Counter[str | None]:
+    """What two sensors ask for when one of them comes while the other has read the queue."""
+    listing, second = ExportLife.undispatched, list[dg.RunRequest]()
+
+    def interrupted(life: ExportLife, limit: int) -> Any:
+        found = listing(life, limit)
+        if limit > 1:
+            monkeypatch.setattr(ExportLife, "undispatched", listing)
+            second.extend(stage.requested("requests_2"))
+        return found
+
+    monkeypatch.setattr(ExportLife, "undispatched", interrupted)
+    first = stage.requested("requests")
+    return Counter(request.run_key for request in [*first, *second])
+
+
+def test_two_sensors_that_see_the_same_exports_claim_each_once(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The turns only save looks; what makes a claim sound is the database."""
+    ids = [stage.asked() for _ in range(3)]
+
+    assert {f"{each}:1": 1 for each in ids} == _asked_by_two(stage, monkeypatch)
+
+
+def test_two_sensors_that_claim_an_export_twice_are_found_out(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: a claim that does not look at the state."""
+
+    def careless(_life: ExportLife, export_id: str, *, by: str) -> Document | None:
+        stored = stage.mongo.exports
+        anything = Match(statuses=("queued", "dispatched"))
+        change = Change(set={"status": "dispatched", "attempt": 1, "lease.owner": by})
+        return stored.change(export_id, anything, change)
+
+    monkeypatch.setattr(ExportLife, "dispatch", careless)
+    ids = [stage.asked() for _ in range(3)]
+
+    assert {f"{each}:1": 2 for each in ids} == _asked_by_two(stage, monkeypatch)
 
 
 def test_a_retry_has_a_key_of_its_own(stage: Scene) -> None:
