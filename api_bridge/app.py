@@ -24,6 +24,7 @@ from api_bridge.middleware.failures import FailuresMiddleware
 from api_bridge.middleware.head import HeadMiddleware
 from api_bridge.middleware.request_id import RequestIdMiddleware, request_id
 from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
+from api_bridge.page import site
 from api_bridge.protocol.openapi import describe
 from api_bridge.protocol.problems import Code, ProblemError, not_found, problem_response
 from api_bridge.protocol.submission import known_names
@@ -38,7 +39,13 @@ from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.wiring.environment import mongo_stores, object_store
 
-ROUTERS = (exports.router, downloads.router, export_types.router, health.router)
+ROUTERS = (
+    exports.router,
+    downloads.router,
+    export_types.router,
+    health.router,
+    site.router,
+)
 
 # RELIABILITY.md 4.3: a request gets its 503 within 2 s when the database is down or slow.
 MONGO_SECONDS = 2.0
@@ -89,6 +96,7 @@ def create_app(settings: Settings, doors: Doors, catalog: Catalog) -> FastAPI:
     app.state.bridge = _bridge(settings, doors, catalog)
     for router in ROUTERS:
         app.include_router(router)
+    app.mount("/page", site.files)
     return app
 
 

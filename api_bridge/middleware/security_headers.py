@@ -15,7 +15,7 @@ HEADERS: Mapping[str, str] = {
 
 
 class SecurityHeadersMiddleware:
-    """Adds the headers; a response that sets its own Cache-Control keeps it."""
+    """Adds the headers; what a response says itself stays: the page loads its own scripts."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,8 +26,8 @@ class SecurityHeadersMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
+                for name, value in {**HEADERS, "Cache-Control": "no-store"}.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

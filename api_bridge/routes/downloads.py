@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from api_bridge.access.caller import DOWNLOAD, READ, Caller, insufficient_scope
 from api_bridge.protocol.problems import Code, ProblemError
@@ -30,7 +31,10 @@ router = APIRouter()
 def get_file(
     export_id: str, number: str, request: Request, bridge: BridgeParam, caller: CallerParam
 ) -> Response:
-    """Redirect to a link that is signed now and works for minutes; each call is recorded."""
+    """Redirect to a link that is signed now and works for minutes; each call is recorded.
+
+    With `Accept: application/json`, and nothing else, the link stands in the body instead.
+    """
     caller.require(DOWNLOAD)
     document = find_export(bridge, caller, export_id)
     now = bridge.clock.now()
@@ -47,8 +51,10 @@ def get_file(
         actor=caller.subject,
         detail={"file": file["number"], **_origin(request, caller)},
     )
-    headers = {"Location": link, "Cache-Control": "no-store"}
-    return Response(status_code=303, headers=headers)
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if _is_told(request):
+        return JSONResponse({"url": link, "expires_in": seconds}, headers=headers)
+    return Response(status_code=303, headers={"Location": link, **headers})
 
 
 @router.get("/v1/exports/{export_id}/manifest", summary="Read the manifest")
@@ -67,6 +73,11 @@ def get_manifest(
         return Response(status_code=304, headers=headers)
     body = _manifest(bridge, result["manifestKey"], result["manifestSha256"])
     return Response(body, headers=headers, media_type="application/json")
+
+
+def _is_told(request: Request) -> bool:
+    """Whether the link is asked for in the body: pages cannot read where a redirect leads."""
+    return request.headers.get("accept") == "application/json"
 
 
 def _check_available(document: Document, now: datetime) -> None:

@@ -43,6 +43,20 @@ def test_a_click_is_redirected_to_a_link_signed_now(bench: Bench) -> None:
     assert answer.raw == b""
 
 
+def test_a_page_is_told_the_link_in_the_body(bench: Bench) -> None:
+    """A script of a page cannot read where a redirect leads; the click is recorded all the same."""
+    export_id = bench.finish(bench.create())
+    accept = [("Accept", "application/json")]
+
+    answer = bench.call("GET", f"/v1/exports/{export_id}/files/1", headers=accept)
+
+    assert answer.status == 200
+    assert answer.body["url"].startswith("https://objects.invalid/")
+    assert answer.body["expires_in"] == 600
+    assert (answer.headers["Cache-Control"], answer.headers["Vary"]) == ("no-store", "Accept")
+    assert [e["action"] for e in bench.document(export_id)["audit"]].count("download") == 1
+
+
 def test_every_click_is_recorded_once(bench: Bench) -> None:
     """Who has the data is known from the audit trail or not at all (API.md 7)."""
     export_id = bench.finish(bench.create())

@@ -10,22 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.browser import chromium, written
 from tests.e2e.platform import Platform
 from tests.waiting import eventually
 
 CAMPAIGNS = ["aurora-lights-2026", "boreal-nights-2025", "comet-club-2026"]
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
-# Without these a machine without a network sees hundreds of refused connections.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 BACKFILL = """
 mutation Backfill($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -52,10 +43,8 @@ def graphql(platform: Platform, query: str, **variables: Any) -> dict[str, Any]:
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A page of a fresh Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+    with chromium() as browser:
         yield browser.new_page(viewport={"width": 1440, "height": 860})
-        browser.close()
 
 
 def test_a_backfill_of_three_campaigns_makes_three_exports(platform: Platform) -> None:
@@ -121,14 +110,6 @@ def test_the_asset_page_shows_rows_bytes_and_digest(
     for name in ("rows", "bytes", "sha256", "rows_read", "rows_filtered"):
         page.get_by_text(name, exact=True).first.wait_for(timeout=30_000)
     written(page, request, "asset.png")
-
-
-def written(page: Page, request: pytest.FixtureRequest, name: str) -> None:
-    """Keep the picture for the README, when that was asked for."""
-    if request.config.getoption("--write-screenshots"):
-        IMAGES.mkdir(exist_ok=True)
-        page.wait_for_timeout(3_000)
-        page.screenshot(path=IMAGES / name)
 
 
 def test_dagster_asset_materialize_walks_the_same_path(platform: Platform) -> None:
