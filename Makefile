@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs fuzz invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs fuzz faults faults-quick invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -86,6 +86,12 @@ fuzz: setup ## Ten million damaged documents through the kernel, under the sanit
 
 invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make test` does it on a part of them)
 	@$(BIN)/python -m pytest -o faulthandler_timeout=3600 -m whole_packs tests/invariants $(ARGS)
+
+faults-quick: setup ## Kill and freeze real processes at every point (below 8 minutes)
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+faults: setup ## The same for hours: 24 x 200 kills, 500 zombies (ARGS="--seed 7" replays)
+	@$(BIN)/python -m tests.faults --kills 200 --zombies 500 $(ARGS)
 
 bench-quick: setup ## Rows a second beside pymongo + csv.writer, 200,000 entries (below 3 minutes)
 	@$(BIN)/python -m benchmarks.quick $(ARGS)

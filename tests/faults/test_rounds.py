@@ -1,0 +1,96 @@
+"""A short round of kills and zombies, and what they show when a guard is left out.
+
+`make faults-quick` and `make faults` do the same for longer.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+
+from resources.mongo.connection import MongoConnection
+from resources.wiring import environment
+from tests.faults.company import kills, worked, zombies
+from tests.faults.rounds import kill_round, seeded, zombie_round
+from tests.faults.slot import SMALL, Slot, Tally
+
+SEED = 7
+# Upload, delivery, launch, commit; the bridge is killed where its guard is left out.
+SHORT = ("K13", "K20", "K06", "K17")
+
+
+def test_a_kill_at_any_point_leaves_one_right_file(places: list[Slot]) -> None:
+    """Nothing is lost, doubled, partial, other than without the kill, or left in the bucket."""
+    total = worked(places, kills(SEED, 1, SHORT))
+
+    assert total.notes == []
+    assert total.counts["kills"] == len(SHORT)
+
+
+def test_a_worker_that_wakes_after_its_lease_writes_nothing(places: list[Slot]) -> None:
+    """Whether its successor is at work or has finished."""
+    total = worked(places, zombies(SEED, 3))
+
+    assert total.notes == []
+    assert (total.counts["zombies"], total.counts["stale"]) == (3, 0)
+
+
+def test_without_its_guard_each_count_is_seen_to_rise(places: list[Slot]) -> None:
+    """Else the rounds would prove nothing."""
+    held = next(seed for seed in range(20) if _holds(seed))
+    controls: dict[str, Callable[[Slot], Tally]] = {
+        "pending": lambda slot: _guardless(slot, "K13", "look for uploads"),
+        "lost": lambda slot: kill_round(
+            slot, "K10", seeded(SEED, "K10", 0), reaper=False, seconds=4.0
+        ),
+        "stale": lambda slot: zombie_round(
+            slot, "K17", seeded(held, "held", 0), without=("fence",)
+        ),
+        "doubled": lambda slot: _guardless(slot, "K02", "keys"),
+        "partial": lambda slot: _guardless(slot, "K18", "manifest"),
+    }
+
+    for seen, tally in _beside(places, controls).items():
+        assert tally.counts[seen] > 0, seen
+
+
+def _guardless(slot: Slot, point: str, guard: str) -> Tally:
+    return kill_round(slot, point, seeded(SEED, point, 0), without=(guard,))
+
+
+def _beside(places: list[Slot], acts: Mapping[str, Callable[[Slot], Tally]]) -> dict[str, Tally]:
+    """What each gives, done by all slots at a time."""
+    came: dict[str, Tally] = {}
+
+    def kept(name: str, act: Callable[[Slot], Tally]) -> Callable[[Slot], Tally]:
+        def done(slot: Slot) -> Tally:
+            came[name] = act(slot)
+            return came[name]
+
+        return done
+
+    worked(places, ((name, kept(name, act)) for name, act in acts.items()))
+    assert came.keys() == acts.keys()
+    return came
+
+
+def _holds(seed: int) -> bool:
+    draw = seeded(seed, "held", 0)
+    draw.choice(SMALL)
+    return draw.random() < 0.5
+
+
+def test_other_bytes_than_without_a_kill_are_seen(places: list[Slot]) -> None:
+    """The digest is of the content: one changed entry is enough."""
+    slot, draw = places[1], seeded(SEED, "K16", 0)
+    load = draw.choice(SMALL)
+    slot.faultless(load)
+    env = slot.env(load)
+    connection = MongoConnection(
+        uri=env[environment.MONGODB_URI], database=env[environment.MONGODB_DATABASE]
+    )
+    with closing(connection):
+        entries = connection.collection("entries")
+        entries.update_many({}, {"$set": {"contact.countryCode": "SE"}})
+        tally = kill_round(slot, "K16", seeded(SEED, "K16", 0))
+    slot.reference.clear()
+
+    assert tally.counts["unlike"] == 1

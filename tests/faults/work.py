@@ -1,0 +1,229 @@
+"""What runs in the processes that are killed: one role of the platform each, over the real stack.
+
+Every function is the whole life of a child process. It reads the variables of its deployment from
+the first argument, and may be told which guards to leave out, so that a test can see what they are
+good for.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from api_bridge import app as bridge
+from api_bridge.__main__ import server_config
+from api_bridge.settings import Settings
+from assets.attempt import Attempt, Build, NotOurs
+from assets.exports.catalog import CATALOG
+from assets.factory import Platform
+from assets.heartbeat import Cancelled
+from assets.life import ExportLife, LeaseLost
+from assets.model.failure import ExportFailed
+from assets.model.lifecycle import Timing
+from export_platform.definitions import build_definitions
+from export_platform.doors import opened
+from export_platform.run_workers.launcher import WarmRunLauncher
+from resources.clock import SystemClock
+from resources.crash_points import CrashPoint, passing
+from resources.object_store import MIN_PART_BYTES, ObjectStore
+from resources.wiring import environment
+from tests.api_bridge.bench import Client, serving
+from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
+from tests.assets.workbench import AFTER_THE_PACK
+
+SNAPSHOT = AFTER_THE_PACK - timedelta(seconds=30)
+SECRET = b"the harness's key"
+# A lease of three seconds, as RELIABILITY.md 4.3 has it for tests.
+TIMING = Timing().scaled(0.05)
+PLATFORM = Platform(
+    timing=TIMING, build=Build(version="0", git_sha="0" * 40), secret=SECRET, as_of=SNAPSHOT
+)
+# What a worker ends with when its attempt ended otherwise than by success.
+NOT_DONE = 3
+
+
+class HurriedClock(SystemClock):
+    """Waits like a worker that has no time: the stand-ins take a fifth of a second, not minutes."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not long."""
+        super().sleep(min(seconds, 0.1))
+
+
+def work(env: Mapping[str, str], export_id: str, attempt: int, without: Sequence[str] = ()) -> None:
+    """Run one attempt of an export."""
+    _begin(env, without)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Dagster tells a run
+    with opened(env, secret=SECRET) as doors, closing(small_parts(env)) as objects:
+        worker = Attempt(
+            ExportLife(doors.mongo.exports, timing=TIMING, as_of=SNAPSHOT),
+            replace(doors, objects=objects),
+            CATALOG,
+            build=PLATFORM.build,
+            clock=HurriedClock(),
+            jitter=lambda: 0.0,
+        )
+        try:
+            worker.run(export_id, attempt, run_id=f"{export_id}-{attempt}")
+        except (ExportFailed, NotOurs, LeaseLost, Cancelled, KeyboardInterrupt):
+            sys.exit(NOT_DONE)
+
+
+def small_parts(env: Mapping[str, str]) -> ObjectStore:
+    """The bucket, with the smallest parts that S3 allows."""
+    return ObjectStore(
+        bucket=env[environment.EXPORTS_BUCKET],
+        endpoint_url=env[environment.AWS_ENDPOINT_URL_S3],
+        region=env[environment.AWS_REGION],
+        part_bytes=MIN_PART_BYTES,
+    )
+
+
+def ask(
+    env: Mapping[str, str],
+    keys: Path,
+    token: str,
+    body: Mapping[str, Any],
+    without: Sequence[str] = (),
+) -> None:
+    """Be the bridge, and take one request whose Idempotency-Key is the name of `keys`' file."""
+    _begin(env, without)
+    settings = Settings(issuer=ISSUER, audience=AUDIENCE, jwks=str(keys / "jwks.json"))
+    doors = bridge.Doors(
+        stores=environment.mongo_stores(env, application="export-bridge"),
+        objects=environment.object_store(env),
+        clock=SystemClock(),
+    )
+    app = bridge.create_app(settings, doors, CATALOG)
+    with serving(server_config(app, host="127.0.0.1", port=0)) as port:
+        client = Client(port=port, issuer=Issuer(clock=SystemClock()))
+        answer = client.call(
+            "POST",
+            "/v1/exports",
+            {"type": body["type"], "params": body["params"]},
+            token=token,
+            headers=[("Idempotency-Key", str(body["key"]))],
+        )
+    if answer.status != 202:
+        sys.exit(str(answer.raw))
+
+
+def launch(env: Mapping[str, str], port: int) -> None:
+    """Be sensor and daemon: claim what is queued and hand its runs to the run workers."""
+    _begin(env, ())
+    launcher = WarmRunLauncher(port=port)
+    with closing(environment.mongo_stores(env)) as mongo:
+        result = _tick("requests", {"mongo": mongo, "clock": HurriedClock(), "platform": PLATFORM})
+    assert isinstance(result, dg.SensorResult)
+    for request in result.run_requests or ():
+        passing(CrashPoint.K05)
+        run = dg.DagsterRun(job_name="exports", run_id=str(request.run_key).replace(":", "-"))
+        launcher.launch_run(dg._core.launcher.LaunchRunContext(dagster_run=run, workspace=None))
+
+
+def reap(env: Mapping[str, str]) -> None:
+    """Be the sensor that takes exports from dead workers."""
+    _begin(env, ())
+    with (
+        closing(environment.mongo_stores(env)) as mongo,
+        closing(environment.object_store(env)) as objects,
+    ):
+        _tick("housekeeping", {"mongo": mongo, "object_store": objects, "platform": PLATFORM})
+
+
+@cache
+def definitions() -> dg.Definitions:
+    """The code location; a sensor is given its doors when it is evaluated."""
+    return build_definitions(catalog=CATALOG, doors=_NOBODY)
+
+
+def _tick(name: str, doors: Mapping[str, Any]) -> object:
+    """Evaluate a sensor as the daemon does."""
+    defs = definitions()
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(
+            instance=instance, definitions=defs, resources=dict(doors)
+        ) as context,
+    ):
+        return defs.resolve_sensor_def(name)(context)
+
+
+# Doors that a sensor never opens; the definitions want them all.
+_NOBODY: Mapping[str, Any] = dict.fromkeys(
+    (
+        "mongo",
+        "athena",
+        "object_store",
+        "codes",
+        "entries_service",
+        "scoring",
+        "marketing_cloud",
+        "clock",
+        "platform",
+    ),
+    "nobody",
+)
+
+
+def _begin(env: Mapping[str, str], without: Sequence[str]) -> None:
+    os.environ.update(env)
+    for guard in without:
+        GUARDS[guard]()
+
+
+def _without_fence() -> None:
+    """Writes no longer say whose lease they belong to."""
+    held = ExportLife._move
+
+    def unfenced(self: ExportLife, move: Any, export_id: str, **more: Any) -> Any:
+        return held(self, move, export_id, **{**more, "token": None})
+
+    ExportLife._move = unfenced  # type: ignore[method-assign]
+
+
+def _without_keys() -> None:
+    """The bridge forgets the keys of requests."""
+    create = ExportLife.create
+
+    def forgetful(self: ExportLife, request: Any, **more: Any) -> Any:
+        return create(self, request, **{**more, "idempotency": None})
+
+    ExportLife.create = forgetful  # type: ignore[method-assign]
+
+
+def _without_manifest() -> None:
+    """The document names a manifest that is not there yet."""
+    put = ObjectStore.put
+
+    def late(self: ObjectStore, key: str, body: bytes, *, media_type: str) -> Any:
+        if key.endswith("_manifest.json"):
+            return None
+        return put(self, key, body, media_type=media_type)
+
+    ObjectStore.put = late  # type: ignore[method-assign]
+
+
+def _without_look_for_uploads() -> None:
+    """The sweep sees objects only."""
+
+    def objects_only(self: ObjectStore, prefix: str) -> Iterator[str]:
+        return self.keys(prefix)
+
+    ObjectStore.remains = objects_only  # type: ignore[method-assign]
+
+
+GUARDS: Mapping[str, Callable[[], None]] = {
+    "fence": _without_fence,
+    "keys": _without_keys,
+    "manifest": _without_manifest,
+    "look for uploads": _without_look_for_uploads,
+}
