@@ -11,9 +11,10 @@ from dataclasses import replace
 from itertools import accumulate, count, islice, takewhile
 from typing import Any
 
+from assets.ahead import Behind
 from assets.model.failure import ExportFailed
 from assets.model.manifest import FileEntry
-from assets.model.output import OutputFormat
+from assets.model.output import Compression, OutputFormat
 from assets.steps.address import Address
 from assets.steps.encode.compression import Compressor
 from assets.steps.encode.encoder import Piece
@@ -26,6 +27,7 @@ from resources.crash_points import CrashPoint, passing
 from resources.object_store import ObjectStore
 
 CHUNK = 1_000  # rows of text held at a time
+BEHIND = 2  # encoded pieces that wait to be compressed, hashed and sent: 1 MB
 
 
 def write_files(
@@ -104,6 +106,7 @@ class _FileWriter:
         self._key, self._number, self._output = key, number, output
         self._encoder = encoder(fields, output)
         self._compressor = Compressor(output.packing)
+        self._packs = output.packing is not Compression.NONE
         self._plain, self._stored = hashlib.sha256(), hashlib.sha256()
         self._rows = self._plain_bytes = self._stored_bytes = self._measured = 0
         self._most_rows = _least(output.rows_per_file, self._encoder.most_rows)
@@ -116,12 +119,14 @@ class _FileWriter:
         with objects.upload(self._key, media_type=self._output.media_type) as upload:
             first = self._encoder.begin()
             self._measured = len(first)
-            upload.write(self._compressed(first))
-            for piece in self._pieces(feed):
-                passing(CrashPoint.K11)
-                upload.write(self._compressed(self._encoder.add(piece)))
-                advanced(self._stored_bytes)
-            upload.write(self._compressed(self._encoder.end()))
+            # Compressing, hashing and sending let the next rows be made meanwhile.
+            with Behind[bytes](lambda data: upload.write(self._compressed(data)), BEHIND) as behind:
+                behind.put(first)
+                for piece in self._pieces(feed):
+                    passing(CrashPoint.K11)
+                    behind.put(self._encoder.add(piece))
+                    advanced(self._stored_bytes)
+                behind.put(self._encoder.end())
             upload.write(self._counted(self._compressor.finish()))
         passing(CrashPoint.K15)
         return FileEntry(
@@ -129,7 +134,7 @@ class _FileWriter:
             key=self._key,
             rows=self._rows,
             bytes=self._stored_bytes,
-            sha256=self._stored.hexdigest(),
+            sha256=(self._stored if self._packs else self._plain).hexdigest(),
             bytes_uncompressed=self._plain_bytes,
             sha256_uncompressed=self._plain.hexdigest(),
         )
@@ -166,7 +171,8 @@ class _FileWriter:
         return self._counted(self._compressor.compress(plain))
 
     def _counted(self, stored: bytes) -> bytes:
-        self._stored.update(stored)
+        if self._packs:  # else it would be the same digest twice
+            self._stored.update(stored)
         self._stored_bytes += len(stored)
         return stored
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from assets.ahead import ahead
 from assets.exports.shared.entry_strands import by_registration
 from assets.loading import with_campaign
 from assets.model.campaign import Campaign, Facts
@@ -183,7 +184,8 @@ class Reader:
 
     def _scan(self, segment: Segment) -> Iterator[list[bytes]]:
         scan = Scan(filter=segment.filter, sort=segment.sort)
-        for batch in self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH):
+        read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH)
+        for batch in ahead(read):
             passing(CrashPoint.K09)
             self.progress()
             yield batch

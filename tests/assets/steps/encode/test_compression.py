@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zlib
 from collections.abc import Callable, Mapping
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.model.output import Compression
-from assets.steps.encode.compression import Compressor, decompressed
+from assets.steps.encode.compression import GZIP_BLOCK, GZIP_LEVEL, Compressor, decompressed
 from assets.steps.encode.malformed import Malformed
 
 PACKED = [Compression.GZIP, Compression.ZSTD]
@@ -53,6 +54,31 @@ def test_the_pieces_show_neither_in_the_bytes_nor_in_what_is_read(
 
     assert whole == packed(data, compression, cut)
     assert data == unpacked(whole, compression, arrived)
+
+
+@pytest.mark.parametrize("size", [0, 1, GZIP_BLOCK - 1, GZIP_BLOCK])
+def test_what_fits_one_block_is_the_gzip_of_zlib(size: int) -> None:
+    """The header and the end are made by hand, so that blocks can be compressed beside others."""
+    data = (DATA * (size // len(DATA) + 1))[:size]
+    zlibs = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31)
+
+    assert packed(data, Compression.GZIP) == zlibs.compress(data) + zlibs.flush()
+
+
+@pytest.mark.parametrize("size", [GZIP_BLOCK, GZIP_BLOCK + 1, 2 * GZIP_BLOCK, 5 * GZIP_BLOCK + 77])
+def test_workers_show_in_no_byte_and_any_number_of_blocks_is_one_member(size: int) -> None:
+    """A file that depends on the machine has no sha256; some readers stop after one member."""
+    data = (b"".join(b"%d,%x\r\n" % (n, n * n) for n in range(size // 10)) * 2)[:size]
+    found = set()
+    for workers in (1, 2, 4):
+        compressor = Compressor(Compression.GZIP, workers=workers)
+        pieces = [data[at : at + 99_991] for at in range(0, size, 99_991)]
+        found.add(b"".join([*map(compressor.compress, pieces), compressor.finish()]))
+    inflate = zlib.decompressobj(31)
+
+    (one,) = found
+    assert inflate.decompress(one) == data
+    assert (inflate.eof, inflate.unused_data) == (True, b"")
 
 
 @pytest.mark.parametrize("compression", PACKED)

@@ -1,0 +1,176 @@
+"""Stages of the flow that run beside each other, each a thread, with a bound between them.
+
+What they do outside of Python (sockets, digests, compression, the kernel) lets the others run
+meanwhile; overlapping was measured to gain 1.55 times (PERFORMANCE.md). What waits between two
+stages is bounded, so whoever is slow slows the others down and memory stays as it is. Order is
+never a matter of speed: each stage is one thread.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+
+BATCHES_AHEAD: Final = 2
+"""Batches read before anybody wants them: 2 of 500 documents at 2 kB are 2 MB a strand."""
+# A thread that waits for a silent server is not waited for longer: the process may be asked to end.
+LEAVING_SECONDS: Final = 1.0
+_END: Final = object()
+
+
+class _Abandoned(Exception):
+    """The other side has gone."""
+
+
+class _Belt(Generic[Item]):
+    """A bounded line between two threads, which either side can end.
+
+    Args:
+        bound: Items that may wait.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self._items: deque[Item | object] = deque()
+        self._bound = bound
+        self._changed = threading.Condition()
+        self._gone = False
+
+    def put(self, item: Item | object) -> None:
+        """Add one; waits for room.
+
+        Raises:
+            _Abandoned: Nobody takes any more.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._gone or len(self._items) < self._bound)
+            if self._gone:
+                raise _Abandoned
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def take(self) -> Item | object:
+        """The next one; waits for it. After `leave`, the end at once."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._gone or self._items)
+            if self._gone:
+                return _END
+            item = self._items.popleft()
+            self._changed.notify_all()
+            return item
+
+    def leave(self) -> None:
+        """Wake the other side up for the last time."""
+        with self._changed:
+            self._gone = True
+            self._items.clear()
+            self._changed.notify_all()
+
+
+def ahead(items: Iterator[Item], bound: int = BATCHES_AHEAD) -> Iterator[Item]:
+    """The same items in the same order, the next ones made while the last is used.
+
+    Whatever the iterator raises is raised here, in its place. Who stops early ends it as soon as it
+    gives its next item.
+
+    Args:
+        items: Is used by another thread, from the first item asked for.
+        bound: How many may wait.
+    """
+    belt: _Belt[Item] = _Belt(bound)
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            for item in items:
+                belt.put(item)
+        except _Abandoned:
+            pass
+        except BaseException as error:  # noqa: BLE001 - raised again where the items are used
+            raised.append(error)
+        finally:
+            _close(items)
+        _say_end(belt)
+
+    thread = threading.Thread(target=run, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while (item := belt.take()) is not _END:
+            yield item  # type: ignore[misc]  # what is no item is the end
+    finally:
+        belt.leave()
+        thread.join(LEAVING_SECONDS)
+    if raised:
+        raise raised[0]
+
+
+class Behind(Generic[Item]):
+    """Lets a thread do something with each item, in order, while the next ones are made.
+
+    To be used in a ``with`` block: at its end everything is done, or was given up because the block
+    failed. What the thread raises is raised by the next `put`, or at the end of the block.
+
+    Args:
+        use: What is done with an item.
+        bound: How many may wait.
+    """
+
+    def __init__(self, use: Callable[[Item], None], bound: int) -> None:
+        self._use = use
+        self._belt: _Belt[Item] = _Belt(bound)
+        self._raised: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
+
+    def put(self, item: Item) -> None:
+        """Hand an item over; waits for room."""
+        try:
+            self._belt.put(item)
+        except _Abandoned:
+            self._thread.join()
+            self._raise()
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for the rest, or give it up."""
+        if kind is None:
+            _say_end(self._belt)
+        else:
+            self._belt.leave()
+        self._thread.join()
+        if kind is None:
+            self._raise()
+
+    def _run(self) -> None:
+        try:
+            while (item := self._belt.take()) is not _END:
+                self._use(item)  # type: ignore[arg-type]  # what is no item is the end
+        except BaseException as error:  # noqa: BLE001 - raised again where the items are made
+            self._raised = error
+            self._belt.leave()
+
+    def _raise(self) -> None:
+        if self._raised is not None:
+            raise self._raised
+
+
+def _say_end(belt: _Belt[Item]) -> None:
+    with suppress(_Abandoned):
+        belt.put(_END)
+
+
+def _close(items: Iterator[Item]) -> None:
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()

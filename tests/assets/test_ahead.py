@@ -1,0 +1,139 @@
+"""Stages beside each other: the order stays, what waits is bounded, and nobody waits for ever."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from assets.ahead import Behind, ahead
+
+BOUND = 2
+SOON = 5.0
+
+
+def threads() -> int:
+    """Threads of stages that are alive."""
+    return sum(one.name in ("ahead", "behind") for one in threading.enumerate())
+
+
+def numbers(count: int, made: list[int]) -> Iterator[int]:
+    """The first numbers, each noted when it is made."""
+    for number in range(count):
+        made.append(number)
+        yield number
+
+
+def test_items_come_in_their_order_and_those_ahead_are_bounded() -> None:
+    """A reader that runs away from a slow upload would fill the memory."""
+    made: list[int] = []
+    found: list[int] = []
+    for number in ahead(numbers(100, made), BOUND):
+        found.append(number)
+        # One is held by the thread that wants to hand it over, one was just taken.
+        assert len(made) <= len(found) + BOUND + 1
+
+    assert found == list(range(100))
+    assert threads() == 0
+
+
+def test_the_next_item_is_made_while_one_is_used() -> None:
+    """Without that, reading and converting take turns."""
+    second = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        second.set()
+        yield 2
+
+    for _ in ahead(items(), BOUND):
+        assert second.wait(SOON)
+
+
+def test_an_error_is_raised_in_its_place() -> None:
+    """After the items before it, which are good."""
+
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("gone")
+
+    found: list[int] = []
+    with pytest.raises(ValueError, match="gone"):
+        found.extend(ahead(items(), BOUND))
+
+    reader = ahead(items(), BOUND)
+    assert next(reader) == 1
+    with pytest.raises(ValueError, match="gone"):
+        next(reader)
+
+
+def test_who_stops_early_ends_the_reading() -> None:
+    """A cancelled export leaves no cursor open."""
+    made: list[int] = []
+    source = numbers(1_000_000, made)
+    reader = ahead(source, BOUND)
+    next(reader)
+    reader.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert len(made) < 10
+    assert threads() == 0
+    with pytest.raises(StopIteration):  # it was closed
+        next(source)
+
+
+def test_everything_is_done_in_order_when_the_block_ends() -> None:
+    """The file is whole when its upload is completed."""
+    done: list[int] = []
+    with Behind(done.append, BOUND) as behind:
+        for number in range(100):
+            behind.put(number)
+
+    assert done == list(range(100))
+    assert threads() == 0
+
+
+def test_what_waits_to_be_done_is_bounded() -> None:
+    """A store that takes nothing stops the reading."""
+    go, put = threading.Event(), list[int]()
+
+    def use(_: int) -> None:
+        go.wait(SOON)
+
+    def fill() -> None:
+        with Behind(use, BOUND) as behind:
+            for number in range(10):
+                behind.put(number)
+                put.append(number)
+
+    filling = threading.Thread(target=fill)
+    filling.start()
+    filling.join(0.2)
+
+    assert len(put) <= BOUND + 1
+    go.set()
+    filling.join(SOON)
+    assert put == list(range(10))
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_what_a_stage_raises_is_raised_to_who_feeds_it(count: int) -> None:
+    """At the next item, or at the end if there is none: no file is published without its bytes."""
+
+    def use(_: int) -> None:
+        raise ValueError("full")
+
+    def feed() -> None:
+        with Behind(use, BOUND) as behind:
+            for number in range(count):
+                behind.put(number)
+
+    with pytest.raises(ValueError, match="full"):
+        feed()
+    assert threads() == 0
+
+
+def test_a_block_that_fails_waits_for_nothing_more() -> None:
+    """A lost lease must not upload what is left."""
+    done: list[int] = []
+    with pytest.raises(KeyError), Behind(done.append, BOUND):
+        raise KeyError
+    assert threads() == 0
