@@ -22,10 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run; 1 if something was lost, doubled, partial, stale or otherwise wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--kills", type=int, default=2, help="at each of the 24 points")
+    parser.add_argument("--kills", type=int, default=1, help="at each of the 24 points")
     parser.add_argument("--points", nargs="*", choices=POINTS, default=POINTS)
     parser.add_argument("--zombies", type=int, default=20)
-    parser.add_argument("--slots", type=int, default=4, help="exports at a time")
+    parser.add_argument("--slots", type=int, default=6, help="exports at a time")
     said = parser.parse_args(argv)
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{said.seed}.log"
