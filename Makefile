@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs fuzz faults faults-quick invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz faults faults-quick invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -80,6 +80,9 @@ goldens: setup ## Write what each export should be; read the diff before you com
 docs: setup ## Write docs/data-dictionary from the catalogue; a test says when it is out of date
 	@$(BIN)/python -m pytest -q --write-goldens tests/export_platform/test_dictionary.py
 	@git status --short docs/data-dictionary
+
+determinism: setup ## Fifty exports with delays, batches and workers by chance, one sha256; fifty beside a writer
+	@$(BIN)/python -m pytest -q -n 0 --runs 50 tests/assets/test_one_sha256.py $(ARGS)
 
 fuzz: setup ## Ten million damaged documents through the kernel, under the sanitizers (about 15 minutes)
 	@$(BIN)/python -m tests.assets.steps.native.fuzz $(ARGS)

@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--format-rows", type=int, default=20_000, help="rows of the comparison of two formats"
     )
+    parser.addoption("--runs", type=int, default=6, help="runs that must give one sha256")
 
 
 class _Companies(LoadScopeScheduling):

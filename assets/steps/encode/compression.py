@@ -41,12 +41,13 @@ class Compressor:
     Args:
         compression: `none` passes bytes through.
         workers: Threads that compress, where that can be shared; they do not show in the bytes.
+            None: one a core, at most four.
     """
 
-    def __init__(self, compression: Compression, *, workers: int = GZIP_WORKERS) -> None:
+    def __init__(self, compression: Compression, *, workers: int | None = None) -> None:
         self._stream: _Stream | None = None
         if compression is Compression.GZIP:
-            self._stream = _Gzip(workers)
+            self._stream = _Gzip(workers or GZIP_WORKERS)
         elif compression is Compression.ZSTD:
             self._stream = zstd.ZstdCompressor(options=_ZSTD)
 
