@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Final
 
 from benchmarks.attempt import LIFE_URI
+from benchmarks.ours import PYTHON
 from benchmarks.records import Records, first_difference, records
 from benchmarks.replay.entries import Entries
 from benchmarks.replay.server import LOOPBACK
@@ -104,9 +105,15 @@ def _has_node() -> bool:
     return shutil.which("node") is not None and (PEERS / "node_modules").is_dir()
 
 
-OURS: Final = Subject(
-    name="ours", command=lambda folder: [sys.executable, "-m", "benchmarks.ours", str(folder)]
-)
+def _ours(*way: str) -> Callable[[Path], Sequence[str]]:
+    return lambda folder: [sys.executable, "-m", "benchmarks.ours", str(folder), *way]
+
+
+OURS: Final = Subject(name="ours", command=_ours())
+OURS_PYTHON: Final = Subject(name="ours, without the native part", command=_ours(PYTHON))
+# Packed files are no records to compare; `tests/assets/steps/encode` reads them back.
+OURS_GZIP: Final = Subject(name="ours, gzip", command=_ours("gzip"), compared=False)
+OURS_ZSTD: Final = Subject(name="ours, zstd", command=_ours("zstd"), compared=False)
 PYMONGO: Final = Subject(name="pymongo + csv.writer", command=_python("pymongo_csv.py"))
 NODE: Final = Subject(
     name="Node + csv-stringify", command=_node("node_csv.mjs"), available=_has_node

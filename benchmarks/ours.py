@@ -1,7 +1,8 @@
 """Our pipeline in a process of its own: from the database to confirmed files.
 
-    python -m benchmarks.ours FOLDER
+    python -m benchmarks.ours FOLDER [gzip|zstd|python]
 
+The second word packs the files, or does without the native part as an install without a compiler.
 The environment names the database. What runs is `assets/pipeline.produce`, as an attempt calls it
 (`assets/attempt.py`), with the real door to MongoDB; only the object store is a folder. Not part of
 it are the life of the export document, its lease and its manifest: a few round trips, whatever the
@@ -29,6 +30,7 @@ from benchmarks.usage import peak_mb
 from benchmarks.work import PARAMS, SCOPES, SNAPSHOT
 from export_platform.doors import opened
 
+PYTHON: Final = "python"
 # Doors that this export does not go through; discard's port answers nobody.
 _NOWHERE: Final = "http://127.0.0.1:9"
 UNUSED: Final = {
@@ -57,25 +59,27 @@ class Unwatched:
         """Go on."""
 
 
-def export(doors: Doors) -> Produced:
+def export(doors: Doors, compression: str = "none") -> Produced:
     """Make the files."""
     export_type = CATALOG["entries"]
-    request = parse(export_type, PARAMS, scopes=SCOPES)
+    request = parse(export_type, {**PARAMS, "compression": compression}, scopes=SCOPES)
     facts = load(export_type, request, SNAPSHOT, doors.mongo, export_id="benchmark")
     place = address(request, export_type.scope, export_id="benchmark", attempt=1, token="0" * 8)
     planned, attempt = plan(export_type, facts), "benchmark:1"
     return produce(planned, doors, address=place, token=attempt, watch=Unwatched())
 
 
-def main(folder: str) -> None:
+def main(folder: str, way: str = "none") -> None:
     """Export, and say what it took."""
+    if way == PYTHON:
+        sys.modules["assets.steps.native._rows"] = None  # type: ignore[assignment]
     with (
         opened({**UNUSED, **os.environ}, secret=b"benchmark") as all_doors,
         closing(FolderStore(Path(folder))) as objects,
     ):
         doors = replace(all_doors, objects=objects)
         began, cpu_began = time.perf_counter(), time.process_time()
-        produced = export(doors)
+        produced = export(doors, "none" if way == PYTHON else way)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
     found = {
         "rows": produced.accounting.written,
