@@ -40,8 +40,10 @@ LOOK_SECONDS = 0.02
 PATIENCE_SECONDS = 60.0
 
 _FORKS = multiprocessing.get_context("forkserver")
-# Loaded once, in a process without threads that forks the others: 2 s of imports each otherwise.
-_FORKS.set_forkserver_preload(["tests.faults.warm", "boto3", "pyathena", "phonenumbers"])
+# Loaded once, in a process without threads that forks the others: 4 s of imports each otherwise,
+# those of the parent's main module among them.
+_PRELOADED = ("tests.faults.warm", "tests.conftest", "boto3", "pyathena", "phonenumbers")
+_FORKS.set_forkserver_preload([*_PRELOADED])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
