@@ -20,6 +20,7 @@ from assets.steps.encode.compression import Compressor
 from assets.steps.encode.encoder import Piece
 from assets.steps.encode.fields import Field
 from assets.steps.encode.kinds import encoder
+from assets.steps.encode.run import Run, single
 from assets.steps.plan import Plan, PlannedColumn, planned_fields
 from assets.steps.rows import Cells, Record
 from assets.watch import Watch
@@ -81,16 +82,22 @@ class _Feed:
 
     def take(self, group: str | None, most: int) -> list[Any]:
         """The next rows of a group, at most so many; none at its end."""
-        held, taken = self._held, list[Cells | bytes]()
-        while held and held[0][0] == group and len(taken) < most:
-            taken.append(held.popleft()[1])
-        if not held:
-            for record in islice(self._records, most - len(taken)):
-                if record[0] != group:
-                    held.append(record)
-                    break
-                taken.append(record[1])
+        taken = list[Cells | Run]()
+        while most > 0 and (record := self._next()) is not None:
+            if record[0] != group:
+                self._held.appendleft(record)
+                break
+            row, most = record[1], most - 1
+            if type(row) is Run:
+                most += 1 - len(row)
+                if most < 0:
+                    self._held.appendleft((record[0], row.part(len(row) + most, len(row))))
+                    row = row.part(0, len(row) + most)
+            taken.append(row)
         return taken
+
+    def _next(self) -> Record | None:
+        return self._held.popleft() if self._held else next(self._records, None)
 
     def give_back(self, group: str | None, rows: Sequence[Any]) -> None:
         """Rows that did not fit any more."""
@@ -143,6 +150,8 @@ class _FileWriter:
         group = feed.group()
         while rows := feed.take(group, _least(CHUNK, self._most_rows - self._rows)):
             piece = self._encoder.piece(rows)
+            if piece.size > self._most_bytes - self._measured:
+                rows = single(rows)
             fitting = self._fitting(rows, piece)
             if fitting < len(rows):
                 feed.give_back(group, rows[fitting:])

@@ -17,6 +17,7 @@ from assets.model.campaign import Facts
 from assets.model.column import Unfit
 from assets.model.failure import ExportFailed
 from assets.model.source import EntryRow, EntrySource, Segment
+from assets.steps.encode.run import Run
 from assets.steps.rows import Ledger
 from assets.steps.upcast import upcast_entry
 
@@ -33,8 +34,8 @@ _AGAIN = 1_000  # decoded documents of a gathered segment held at a time
 
 Document = Mapping[str, Any]
 Key = tuple[Any, ...]
-# A row that is made: its key as bytes and its record, False if filtered, None if not made.
-MadeRow = tuple[bytes, bytes] | bool | None
+# Runs of rows that are made, and the places in a batch of documents whose rows are not.
+MadeRows = Sequence[Run | int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,8 @@ class EntryReader:
         users: Finds users by id.
         ledger: Counts what was read and what could not be.
         most_gathered: How many documents without a usable order are sorted in memory.
-        made: Makes the usual rows of a batch: the key and the record of each, False for one that is
-            filtered, None for one that is read here. None where all are.
+        made: Makes the usual rows of a batch: runs of them, and between these the places of the
+            documents that are read here. None where all are.
     """
 
     source: EntrySource
@@ -58,16 +59,21 @@ class EntryReader:
     users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
     ledger: Ledger
     most_gathered: int = MOST_GATHERED
-    made: Callable[[Sequence[bytes]], Sequence[MadeRow]] | None = None
+    made: Callable[[Sequence[bytes]], MadeRows] | None = None
 
-    def rows(self) -> Iterator[EntryRow]:
+    def rows(self) -> Iterator[Any]:
         """All rows in the export's total order, in memory bounded by a batch a strand.
+
+        Each is an `EntryRow`; with `made`, or a `Run` of several.
 
         Raises:
             ExportFailed: `SOURCE_MOVED`: an entry changed its place and was read twice, so
                 another one may have been passed over; a balanced count would not show it.
         """
         strands = [self._strand(segments) for segments in self.source.strands(self.facts)]
+        if self.made is not None:
+            yield from merged_runs(strands)
+            return
         seen = array("Q")
         merged = map(itemgetter(1), heapq.merge(*strands, key=itemgetter(0)))
         if not self.source.moves:
@@ -92,7 +98,8 @@ class EntryReader:
     def _strand(self, segments: Sequence[Segment]) -> Iterator[tuple[Any, Any]]:
         for segment in segments:
             if segment.gather:
-                yield from self._gathered(segment)
+                for key, row in self._gathered(segment):
+                    yield (key if self.made is None else packed(key)), row
                 continue
             for batch in self.scan(segment):
                 if self.made is not None:
@@ -102,16 +109,16 @@ class EntryReader:
                     yield key, row
 
     def _mixed(
-        self, batch: Sequence[bytes], made: Sequence[MadeRow]
-    ) -> Iterator[tuple[bytes, EntryRow | bytes]]:
+        self, batch: Sequence[bytes], made: MadeRows
+    ) -> Iterator[tuple[bytes, EntryRow | Run]]:
         """The rows of a batch of which most are made."""
-        rest = self.keyed([raw for raw, row in zip(batch, made, strict=True) if row is None])
+        rest = self.keyed([batch[one] for one in made if not isinstance(one, Run)])
         found = next(rest, None)
-        for raw, row in zip(batch, made, strict=True):
-            if isinstance(row, tuple):
-                yield row
-            elif found is not None and found[2] is raw:
-                yield _packed(found[0]), found[1]
+        for one in made:
+            if isinstance(one, Run):
+                yield one.key(), one
+            elif found is not None and found[2] is batch[one]:
+                yield packed(found[0]), found[1]
                 found = next(rest, None)
 
     def _gathered(self, segment: Segment) -> Iterator[tuple[Key, EntryRow]]:
@@ -163,7 +170,40 @@ class EntryReader:
             yield entry, raw
 
 
-def _packed(key: Key) -> bytes:
+def merged_runs(strands: Sequence[Iterator[tuple[bytes, Any]]]) -> Iterator[Any]:
+    """Rows and runs of several strands in the order of their keys, of equal ones by the strand.
+
+    A run is cut where another strand has a row within it, so what comes out is what the rows would
+    be one by one. Nearly always one strand has all rows of a batch, and runs pass whole.
+    """
+    heads = [
+        (*first, strand)
+        for strand, place in zip(strands, range(len(strands)), strict=True)
+        if (first := _head(strand, place)) is not None
+    ]
+    heapq.heapify(heads)
+    while heads:
+        _, place, row, strand = heads[0]
+        rest: Run | None = None
+        if isinstance(row, Run) and len(heads) > 1:
+            key, other, *_ = min(heads[1:3])
+            fitting = max(row.before(key, equal=place < other), 1)
+            row, rest = row.part(0, fitting), row.part(fitting, len(row))
+        yield row
+        if rest:
+            heapq.heapreplace(heads, (rest.key(), place, rest, strand))
+        elif (following := _head(strand, place)) is not None:
+            heapq.heapreplace(heads, (*following, strand))
+        else:
+            heapq.heappop(heads)
+
+
+def _head(strand: Iterator[tuple[bytes, Any]], place: int) -> tuple[bytes, int, Any] | None:
+    found = next(strand, None)
+    return None if found is None else (found[0], place, found[1])
+
+
+def packed(key: Key) -> bytes:
     """An instant and an id as bytes in the same order, as made rows have them."""
     millis, entry_id = key
     tail = entry_id.binary if isinstance(entry_id, ObjectId) else repr(entry_id).encode()

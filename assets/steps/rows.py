@@ -16,6 +16,7 @@ from assets.model.meaning import plain
 from assets.model.policy import Transform
 from assets.model.source import Arrange, Fold, Verdict
 from assets.steps.arrange import Key, Sorter
+from assets.steps.encode.run import Run
 from assets.steps.formats import Rendering, formatter, transformed
 from assets.steps.masks import (
     h256_email,
@@ -29,7 +30,7 @@ from assets.steps.plan import Plan, PlannedColumn
 
 # The text of every cell of a row; None where the value is absent, which CSV shows as empty.
 Cells = tuple[str | None, ...]
-# A row on its way to a file: the group it is of, and its cells, or the bytes that it is in CSV.
+# A row on its way to a file: the group it is of, and its cells, or a run of rows that are encoded.
 Record = tuple[str, Any]
 
 _TRANSFORMS: dict[Transform, Callable[[str], str]] = {
@@ -203,7 +204,7 @@ class Sieve:
         made = self._made(rows) if self.fold is None else self._folded(rows, self.fold)
         ordered = made if self.arrange is None else self._arranged(made, self.arrange)
         for _, record in ordered:
-            self.ledger.written += 1
+            self.ledger.written += len(record[1]) if type(record[1]) is Run else 1
             yield record
 
     def _sifted(self, rows: Iterable[Any]) -> Iterator[Any]:
@@ -213,7 +214,7 @@ class Sieve:
         }
         places, verdict = count(), plain(self.verdict)
         for row in rows:
-            if type(row) is bytes:  # has been judged, and is a record of the file already
+            if type(row) is Run:  # its rows have been judged, and are records of the file already
                 yield row
                 continue
             try:
@@ -236,9 +237,9 @@ class Sieve:
     def _made(self, rows: Iterable[Any]) -> Iterator[tuple[Key, Record]]:
         """Rows that are written as they are read."""
         for row in self._sifted(rows):
-            if type(row) is bytes:
-                self.ledger.kept += 1
-                self.ledger.made += 1
+            if type(row) is Run:
+                self.ledger.kept += len(row)
+                self.ledger.made += len(row)
                 yield (), ("", row)
                 continue
             try:

@@ -6,8 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from assets.model.failure import ExportFailed
 from assets.model.output import Compression, Dialect, OutputFormat
@@ -15,6 +14,7 @@ from assets.steps.encode.compression import decompressed
 from assets.steps.encode.encoder import Piece
 from assets.steps.encode.fields import emptied
 from assets.steps.encode.malformed import Malformed
+from assets.steps.encode.run import count_rows, encoded
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 RECORD_END: Final = "\r\n"  # RFC 4180 2.1
@@ -104,13 +104,10 @@ class CsvEncoder:
     def piece(self, rows: Sequence[Any]) -> Piece:
         """The records of the rows; null is an empty cell (DOMAIN.md 6.3).
 
-        A row may be the bytes of its record, from `assets/steps/native`.
+        Some may be runs of records, from `assets/steps/native`.
         """
-        records = b"".join(
-            b"".join(run) if is_record else self.encode(emptied(run))
-            for is_record, run in groupby(rows, _is_record)
-        )
-        return Piece(rows=len(rows), size=len(records), content=records)
+        records = encoded(rows, lambda some: self.encode(emptied(some)))
+        return Piece(rows=count_rows(rows), size=len(records), content=records)
 
     def add(self, piece: Piece) -> bytes:
         """The records."""
@@ -140,10 +137,6 @@ class CsvEncoder:
         writer = csv.writer(buffer, delimiter=self._rules.delimiter, lineterminator=RECORD_END)
         writer.writerows(rows)
         return buffer.getvalue()
-
-
-def _is_record(row: object) -> TypeGuard[bytes]:
-    return type(row) is bytes
 
 
 def read_rows(chunks: Iterable[bytes], output: OutputFormat) -> Iterator[list[str]]:

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_CELL = 8000, MOST_NODES = 2048 };
+enum { MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_ITEMS = 64, MOST_CELL = 8000, MOST_NODES = 2048, KEY = 20 };
 
 /* BSON types (bsonspec.org) that the usual document holds. */
 enum {
@@ -24,8 +24,15 @@ enum {
     OBJECT_ID = 0x07, TRUTH = 0x08, DATE = 0x09, NOTHING = 0x0A, INT32 = 0x10, INT64 = 0x12
 };
 
-/* Slots that the walk fills for every plan; Python counts on from there (kernel.py, FIXED). */
-enum { S_ID, S_CREATED, S_USER, S_VERSION, S_PREFERENCES, S_CONSENTS, S_ANSWERS, S_CODES, S_FIXED };
+/* Slots that the walk fills for every plan; Python counts on from there (fields.py, _FIXED). */
+enum { S_ID, S_CREATED, S_USER, S_VERSION, S_FIXED };
+
+/* Lists whose items the walk keeps, and the fields of each (fields.py, _ITEMS). */
+enum { L_PREFERENCES, L_CONSENTS, L_ANSWERS, L_CODES, LISTS, ITEM_FIELDS = 4 };
+enum { P_MARKET, P_RANK, P_EVENTS, P_QUANTITY };
+enum { C_KEY, C_PROMOTER, C_GRANTED, C_WITHDRAWN };
+enum { A_KEY, A_VERSION, A_VALUE };
+enum { O_STATE };
 
 enum {
     OP_UNLESS_ABSENT, OP_VALUE, OP_PRESENT, OP_MARKET, OP_WISHES, OP_WISH_MARKET, OP_WISH_EVENTS,
@@ -47,10 +54,14 @@ typedef struct { PyObject *keeper; Slice *items; Py_ssize_t count; } Slices;
 
 typedef struct {
     Slice name;
+    uint64_t first, hash; /* of its name (name_at) */
     uint32_t types;       /* bit n: BSON type n may stand here */
-    int slot, each;       /* where the value goes or -1; whether it is a list of blocks */
-    int child, sibling, place; /* the place among its siblings */
+    int slot, each;       /* where the value goes or -1; EACH_KEPT + n: a list whose items are kept */
+    int parent, children, place; /* the place among its siblings */
+    int in_item;          /* IN_KEPT: its slot is one of an item; IN_BLOCK: it has none */
 } Node;
+enum { EACH_NONE, EACH_BLOCK, EACH_KEPT };
+enum { IN_ENTRY, IN_KEPT, IN_BLOCK };
 
 typedef struct { int op, slot, format, length, guard; Slices data; } Column;
 typedef struct { int kind, slot; int64_t number; Slices data; } Rule;
@@ -59,6 +70,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *spec;       /* keeps every Slice alive */
     Node *nodes; int node_count, slot_count;
+    int *found; uint64_t found_mask; /* nodes by the hash of their names; -1 where none is */
     Column *columns; Py_ssize_t column_count;
     Rule *rules; Py_ssize_t rule_count;
     Slices markets;       /* ids */
@@ -80,6 +92,8 @@ typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wis
 typedef struct {
     const Kernel *kernel;
     Value *slots;
+    Value items[LISTS][MOST_ITEMS][ITEM_FIELDS];
+    int counts[LISTS];
     Wish wishes[MOST_PREFERENCES];
     int wish_order[MOST_PREFERENCES];
     int wish_count;
@@ -114,10 +128,8 @@ static int is_utf8(const uint8_t *p, size_t size) {
     return 1;
 }
 
-static int walk(const Kernel *k, const uint8_t *p, size_t size, int node, int list, Value *slots, int depth);
-
 /* The size of a value's bytes within `room`, or -1 for what only Python judges. */
-static int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
+static inline int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
     int64_t size;
     switch (type) {
     case DOUBLE: case DATE: case INT64: size = 8; break;
@@ -141,48 +153,125 @@ static int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
     return (uint64_t)size > room ? -1 : size;
 }
 
-static int child_of(const Kernel *k, int node, const uint8_t *name, size_t size) {
-    for (int i = k->nodes[node].child; i >= 0; i = k->nodes[i].sibling)
-        if ((size_t)k->nodes[i].name.size == size && !memcmp(k->nodes[i].name.at, name, size)) return i;
+/* Eight bytes, the first of them the lowest. */
+static uint64_t word_at(const uint8_t *p) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+#define ALL(byte) (0x0101010101010101ull * (byte))
+/* The high bit of each byte that is 0, exactly up to the first of them. */
+static uint64_t zeros(uint64_t word) { return (word - ALL(1)) & ~word & ALL(0x80); }
+static uint64_t mixed(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
+    return hash ^ hash >> 32;
+}
+
+typedef struct { const uint8_t *at; size_t size; uint64_t first, hash; } Name;
+
+/* The name that begins at `p`, read eight bytes at a time; 0 where it is none of ASCII before `end`. */
+static int name_at(const uint8_t *p, const uint8_t *end, Name *name) {
+    const uint8_t *at = p;
+    uint64_t hash = 0, first = 0;
+    for (int words = 0;; words++) {
+        uint64_t word = 0, zero;
+        if (end - at >= 8) word = word_at(at), zero = zeros(word);
+        else { /* what follows the end is as if it were 0 */
+            for (int i = 0; at + i < end; i++) word |= (uint64_t)at[i] << 8 * i;
+            zero = zeros(word);
+        }
+        int stop = zero ? __builtin_ctzll(zero) >> 3 : 8;
+        if (stop < 8) word &= (1ull << 8 * stop) - 1;
+        if (word & ALL(0x80)) return 0;
+        hash = mixed(hash, word);
+        if (!words) first = word;
+        at += stop;
+        if (stop < 8) break;
+    }
+    *name = (Name){p, (size_t)(at - p), first, hash};
+    return at < end;
+}
+
+static int child_of(const Kernel *k, int node, const Name *name) {
+    uint64_t at = mixed(name->hash, (uint64_t)node) & k->found_mask;
+    for (int i; (i = k->found[at]) >= 0; at = (at + 1) & k->found_mask) {
+        const Node *n = &k->nodes[i];
+        if (n->hash == name->hash && n->parent == node && (size_t)n->name.size == name->size && n->first == name->first
+            && (name->size <= 8 || !memcmp(n->name.at, name->at, name->size))) return i;
+    }
     return -1;
 }
 
-static int plain_name(const uint8_t *name, size_t size, int list) {
-    if (size && name[0] == '$') return 0; /* `$ref` makes a DBRef */
-    for (size_t i = 0; i < size; i++) if (name[i] >= 0x80 || (list && (name[i] < '0' || name[i] > '9'))) return 0;
+static int is_number(const uint8_t *name, size_t size) {
+    for (size_t i = 0; i < size; i++) if (name[i] < '0' || name[i] > '9') return 0;
     return 1;
 }
 
-/* Walk a block or list of exactly `size` bytes; 1 if it is sound and usual. */
-static int walk(const Kernel *k, const uint8_t *p, size_t size, int node, int list, Value *slots, int depth) {
+static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth);
+
+/* Walk a list; `node` says what its items are, or is -1. */
+static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int depth) {
     if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
     const uint8_t *end = p + size - 1;
+    int kept = node < 0 ? -1 : row->kernel->nodes[node].each - EACH_KEPT;
+    p += 4;
+    while (p < end) {
+        uint8_t type = *p++;
+        Name name;
+        if (!name_at(p, end, &name) || !is_number(p, name.size)) return 0;
+        p += name.size + 1;
+        int64_t length = value_size(type, p, (size_t)(end - p));
+        if (length < 0 || (node >= 0 && type != BLOCK)) return 0;
+        if (type == TEXT && !is_utf8(p + 4, (size_t)length - 5)) return 0;
+        if (type == TRUTH && *p > 1) return 0;
+        if (type == BLOCK) {
+            Value *item = NULL;
+            if (kept >= 0) {
+                if (row->counts[kept] == MOST_ITEMS) return 0;
+                item = row->items[kept][row->counts[kept]++];
+                memset(item, 0, sizeof row->items[kept][0]);
+            }
+            if (!walk(row, p, (size_t)length, node, item, depth + 1)) return 0;
+        }
+        if (type == LIST && !walk_list(row, p, (size_t)length, -1, depth + 1)) return 0;
+        p += length;
+    }
+    return p == end;
+}
+
+/* Walk a block of exactly `size` bytes; 1 if it is sound and usual. */
+static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth) {
+    const Kernel *k = row->kernel;
+    if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
+    const uint8_t *end = p + size - 1;
+    if (node >= 0 && !k->nodes[node].children) node = -1;
     uint64_t seen = 0;
     p += 4;
     while (p < end) {
         uint8_t type = *p++;
-        const uint8_t *name = p, *stop = memchr(p, 0, (size_t)(end - p));
-        if (!stop || !plain_name(name, (size_t)(stop - name), list)) return 0;
-        p = stop + 1;
+        Name name;
+        if (!name_at(p, end, &name) || *p == '$') return 0; /* `$ref` makes a DBRef */
+        p += name.size + 1;
         int64_t length = value_size(type, p, (size_t)(end - p));
         if (length < 0) return 0;
-        int child = node < 0 ? -1 : list ? node : child_of(k, node, name, (size_t)(stop - name));
-        if (list && node >= 0 && type != BLOCK) return 0;
-        if (child >= 0 && !list) {
+        int child = node < 0 ? -1 : child_of(k, node, &name), each = EACH_NONE;
+        if (child >= 0) {
             const Node *found = &k->nodes[child];
             if (!(found->types >> type & 1)) return 0;
             /* Of a name that stands twice the last counts in Python, and its whole block with it. */
             if (found->place > 63 || seen >> found->place & 1) return 0;
             seen |= 1ull << found->place;
             if (found->slot >= 0) slots[found->slot] = (Value){p, (uint32_t)length, type};
+            each = found->each;
         }
         if (type == TEXT && !is_utf8(p + 4, (size_t)length - 5)) return 0;
         if (type == TRUTH && *p > 1) return 0;
-        if (type == BLOCK && !walk(k, p, (size_t)length, child, 0, slots, depth + 1)) return 0;
-        if (type == LIST) {
-            int each = child >= 0 && !list && k->nodes[child].each ? child : -1;
-            if (!walk(k, p, (size_t)length, each, 1, slots, depth + 1)) return 0;
-        }
+        if (type == BLOCK && !walk(row, p, (size_t)length, child, slots, depth + 1)) return 0;
+        if (type == LIST && !walk_list(row, p, (size_t)length, each ? child : -1, depth + 1)) return 0;
         p += length;
     }
     return p == end;
@@ -203,10 +292,6 @@ static int next(Cursor *c, Slice *name, Value *value) {
     value->size = (uint32_t)value_size(value->type, c->p, (size_t)(c->end - c->p));
     c->p += value->size;
     return 1;
-}
-
-static int is_named(Slice name, const char *text) {
-    return (size_t)name.size == strlen(text) && !memcmp(name.at, text, (size_t)name.size);
 }
 
 static int is_absent(Value v) { return v.type == ABSENT || v.type == NOTHING; }
@@ -256,6 +341,11 @@ static int is_digit(char c) { return c >= '0' && c <= '9'; }
 static int is_simple(const Kernel *k, Slice s, Py_ssize_t *count) {
     const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
     for (*count = 0; p < end; ++*count) {
+        uint64_t eight;
+        if (end - p >= 8 && (memcpy(&eight, p, 8), !((eight | (eight - ALL(0x20)) | zeros(eight ^ ALL(0x7F))) & ALL(0x80)))) {
+            p += 8, *count += 7;
+            continue;
+        }
         uint32_t c = *p++;
         if (c < 0x80) { if (c < 0x20 || c == 0x7F) return 0; continue; }
         if (c >= 0xF0) return 0;
@@ -486,27 +576,26 @@ static int write_value(const Kernel *k, Buffer *b, Value v, const Column *column
 
 /* ----------------------------------------------------------------------------- what a row means */
 
+/* A field of an item; null is as if it were absent. */
+static Value field_of(const Row *row, int list, int item, int field) {
+    Value v = row->items[list][item][field];
+    return is_absent(v) ? (Value){0} : v;
+}
+
 static int read_wishes(Row *row) {
-    Slice name, field;
-    Value item, v;
-    row->wish_count = 0;
-    if (is_absent(row->slots[S_PREFERENCES])) return 1;
-    for (Cursor c = inside(row->slots[S_PREFERENCES]); next(&c, &name, &item);) {
-        if (row->wish_count == MOST_PREFERENCES) return 0;
+    Slice name;
+    Value v;
+    if (row->counts[L_PREFERENCES] > MOST_PREFERENCES) return 0;
+    for (row->wish_count = 0; row->wish_count < row->counts[L_PREFERENCES];) {
         Wish *wish = &row->wishes[row->wish_count];
-        memset(wish, 0, sizeof *wish);
-        for (Cursor in = inside(item); next(&in, &field, &v);) {
-            if (is_absent(v)) continue;
-            if (is_named(field, "marketId")) wish->market = v;
-            else if (is_named(field, "eventIds")) wish->events = v;
-            else if (is_named(field, "ticketQuantity")) wish->quantity = v;
-            else if (is_named(field, "rank")) {
-                if (v.type != INT32) return 0;
-                wish->ranked = 1, wish->rank = int32_at(v.at);
-            }
-        }
+        Value rank = field_of(row, L_PREFERENCES, row->wish_count, P_RANK);
+        if (rank.type && rank.type != INT32) return 0;
+        wish->market = field_of(row, L_PREFERENCES, row->wish_count, P_MARKET);
+        wish->events = field_of(row, L_PREFERENCES, row->wish_count, P_EVENTS);
+        wish->quantity = field_of(row, L_PREFERENCES, row->wish_count, P_QUANTITY);
+        wish->ranked = rank.type == INT32, wish->rank = wish->ranked ? int32_at(rank.at) : 0;
         if (wish->events.type == LIST)
-            for (Cursor in = inside(wish->events); next(&in, &field, &v);) if (v.type != TEXT) return 0;
+            for (Cursor in = inside(wish->events); next(&in, &name, &v);) if (v.type != TEXT) return 0;
         /* Into its place by rank, those without one last, equal ones as they stand. */
         int at = row->wish_count++;
         for (; at > 0; at--) {
@@ -521,24 +610,14 @@ static int read_wishes(Row *row) {
 
 static int read_answers(Row *row) {
     const Kernel *k = row->kernel;
-    Slice name, field;
-    Value item, v;
     if (!k->questions.count) return 1;
     memset(row->answers, 0, sizeof *row->answers * (size_t)k->questions.count);
     memset(row->answered, 0, (size_t)k->questions.count);
-    if (is_absent(row->slots[S_ANSWERS])) return 1;
-    for (Cursor c = inside(row->slots[S_ANSWERS]); next(&c, &name, &item);) {
-        Value key = {0}, value = {0};
-        int64_t version = 0;
-        for (Cursor in = inside(item); next(&in, &field, &v);) {
-            if (is_named(field, "key")) key = v;
-            else if (is_named(field, "value")) value = v;
-            else if (is_named(field, "version") && !is_absent(v)) {
-                if (v.type != INT32) return 0;
-                version = int32_at(v.at);
-            }
-        }
-        if (key.type != TEXT) return 0;
+    for (int i = 0; i < row->counts[L_ANSWERS]; i++) {
+        Value key = row->items[L_ANSWERS][i][A_KEY], value = row->items[L_ANSWERS][i][A_VALUE];
+        Value stated = field_of(row, L_ANSWERS, i, A_VERSION);
+        if (key.type != TEXT || (stated.type && stated.type != INT32)) return 0;
+        int64_t version = stated.type ? int32_at(stated.at) : 0;
         Py_ssize_t at = place_of(&k->questions, text_of(key));
         if (at < 0) continue;
         int given = !is_absent(value) && !(value.type == TEXT && value.size == 5) && !(value.type == LIST && value.size == 5);
@@ -550,24 +629,14 @@ static int read_answers(Row *row) {
     return 1;
 }
 
-/* 1: a consent in force has this key and no promoter, or is to this promoter; -1: for Python. */
+/* Whether a consent in force has this key and no promoter, or is to this promoter. */
 static int is_granted(const Row *row, Slice wanted, int to_promoter) {
-    Slice name, field;
-    Value item, v;
     int found = 0;
-    if (is_absent(row->slots[S_CONSENTS])) return 0;
-    for (Cursor c = inside(row->slots[S_CONSENTS]); next(&c, &name, &item);) {
-        Value key = {0}, promoter = {0}, granted = {0}, withdrawn = {0};
-        for (Cursor in = inside(item); next(&in, &field, &v);) {
-            if (is_absent(v)) continue;
-            if (is_named(field, "key")) key = v;
-            else if (is_named(field, "promoterId")) promoter = v;
-            else if (is_named(field, "granted")) granted = v;
-            else if (is_named(field, "withdrawnAt")) withdrawn = v;
-        }
-        if (granted.type != TRUTH || !*granted.at || withdrawn.type) continue;
-        if (to_promoter && promoter.type)
-            found |= !memcmp(promoter.at, wanted.at, 12);
+    for (int i = 0; i < row->counts[L_CONSENTS]; i++) {
+        Value key = field_of(row, L_CONSENTS, i, C_KEY), promoter = field_of(row, L_CONSENTS, i, C_PROMOTER);
+        Value granted = field_of(row, L_CONSENTS, i, C_GRANTED);
+        if (granted.type != TRUTH || !*granted.at || !is_absent(row->items[L_CONSENTS][i][C_WITHDRAWN])) continue;
+        if (to_promoter && promoter.type == OBJECT_ID) found |= !memcmp(promoter.at, wanted.at, 12);
         if (!to_promoter && !promoter.type && key.type == TEXT) found |= equal(text_of(key), wanted);
     }
     return found;
@@ -660,8 +729,6 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
 /* 1: stays, 0: is filtered, -1: Python judges. */
 static int passes(Row *row, const Rule *rule) {
     Value v = rule->slot < 0 ? (Value){0} : row->slots[rule->slot];
-    Slice name, field;
-    Value item, state;
     switch (rule->kind) {
     case R_ABSENT: return is_absent(v);
     case R_NOT_TEXT: return !(v.type == TEXT && place_of(&rule->data, text_of(v)) >= 0);
@@ -680,10 +747,10 @@ static int passes(Row *row, const Rule *rule) {
         return 0;
     case R_HAS_CODE: {
         int has = 0;
-        if (is_absent(v)) return rule->number == 0;
-        for (Cursor c = inside(v); next(&c, &name, &item);)
-            for (Cursor in = inside(item); next(&in, &field, &state);)
-                if (is_named(field, "state") && state.type == TEXT) has |= place_of(&rule->data, text_of(state)) >= 0;
+        for (int i = 0; i < row->counts[L_CODES]; i++) {
+            Value state = row->items[L_CODES][i][O_STATE];
+            if (state.type == TEXT) has |= place_of(&rule->data, text_of(state)) >= 0;
+        }
         return has == (rule->number != 0);
     }
     default: return -1;
@@ -729,7 +796,8 @@ static int is_overridden(const Kernel *k, const uint8_t *id) {
 static int begin(Row *row, const uint8_t *document, size_t size) {
     const Kernel *k = row->kernel;
     memset(row->slots, 0, sizeof *row->slots * (size_t)k->slot_count);
-    if (!walk(k, document, size, 0, 0, row->slots, 0)) return 0;
+    memset(row->counts, 0, sizeof row->counts);
+    if (!walk(row, document, size, 0, row->slots, 0)) return 0;
     Value version = row->slots[S_VERSION];
     if (row->slots[S_ID].type != OBJECT_ID || row->slots[S_CREATED].type != DATE) return 0;
     if (version.type != INT32 || int32_at(version.at) != 3) return 0;
@@ -788,6 +856,28 @@ static int wrong(const char *what) {
     return 0;
 }
 
+/* The nodes by their names: at most half of the places are taken, so that each search ends. */
+static int find_by_name(Kernel *k) {
+    size_t places = 8;
+    while (places < 2 * (size_t)k->node_count) places *= 2;
+    k->found = malloc(places * sizeof *k->found);
+    if (!k->found) { PyErr_NoMemory(); return 0; }
+    k->found_mask = places - 1;
+    memset(k->found, -1, places * sizeof *k->found);
+    for (int i = 1; i < k->node_count; i++) {
+        Node *node = &k->nodes[i];
+        Name name;
+        const uint8_t *at = (const uint8_t *)node->name.at; /* bytes of Python, a 0 behind them */
+        if (!name_at(at, at + node->name.size + 1, &name) || (Py_ssize_t)name.size != node->name.size)
+            return wrong("name");
+        node->first = name.first, node->hash = name.hash;
+        uint64_t place = mixed(name.hash, (uint64_t)node->parent) & k->found_mask;
+        while (k->found[place] >= 0) place = (place + 1) & k->found_mask;
+        k->found[place] = i;
+    }
+    return 1;
+}
+
 /* (parent, name, types, slot, each); a parent stands before its children, the root first. */
 static int take_nodes(Kernel *k, PyObject *given) {
     Py_ssize_t count = PyTuple_Size(given);
@@ -796,19 +886,21 @@ static int take_nodes(Kernel *k, PyObject *given) {
     if (!k->nodes) { PyErr_NoMemory(); return 0; }
     for (int i = 0; i < count; i++) {
         Node *node = &k->nodes[i];
-        int parent;
-        if (!PyArg_ParseTuple(PyTuple_GetItem(given, i), "iy#Iip", &parent, &node->name.at, &node->name.size,
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, i), "iy#Iii", &node->parent, &node->name.at, &node->name.size,
                               &node->types, &node->slot, &node->each)) return 0;
-        if (parent >= i || (i && parent < 0) || node->slot >= 4096) return wrong("node");
-        node->child = node->sibling = -1;
-        if (node->slot >= k->slot_count) k->slot_count = node->slot + 1;
+        if (node->parent >= i || (i && node->parent < 0)) return wrong("node");
         k->node_count++;
-        if (!i) continue;
-        int *last = &k->nodes[parent].child;
-        for (; *last >= 0; last = &k->nodes[*last].sibling) node->place++;
-        *last = i;
+        if (i) {
+            Node *parent = &k->nodes[node->parent];
+            node->in_item = parent->each == EACH_BLOCK ? IN_BLOCK : parent->each ? IN_KEPT : parent->in_item;
+            node->place = parent->children++;
+        }
+        if (node->each < 0 || node->each >= EACH_KEPT + LISTS || (node->in_item && node->each >= EACH_KEPT)
+            || node->slot >= (node->in_item == IN_BLOCK ? 0 : node->in_item ? ITEM_FIELDS : 4096)) return wrong("node");
+        if (node->each && node->types & ~(1u << LIST | 1u << NOTHING)) return wrong("node");
+        if (!node->in_item && node->slot >= k->slot_count) k->slot_count = node->slot + 1;
     }
-    return 1;
+    return find_by_name(k);
 }
 
 static int take_columns(Kernel *k, PyObject *given) {
@@ -894,7 +986,7 @@ static void kernel_free(PyObject *self) {
     for (Py_ssize_t i = 0; i < k->rule_count; i++) drop_slices(&k->rules[i].data);
     for (Py_ssize_t i = 0; k->events && i < k->markets.count; i++) drop_slices(&k->events[i]);
     drop_slices(&k->markets), drop_slices(&k->questions), drop_slices(&k->counted), drop_slices(&k->overridden);
-    free(k->nodes), free(k->columns), free(k->rules), free(k->events), free(k->since), free(k->offsets);
+    free(k->nodes), free(k->found), free(k->columns), free(k->rules), free(k->events), free(k->since), free(k->offsets);
     Py_XDECREF(k->spec);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
@@ -963,79 +1055,113 @@ static PyObject *kernel_user_ids(PyObject *self, PyObject *batch) {
     return found;
 }
 
-typedef struct { int outcome; size_t end; uint8_t key[20]; } Made;
+/* What a batch becomes; `at` counts the rows that are written. */
+typedef struct {
+    Buffer records;
+    uint8_t *keys; uint32_t *ends; Py_ssize_t at;
+    uint32_t (*odd)[2]; Py_ssize_t odd_count; /* the place of a document for Python, and the rows before it */
+    int64_t *filtered, *notes;
+} Made;
+
+static void drop_made(Made *made) {
+    free(made->records.at), free(made->keys), free(made->ends), free(made->odd), free(made->filtered), free(made->notes);
+}
+
+static void drop_row(Row *row) { free(row->slots), free(row->answers), free(row->versions), free(row->answered); }
+
+static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) {
+    size_t questions = (size_t)k->questions.count;
+    row->kernel = k;
+    row->slots = calloc((size_t)k->slot_count, sizeof *row->slots);
+    row->answers = calloc(questions + 1, sizeof *row->answers);
+    row->versions = calloc(questions + 1, sizeof *row->versions);
+    row->answered = calloc(questions + 1, 1);
+    made->keys = malloc((documents + 1) * KEY);
+    made->ends = malloc((documents + 1) * sizeof *made->ends);
+    made->odd = malloc((documents + 1) * sizeof *made->odd);
+    made->filtered = calloc((size_t)k->rule_count + 1, sizeof *made->filtered);
+    made->notes = calloc(questions + 2, sizeof *made->notes);
+    if (row->slots && row->answers && row->versions && row->answered && made->keys && made->ends && made->odd
+        && made->filtered && made->notes) return 1;
+    PyErr_NoMemory();
+    return 0;
+}
+
+static void make(Row *row, Made *made, const Slices *documents, const User *owners) {
+    for (Py_ssize_t i = 0; i < documents->count; i++) {
+        Slice document = documents->items[i];
+        int outcome = UNUSUAL;
+        row->user = owners[i];
+        if (begin(row, (const uint8_t *)document.at, (size_t)document.size))
+            outcome = convert(row, &made->records, made->notes);
+        if (outcome >= 0) made->filtered[outcome]++;
+        else if (outcome == WRITTEN) {
+            put_key(made->keys + made->at * KEY, row);
+            made->ends[made->at++] = (uint32_t)made->records.size;
+        } else {
+            made->odd[made->odd_count][0] = (uint32_t)i;
+            made->odd[made->odd_count++][1] = (uint32_t)made->at;
+        }
+        made->records.failed |= made->records.size > UINT32_MAX;
+    }
+}
+
+static PyObject *numbers(const int64_t *from, Py_ssize_t count) {
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list && i < count; i++) {
+        PyObject *number = PyLong_FromLongLong(from[i]);
+        if (!number || PyList_SetItem(list, i, number) < 0) Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *told(const Kernel *k, const Made *made) {
+    PyObject *odd = PyList_New(made->odd_count);
+    for (Py_ssize_t i = 0; odd && i < made->odd_count; i++) {
+        PyObject *pair = Py_BuildValue("(II)", made->odd[i][0], made->odd[i][1]);
+        if (!pair || PyList_SetItem(odd, i, pair) < 0) Py_CLEAR(odd);
+    }
+    PyObject *filtered = odd ? numbers(made->filtered, k->rule_count) : NULL;
+    PyObject *notes = filtered ? numbers(made->notes, k->questions.count + 2) : NULL;
+    PyObject *result = notes ? Py_BuildValue("(y#y#y#OOO)", made->records.at ? made->records.at : "",
+        (Py_ssize_t)made->records.size, (const char *)made->keys, made->at * KEY, (const char *)made->ends,
+        made->at * (Py_ssize_t)sizeof *made->ends, odd, filtered, notes) : NULL;
+    Py_XDECREF(odd), Py_XDECREF(filtered), Py_XDECREF(notes);
+    return result;
+}
 
 /*
- * convert(batch, users) -> (rows, filtered, notes): a row is (key, record) or None for Python to make;
- * filtered rows are left out of it by False.
+ * convert(batch, users) -> (records, keys, ends, odd, filtered, notes): the records of the usual rows, the key
+ * of each (20 bytes) and where it ends (4 bytes of this machine); of each document for Python its place and
+ * the number of rows before it.
  */
 static PyObject *kernel_convert(PyObject *self, PyObject *args) {
-    Kernel *k = (Kernel *)self;
-    PyObject *batch, *users, *rows = NULL, *result = NULL;
+    const Kernel *k = (const Kernel *)self;
+    PyObject *batch, *users, *result = NULL;
     if (!PyArg_ParseTuple(args, "OO!", &batch, &PyDict_Type, &users)) return NULL;
     Slices documents = {0};
-    size_t questions = (size_t)k->questions.count;
-    int64_t *notes = calloc(questions + 2, sizeof *notes);
-    int64_t *filtered = calloc((size_t)k->rule_count + 1, sizeof *filtered);
-    Row row = {.kernel = k, .slots = calloc((size_t)k->slot_count, sizeof(Value)),
-               .answers = calloc(questions + 1, sizeof(Value)), .versions = calloc(questions + 1, sizeof(int64_t)),
-               .answered = calloc(questions + 1, 1)};
-    Buffer buffer = {0};
-    Made *made = NULL;
+    Row *row = calloc(1, sizeof *row);
+    Made made = {0};
     User *owners = NULL;
-    if (!take_slices(batch, &documents)) goto done;
-    made = calloc((size_t)documents.count + 1, sizeof *made);
+    if (!row) { PyErr_NoMemory(); goto done; }
+    if (!take_slices(batch, &documents) || !begin_batch(k, row, &made, (size_t)documents.count)) goto done;
     owners = calloc((size_t)documents.count + 1, sizeof *owners);
-    if (!notes || !filtered || !row.slots || !row.answers || !row.versions || !row.answered || !made || !owners) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    for (Py_ssize_t i = 0; i < documents.count; i++) {
+    if (!owners) { PyErr_NoMemory(); goto done; }
+    for (Py_ssize_t i = 0; PyDict_Size(users) && i < documents.count; i++) {
         const uint8_t *id = user_of((const uint8_t *)documents.items[i].at, (size_t)documents.items[i].size);
         if (id && !take_user(users, id, &owners[i])) goto done;
     }
     /* `users` holds the accounts' cells: the caller does not change it meanwhile. */
     Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t i = 0; i < documents.count; i++) {
-        Slice document = documents.items[i];
-        row.user = owners[i];
-        made[i].outcome = UNUSUAL;
-        if (begin(&row, (const uint8_t *)document.at, (size_t)document.size)) {
-            made[i].outcome = convert(&row, &buffer, notes);
-            put_key(made[i].key, &row);
-        }
-        made[i].end = buffer.size;
-        if (made[i].outcome >= 0) filtered[made[i].outcome]++;
-    }
+    make(row, &made, &documents, owners);
     Py_END_ALLOW_THREADS
-    if (buffer.failed) { PyErr_NoMemory(); goto done; }
-    rows = PyList_New(documents.count);
-    for (Py_ssize_t i = 0; rows && i < documents.count; i++) {
-        size_t start = i ? made[i - 1].end : 0;
-        PyObject *one = made[i].outcome == WRITTEN
-            ? Py_BuildValue("(y#y#)", made[i].key, (Py_ssize_t)20, buffer.at + start, (Py_ssize_t)(made[i].end - start))
-            : PyBool_FromLong(0);
-        if (made[i].outcome == UNUSUAL) { Py_XDECREF(one); one = Py_BuildValue(""); }
-        if (!one || PyList_SetItem(rows, i, one) < 0) Py_CLEAR(rows);
-    }
-    PyObject *left_out = rows ? PyList_New(0) : NULL, *odd = left_out ? PyList_New(0) : NULL;
-    for (Py_ssize_t i = 0; odd && i < k->rule_count; i++) {
-        PyObject *number = PyLong_FromLongLong(filtered[i]);
-        if (!number || PyList_Append(left_out, number) < 0) Py_CLEAR(odd);
-        Py_XDECREF(number);
-    }
-    for (size_t i = 0; odd && i < questions + 2; i++) {
-        PyObject *number = PyLong_FromLongLong(notes[i]);
-        if (!number || PyList_Append(odd, number) < 0) Py_CLEAR(odd);
-        Py_XDECREF(number);
-    }
-    if (odd) result = Py_BuildValue("(OOO)", rows, left_out, odd);
-    Py_XDECREF(left_out), Py_XDECREF(odd);
+    if (made.records.failed) PyErr_NoMemory();
+    else result = told(k, &made);
 done:
-    Py_XDECREF(rows);
     drop_slices(&documents);
-    free(notes), free(filtered), free(row.slots), free(row.answers), free(row.versions), free(row.answered);
-    free(buffer.at), free(made), free(owners);
+    if (row) drop_row(row);
+    drop_made(&made);
+    free(row), free(owners);
     return result;
 }
 

@@ -21,18 +21,10 @@ _CLEAN: Final[Mapping[type, int]] = {
     int: _INT32 | _INT64 | _NULL,
     float: _DOUBLE | _INT32 | _INT64 | _NULL,
 }
-# Slots that the kernel itself fills (`_rows.c`, S_ID to S_CODES).
-_FIXED: Final = (
-    "_id",
-    "createdAt",
-    "userId",
-    "schemaVersion",
-    "preferences",
-    "consents",
-    "answers",
-    "codes",
-)
-# What the kernel reads of the items of these lists, and the types that it takes.
+# Slots that the kernel itself fills (`_rows.c`, S_ID to S_VERSION).
+_FIXED: Final = ("_id", "createdAt", "userId", "schemaVersion")
+# What the kernel keeps of the items of these lists, in its order (`_rows.c`, L_PREFERENCES and the
+# following), and the types that it takes.
 _ITEMS: Final[Mapping[str, Mapping[str, int]]] = {
     "preferences": {
         "marketId": _ID | _NULL,
@@ -50,14 +42,18 @@ _ITEMS: Final[Mapping[str, Mapping[str, int]]] = {
     "codes": {"state": _ANY},
 }
 
-FieldNode = tuple[int, bytes, int, int, bool]
+# Lists of blocks: those that are only looked through, and the first whose items are kept.
+_EACH: Final = 1
+_EACH_KEPT: Final = 2
+
+FieldNode = tuple[int, bytes, int, int, int]
 
 
 @dataclass(slots=True)
 class _Node:
     types: int = _ANY
     slot: int = -1
-    each: bool = False
+    each: int = 0
     children: dict[str, "_Node"] = field(default_factory=dict)
 
     def child(self, name: str) -> "_Node":
@@ -73,11 +69,11 @@ class Fields:
         _add(self._root, PLACES)
         for slot, name in enumerate(_FIXED):
             self._root.child(name).slot = slot
-        for name, items in _ITEMS.items():
+        for number, (name, items) in enumerate(_ITEMS.items()):
             each = self._root.child(name)
-            each.types, each.each = _LIST | _NULL, True
-            for item, types in items.items():
-                each.child(item).types = types
+            each.types, each.each = _LIST | _NULL, _EACH_KEPT + number
+            for slot, (item, types) in enumerate(items.items()):
+                each.child(item).types, each.child(item).slot = types, slot
         self._slots: dict[str, int] = {name: slot for slot, name in enumerate(_FIXED)}
 
     def slot(self, path: str) -> int:
@@ -95,7 +91,7 @@ class Fields:
         return self._slots[path]
 
     def nodes(self) -> tuple[FieldNode, ...]:
-        """The tree, parents first: parent, name, types, slot, whether it is a list of blocks."""
+        """The tree, parents first: parent, name, types, slot, which list of blocks it is."""
         found: list[FieldNode] = []
         waiting: list[tuple[int, str, _Node]] = [(-1, "", self._root)]
         while waiting:
@@ -110,7 +106,7 @@ def _add(node: _Node, places: Mapping[str, Place]) -> None:
     for name, (clean, repair) in places.items():
         child = node.child(name)
         if isinstance(repair, Nested | EachNested):
-            child.each = isinstance(repair, EachNested)
+            child.each = _EACH if isinstance(repair, EachNested) else 0
             child.types = (_LIST if child.each else _BLOCK) | _NULL
             _add(child, repair.places)
         else:

@@ -89,8 +89,8 @@ class Native(Protocol):
 
     def convert(
         self, batch: Sequence[bytes], users: dict[bytes, tuple[int, bytes]]
-    ) -> tuple[list[tuple[bytes, bytes] | bool | None], list[int], list[int]]:
-        """Rows (key and record, None for Python, False for filtered), counts of rules and notes."""
+    ) -> tuple[bytes, bytes, bytes, list[tuple[int, int]], list[int], list[int]]:
+        """Records, keys, ends, documents for Python, counts of rules and notes."""
 
 
 NOT_INSTALLED: Final = "the extension is not installed"

@@ -1,11 +1,13 @@
 """Makes the rows of a batch: the usual ones in C, the others by the Python path beside it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from bson import ObjectId
 
 from assets.model.column import Unfit
+from assets.steps.encode.run import Run
 from assets.steps.native.kernel import Kernel
 from assets.steps.rows import Ledger
 
@@ -17,6 +19,20 @@ USER_FIELDS: Final = ("accountId", "erasure", "flags", "mergedInto")
 """What is read of an account for the kernel."""
 
 Document = Mapping[str, Any]
+_ENDS: Final = "I"  # uint32_t, on every machine that Python runs on
+_SIZE: Final = array(_ENDS).itemsize
+
+
+def _runs(made: Run, odd: Sequence[tuple[int, int]]) -> Iterator[Run | int]:
+    """The rows that were made, cut where a document is not."""
+    begun = 0
+    for place, before in odd:
+        if before > begun:
+            yield made.part(begun, before)
+        yield place
+        begun = before
+    if begun < len(made):
+        yield made.part(begun, len(made))
 
 
 class Lines:
@@ -36,20 +52,20 @@ class Lines:
     ) -> None:
         self._kernel, self._users, self._ledger = kernel, users, ledger
 
-    def made(self, batch: Sequence[bytes]) -> list[tuple[bytes, bytes] | bool | None]:
-        """Of each document the key and the record, False if it is filtered, None for Python."""
+    def made(self, batch: Sequence[bytes]) -> list[Run | int]:
+        """Runs of rows, and between them the places of the documents that are for Python."""
         kernel, ledger = self._kernel, self._ledger
         found = self._users({ObjectId(one) for one in kernel.native.user_ids(batch)})
         users = {one.binary: self._user(found[one]) for one in found if isinstance(one, ObjectId)}
-        rows, filtered, notes = kernel.native.convert(batch, users)
+        records, keys, ends, odd, filtered, notes = kernel.native.convert(batch, users)
         for reason, times in zip(kernel.reasons, filtered, strict=True):
             if times:
                 ledger.filtered[reason] += times
         for note, times in zip(kernel.notes, notes, strict=True):
             if times:
                 ledger.notes[note] += times
-        ledger.read += len(batch) - rows.count(None)
-        return rows
+        ledger.read += len(batch) - len(odd)
+        return list(_runs(Run(records, keys, array(_ENDS, ends), 0, len(ends) // _SIZE), odd))
 
     def _user(self, user: Document) -> tuple[int, bytes]:
         flags = user.get("flags") or ()

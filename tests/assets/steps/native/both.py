@@ -145,8 +145,8 @@ class Both:
 
     def usual(self, batch: Sequence[bytes]) -> int:
         """How many documents the kernel judges by itself."""
-        rows, _, _ = self.kernel.native.convert(batch, {})
-        return len(rows) - rows.count(None)
+        _, _, _, odd, _, _ = self.kernel.native.convert(batch, {})
+        return len(batch) - len(odd)
 
 
 def mangled(raw: bytes, draw: random.Random) -> bytes:

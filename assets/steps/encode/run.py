@@ -1,0 +1,92 @@
+"""Rows that are encoded already, many at a time: a call is paid once a batch, not once a row."""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+KEY: Final = 20
+"""The bytes of a key: an instant and an id, which sort as rows in the order of registration do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows that follow each other in one order.
+
+    Attributes:
+        records: The bytes of all records of the batch that they are of.
+        keys: The key of each record of the batch.
+        ends: Where each record of the batch ends.
+        start: The first row of this run.
+        stop: The row behind its last.
+    """
+
+    records: bytes
+    keys: bytes
+    ends: "array[int]"
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return self.stop - self.start
+
+    def key(self) -> bytes:
+        """The key of the first row."""
+        return self._key(self.start)
+
+    def content(self) -> bytes:
+        """The records."""
+        return self.records[self._begin(self.start) : self._begin(self.stop)]
+
+    def part(self, first: int, last: int) -> "Run":
+        """The rows from the first to before the last, counted within the run."""
+        start = self.start
+        return Run(self.records, self.keys, self.ends, start + first, start + last)
+
+    def before(self, key: bytes, *, equal: bool) -> int:
+        """How many rows stand before a key, those that have it too if `equal`."""
+        find = bisect_right if equal else bisect_left
+        return find(range(self.start, self.stop), key, key=self._key)
+
+    def _key(self, row: int) -> bytes:
+        return self.keys[KEY * row : KEY * (row + 1)]
+
+    def _begin(self, row: int) -> int:
+        return self.ends[row - 1] if row else 0
+
+
+def count_rows(rows: Sequence[Any]) -> int:
+    """How many rows these are, runs counted by theirs."""
+    return sum(len(row) if type(row) is Run else 1 for row in rows)
+
+
+def single(rows: Sequence[Any]) -> list[Any]:
+    """The same with one row in each run."""
+    return [one for row in rows for one in _singles(row)]
+
+
+def _singles(row: Any) -> Iterator[Any]:
+    if type(row) is not Run:
+        yield row
+        return
+    for place in range(len(row)):
+        yield row.part(place, place + 1)
+
+
+def encoded(rows: Sequence[Any], encode: Callable[[list[Any]], bytes]) -> bytes:
+    """The records of rows, some of them encoded already; `encode` makes those of the others."""
+    pieces: list[bytes] = []
+    cells: list[Any] = []
+    for row in rows:
+        if type(row) is not Run:
+            cells.append(row)
+            continue
+        if cells:
+            pieces.append(encode(cells))
+            cells = []
+        pieces.append(row.content())
+    if cells:
+        pieces.append(encode(cells))
+    return b"".join(pieces)
