@@ -350,7 +350,9 @@ class Attempt:
         ours = {attempt_of(key)[0] for key in named}
         export = told["manifestKey"].rsplit("/", 2)[0] + "/"
         try:
-            found = {attempt_of(key)[0] for key in self._doors.objects.remains(export)}
+            found = {
+                attempt_of(key)[0] for key in self._doors.objects.keys(export, unfinished=True)
+            }
             for prefix in found - ours:
                 self._doors.objects.remove(prefix)
         except DoorError:

@@ -158,8 +158,12 @@ class ObjectStore:
             )
         return str(link)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, *, unfinished: bool = False) -> Iterator[str]:
         """Give the keys under a prefix, in order; a thousand a call.
+
+        Args:
+            prefix: What they begin with.
+            unfinished: Give those of unfinished uploads after them: all that ``remove`` would find.
 
         Raises:
             Unavailable: The store did not answer well.
@@ -167,17 +171,9 @@ class ObjectStore:
         """
         for page in self._pages("list_objects_v2", prefix):
             yield from (entry["Key"] for entry in page.get("Contents", []))
-
-    def remains(self, prefix: str) -> Iterator[str]:
-        """Give the keys under a prefix of all that ``remove`` would find: unfinished uploads too.
-
-        Raises:
-            Unavailable: The store did not answer well.
-            Refused: Access is denied.
-        """
-        yield from self.keys(prefix)
-        for page in self._pages("list_multipart_uploads", prefix):
-            yield from (entry["Key"] for entry in page.get("Uploads", []))
+        if unfinished:
+            for page in self._pages("list_multipart_uploads", prefix):
+                yield from (entry["Key"] for entry in page.get("Uploads", []))
 
     def remove(self, prefix: str) -> int:
         """Delete every object under a folder and abort every upload left unfinished there.

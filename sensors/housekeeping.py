@@ -60,7 +60,7 @@ def clear(
     """Delete what the attempts of a failed or cancelled export left; later attempts stay."""
     request = ExportRequest.from_document(document["request"])
     prefix = export_prefix(request, catalog[request.type].scope, document["_id"])
-    left = {attempt_of(key) for key in object_store.remains(prefix)}
+    left = {attempt_of(key) for key in object_store.keys(prefix, unfinished=True)}
     for attempt, number in left:
         if number <= document["attempt"]:
             object_store.remove(attempt)
@@ -72,6 +72,8 @@ def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Do
     # All that lies there: a worker that was killed between its commit and its sweep left what the
     # attempts before it had left, and no result names that.
     export = document["result"]["manifestKey"].rsplit("/", 2)[0] + "/"
-    for prefix in sorted({attempt_of(key)[0] for key in object_store.remains(export)}):
+    for prefix in sorted(
+        {attempt_of(key)[0] for key in object_store.keys(export, unfinished=True)}
+    ):
         object_store.remove(prefix)
     return life.expire(document["_id"])

@@ -80,15 +80,12 @@ class FakeObjectStore(ObjectStore):
             raise ValueError("a link lives too long")
         return f"https://objects.invalid/{key}?seconds={seconds}&filename={safe_filename(filename)}"
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Give the keys under a prefix."""
+    def keys(self, prefix: str, *, unfinished: bool = False) -> Iterator[str]:
+        """Give the keys under a prefix, and those of unfinished uploads if they are wanted."""
         self.asked.note("keys", prefix)
         yield from sorted(key for key in self.objects if key.startswith(prefix))
-
-    def remains(self, prefix: str) -> Iterator[str]:
-        """Give the keys under a prefix, and those of unfinished uploads."""
-        yield from self.keys(prefix)
-        yield from (key for key in [*self.unfinished.values()] if key.startswith(prefix))
+        if unfinished:
+            yield from (key for key in [*self.unfinished.values()] if key.startswith(prefix))
 
     def remove(self, prefix: str) -> int:
         """Remove what lies under a prefix, unfinished uploads included."""

@@ -217,7 +217,7 @@ class Slot:
     def left(self, load: Load, export_id: str) -> list[str]:
         """Keys of everything that lies in the bucket for an export, unfinished uploads included."""
         scope = f"exports/{load.name}/v1/campaign={CAMPAIGN}/export={export_id}/"
-        return sorted(self.objects.remains(scope))
+        return sorted(self.objects.keys(scope, unfinished=True))
 
     def cleared(self, load: Load, document: Document) -> None:
         """What housekeeping does a minute after an export has failed or was cancelled."""

@@ -215,11 +215,12 @@ def _without_manifest() -> None:
 
 def _without_look_for_uploads() -> None:
     """The sweep sees objects only."""
+    keys = ObjectStore.keys
 
-    def objects_only(self: ObjectStore, prefix: str) -> Iterator[str]:
-        return self.keys(prefix)
+    def objects_only(self: ObjectStore, prefix: str, *, unfinished: bool = False) -> Iterator[str]:  # noqa: ARG001
+        return keys(self, prefix)
 
-    ObjectStore.remains = objects_only  # type: ignore[method-assign]
+    ObjectStore.keys = objects_only  # type: ignore[method-assign]
 
 
 GUARDS: Mapping[str, Callable[[], None]] = {

@@ -78,7 +78,7 @@ def test_every_schema_is_used_and_every_route_has_one() -> None:
         (method, re.sub(r"\{\w+\}", "x", route.path))
         for router in ROUTERS
         for route in router.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute) and route.include_in_schema  # the page is no answer
         for method in sorted(route.methods or ())
     ]
     without = [

@@ -111,7 +111,6 @@ function About({ found }) {
       ["Finished", found.finished_at && time(found.finished_at)],
       ["Files stay until", found.expires_at && time(found.expires_at)],
       ["Withheld columns", found.columns_withheld.join(", ")],
-      ["In Dagster", found.links.dagster_run && html`<a href=${found.links.dagster_run}>run</a>${found.links.dagster_asset && html`, <a href=${found.links.dagster_asset}>lineage</a>`}`],
       ...asked.map(([name, value]) => [words(name), [value].flat().join(", ")]),
     ]} />
     <${Copy} text=${asCurl(body)} label="The same request as a command for curl" />

@@ -1,12 +1,12 @@
-/** The view that asks for an export: a kind, a form made from its schema, an estimate, the request. */
+/** The view that asks for an export: a kind, a form made from its schema, the request. */
 
 import { useMemo, useState } from "preact/hooks";
 
-import { asCurl, create, estimate } from "./api.js";
+import { asCurl, create } from "./api.js";
 import { Field, initial, sent } from "./fields.js";
 import { html } from "./html.js";
-import { Alert, Copy, Facts, useAction } from "./parts.js";
-import { bytes, number, words } from "./words.js";
+import { Alert, Copy, useAction } from "./parts.js";
+import { words } from "./words.js";
 
 // Of the file rather than of the kind, and asked in every export; the others are behind a fold.
 const USUAL = ["format", "dialect", "compression", "pii", "reason"];
@@ -30,22 +30,19 @@ function Form({ type, types }) {
   const { properties, required } = type.params_schema;
   const groups = useMemo(() => grouped(type, types), [type]);
   const [values, setValues] = useState(() => mapped(properties, initial));
-  const [guess, setGuess] = useState(null);
   const body = { type: type.id, params: paramsOf(properties, values) };
   const asking = useAction(async () => {
     location.hash = `#/exports/${(await create(body)).id}`;
   });
-  const guessing = useAction(async () => setGuess(await estimate(body)));
-  const problem = asking.problem || guessing.problem;
+  const { problem } = asking;
   const field = (name) => {
-    const set = (value) => (setGuess(null), setValues((old) => ({ ...old, [name]: value })));
+    const set = (value) => setValues((old) => ({ ...old, [name]: value }));
     const wrong = problem?.errors?.find((one) => one.pointer === `/params/${name}`)?.detail;
     const choices = name === "columns" ? type.columns.map((column) => column.name) : undefined;
     const about = { name, property: properties[name], value: values[name], required: required.includes(name) };
     return html`<${Field} key=${name} ...${about} wrong=${wrong} choices=${choices} set=${set} />`;
   };
   const submit = (event) => (event.preventDefault(), asking.run());
-  const guessNow = (event) => event.target.form.reportValidity() && guessing.run();
   return html`<form onSubmit=${submit}>
     <div class="fields">${groups.first.map(field)}</div>
     ${groups.own.length > 0 && html`<details><summary>Which rows (${groups.own.length} options)</summary>
@@ -55,10 +52,8 @@ function Form({ type, types }) {
     <details><summary>More of the file: columns, splitting, deliveries</summary>
       <div class="fields">${groups.more.map(field)}</div></details>
     <${Alert} problem=${problem} />
-    <div aria-live="polite">${guess && html`<${Estimate} guess=${guess} />`}</div>
     <div class="buttons">
       <button type="submit" aria-busy=${asking.busy}>Request the export</button>
-      <button type="button" class="secondary" aria-busy=${guessing.busy} onClick=${guessNow}>Estimate first</button>
     </div>
     <details><summary>The same as a command</summary><${Copy} text=${asCurl(body)} label="Command for curl" /></details>
   </form>`;
@@ -83,10 +78,3 @@ function paramsOf(properties, values) {
   const all = Object.entries(properties).map(([name, property]) => [name, sent(property, values[name])]);
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));
 }
-
-const Estimate = ({ guess }) => html`<article class="estimate"><${Facts} facts=${[
-  ["About", guess.rows != null && `${number(guess.rows)} rows`],
-  ["Size", guess.bytes != null && bytes(guess.bytes)],
-  ["Ready in", guess.seconds != null && `${number(Math.ceil(guess.seconds))} s`],
-  ["Withheld columns", guess.columns_withheld?.join(", ")],
-]} /></article>`;
