@@ -16,6 +16,7 @@ from export_platform.local.seed.catalog import pack_named
 from export_platform.local.seed.loader import lake_client, load
 from resources.clock import SystemClock
 from resources.wiring import environment
+from sensors.requests import LISTENERS
 from tests.e2e.platform import Platform
 from tests.waiting import eventually
 
@@ -101,7 +102,8 @@ def test_a_daemon_killed_between_claim_and_launch_loses_nothing(
     export = platform.ask("waitlist", "aurora-lights-2026")
     # What the sensor does first; the daemon that would have launched the run is dead. Its last look
     # may still be under way in the code server, and be the one that claims.
-    ExportLife(platform.stores.exports, timing=Timing().scaled(0.1)).dispatch(export.id)
+    life = ExportLife(platform.stores.exports, timing=Timing().scaled(0.1))
+    life.dispatch(export.id, by=LISTENERS[0])
     claimed = platform.stores.exports.find(export.id)
     assert claimed is not None
     assert ("dispatched", 1) == (claimed["status"], claimed["attempt"])
