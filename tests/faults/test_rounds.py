@@ -13,8 +13,8 @@ from tests.faults.rounds import kill_round, seeded, zombie_round
 from tests.faults.slot import SMALL, Slot, Tally
 
 SEED = 7
-# Upload, delivery, launch, commit; the bridge is killed where its guard is left out.
-SHORT = ("K13", "K20", "K06", "K17")
+# Upload and commit; `make faults-quick` has all 24.
+SHORT = ("K13", "K17")
 
 
 def test_a_kill_at_any_point_leaves_one_right_file(places: list[Slot]) -> None:
@@ -27,10 +27,10 @@ def test_a_kill_at_any_point_leaves_one_right_file(places: list[Slot]) -> None:
 
 def test_a_worker_that_wakes_after_its_lease_writes_nothing(places: list[Slot]) -> None:
     """Whether its successor is at work or has finished."""
-    total = worked(places, zombies(SEED, 3))
+    total = worked(places, zombies(SEED, 2))
 
     assert total.notes == []
-    assert (total.counts["zombies"], total.counts["stale"]) == (3, 0)
+    assert (total.counts["zombies"], total.counts["stale"]) == (2, 0)
 
 
 def test_without_its_guard_each_count_is_seen_to_rise(places: list[Slot]) -> None:
