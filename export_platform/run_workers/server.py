@@ -20,8 +20,8 @@ _CALLER_SECONDS = 2.0
 _STOP_SECONDS = 8.0
 
 
-class _Stopped(Exception):
-    """SIGTERM came."""
+class _Stopped(BaseException):
+    """SIGTERM came; no `Exception`, or the HTTP server would take it for a call that failed."""
 
 
 class Server:
