@@ -27,7 +27,7 @@ from assets.model.request import ExportRequest
 from assets.pipeline import Produced, produce
 from assets.reading import Doors
 from assets.shipping import LEAVES_REJECTS, STARTS_OVER, Shipping, ids_prefix, keeps
-from assets.steps.address import Address, address, attempt_of
+from assets.steps.address import Address, address, attempt_of, export_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
 from resources.clock import Clock
@@ -348,7 +348,7 @@ class Attempt:
         told = document["result"]
         named = {told["manifestKey"], *(entry["key"] for entry in told["files"])}
         ours = {attempt_of(key)[0] for key in named}
-        export = told["manifestKey"].rsplit("/", 2)[0] + "/"
+        export = export_of(told["manifestKey"])
         try:
             found = {
                 attempt_of(key)[0] for key in self._doors.objects.keys(export, unfinished=True)

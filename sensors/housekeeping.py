@@ -8,7 +8,7 @@ from assets.factory import Platform
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog
 from assets.model.request import ExportRequest
-from assets.steps.address import attempt_of, export_prefix
+from assets.steps.address import attempt_of, export_of, export_prefix
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from sensors.each import on_each, paged
@@ -71,7 +71,7 @@ def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Do
     """Delete the objects of an expired export, then say so (DESIGN.md 3, rule 10)."""
     # All that lies there: a worker that was killed between its commit and its sweep left what the
     # attempts before it had left, and no result names that.
-    export = document["result"]["manifestKey"].rsplit("/", 2)[0] + "/"
+    export = export_of(document["result"]["manifestKey"])
     for prefix in sorted(
         {attempt_of(key)[0] for key in object_store.keys(export, unfinished=True)}
     ):

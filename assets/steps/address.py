@@ -44,6 +44,11 @@ def export_prefix(request: ExportRequest, scope: Scope, export_id: str) -> str:
     )
 
 
+def export_of(key: str) -> str:
+    """The prefix of every attempt of the export that an attempt's object belongs to."""
+    return key.rsplit("/", 2)[0] + "/"
+
+
 def attempt_of(key: str) -> tuple[str, int]:
     """The prefix of the attempt that an object belongs to, and the attempt's number."""
     prefix = key.rsplit("/", 1)[0] + "/"

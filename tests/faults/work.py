@@ -38,6 +38,7 @@ from resources.wiring import environment
 from tests.api_bridge.bench import Client, serving
 from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
 from tests.assets.workbench import AFTER_THE_PACK
+from tests.export_platform.snapshot import DOORS
 
 SNAPSHOT = AFTER_THE_PACK - timedelta(seconds=30)
 SECRET = b"the harness's key"
@@ -159,20 +160,7 @@ def _tick(name: str, doors: Mapping[str, Any]) -> object:
 
 
 # Doors that a sensor never opens; the definitions want them all.
-_NOBODY: Mapping[str, Any] = dict.fromkeys(
-    (
-        "mongo",
-        "athena",
-        "object_store",
-        "codes",
-        "entries_service",
-        "scoring",
-        "marketing_cloud",
-        "clock",
-        "platform",
-    ),
-    "nobody",
-)
+_NOBODY: Mapping[str, Any] = dict.fromkeys(DOORS, "nobody")
 
 
 def _begin(env: Mapping[str, str], without: Sequence[str]) -> None:

@@ -108,6 +108,12 @@ def of_erased_fans(made: Made) -> set[str]:
     )
 
 
+@cache
+def erased(made: Made) -> frozenset[str]:
+    """Ids of entries that are erased, themselves or with their fan."""
+    return frozenset(erased_themselves(made) | of_erased_fans(made))
+
+
 def replaced(made: Made) -> set[str]:
     """Ids of entries that are not the current ones of their fan."""
     return _ids(made, lambda entry: entry.get("isCurrent") is False)

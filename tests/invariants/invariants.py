@@ -40,8 +40,7 @@ def every_row_is_accounted_for(told: Told) -> list[str]:
 
 def _replaced_and_erased(told: Told) -> int:
     """Entries that the service does not count because they are replaced; exports say: erased."""
-    erased = ground.erased_themselves(told.made) | ground.of_erased_fans(told.made)
-    return len(ground.replaced(told.made) & erased)
+    return len(ground.replaced(told.made) & ground.erased(told.made))
 
 
 def _unbalanced(export: Export) -> Iterator[str]:

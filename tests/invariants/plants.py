@@ -84,22 +84,18 @@ def rejected_left_out_or_noted(told: Told) -> Iterator[tuple[str, int, int]]:
 
 def _for_two_reasons(told: Told, reason: str) -> int:
     """Plants that fell on an entry which is counted for another plant already."""
-    itself, fans = ground.erased_themselves(told.made), ground.of_erased_fans(told.made)
     match reason:
         case "erased":  # less those whom no plant names: further entries of an erased fan
+            itself, fans = ground.erased_themselves(told.made), ground.of_erased_fans(told.made)
             return len(itself & fans) - len(ground.replaced(told.made) & fans - itself)
         case "not_current":
-            return len(ground.replaced(told.made) & (itself | fans))
+            return len(ground.replaced(told.made) & ground.erased(told.made))
         case "withdrawn":
-            return len(ground.withdrawn(told.made) & (itself | fans))
+            return len(ground.withdrawn(told.made) & ground.erased(told.made))
         case "exclude_flags":
             return ground.flagged_and_gone(told.made)
         case _:
             return 0
-
-
-def _erased(told: Told) -> set[str]:
-    return ground.erased_themselves(told.made) | ground.of_erased_fans(told.made)
 
 
 def _sum(told: Told, *classes: str) -> int:
@@ -119,7 +115,7 @@ def unharmed(told: Told) -> Iterator[tuple[str, int, int]]:
     """Classes that must not cost a row: formulas, odd texts, odd places; planted, and written."""
     lost = {name for classes in (*_WRONG.values(), *_GONE.values()) for name in classes}
     written = set(told["entries/everybody"].values("entry_id"))
-    erased = _erased(told)
+    erased = ground.erased(told.made)
     for one in CLASSES:
         if one.name not in lost | NOT_UTF8:
             listed = set(told.made.ledger[one.name].ids) - erased  # the first fifty of a class
@@ -204,7 +200,7 @@ def _suppressed(told: Told) -> Iterator[tuple[str, int, int]]:
     yield "erased", _sum(told, "erased_subject"), erased
     withdrawn = sum(row["Reason"] == "withdrawn" for row in rows)
     long_ago = ground.withdrawn_long_ago(told.made)  # old forms, before the first partition
-    elsewhere = long_ago + len(ground.withdrawn(told.made) & _erased(told))
+    elsewhere = long_ago + len(ground.withdrawn(told.made) & ground.erased(told.made))
     yield "withdrawn", _sum(told, "withdrawn") - elsewhere, withdrawn
 
 
