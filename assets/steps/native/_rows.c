@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_ITEMS = 64, MOST_CELL = 8000, MOST_NODES = 2048, KEY = 20 };
+enum { MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_ITEMS = 64, MOST_CELL = 8000, MOST_NODES = 2048, KEY = 20,
+       LETTERS = 0x20000 };
 
 /* BSON types (bsonspec.org) that the usual document holds. */
 enum {
@@ -78,7 +79,8 @@ typedef struct {
     Slices questions;     /* keys of the answers that are looked at */
     Slices counted;       /* "1" where an answer to the question is noted */
     Slices overridden;    /* ids of entries that Python must make */
-    const uint8_t *simple; /* bit per code point below 0x10000: what text keeps as it is */
+    const uint8_t *simple; /* bit per code point below LETTERS: what text keeps as it is */
+    const uint8_t *marks; /* the same of marks, which it keeps behind a simple letter */
     int64_t *since; int32_t *offsets; Py_ssize_t spans; /* the zone, second by second */
     Slice phone;
     int most_markets, quote_all;
@@ -96,7 +98,7 @@ typedef struct {
     int counts[LISTS];
     Wish wishes[MOST_PREFERENCES];
     int wish_order[MOST_PREFERENCES];
-    int wish_count;
+    int wish_count, unknown_locales;
     Value *answers; int64_t *versions; uint8_t *answered;
     User user;
 } Row;
@@ -334,24 +336,44 @@ static void put_cell(Buffer *b, const Kernel *k, const char *text, size_t size) 
     put(b, "\"", 1);
 }
 
-static int is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+static int is_lower(char c) { return c >= 'a' && c <= 'z'; }
+static int is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static int is_letter(char c) { return is_lower(c) || is_upper(c); }
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* Whether a text needs no cleaning: printable ASCII, and letters that NFC leaves alone. `count` is its characters. */
-static int is_simple(const Kernel *k, Slice s, Py_ssize_t *count) {
+static int has_bit(const uint8_t *bits, uint32_t c) { return bits[c >> 3] >> (c & 7) & 1; }
+
+/* The character that begins at `p`, in UTF-8 that was looked at; `p` is behind it then. */
+static uint32_t character_at(const uint8_t **p) {
+    const uint8_t *at = *p;
+    uint32_t c = at[0];
+    if (c < 0x80) { *p += 1; return c; }
+    if (c < 0xE0) { *p += 2; return (c & 0x1F) << 6 | (at[1] & 0x3F); }
+    if (c < 0xF0) { *p += 3; return (c & 0x0F) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3F); }
+    *p += 4;
+    return (c & 0x07) << 18 | (at[1] & 0x3Fu) << 12 | (at[2] & 0x3Fu) << 6 | (at[3] & 0x3F);
+}
+
+/*
+ * Whether a text needs no cleaning: printable ASCII, letters that NFC leaves alone, and each of its
+ * marks behind one of these (letters.py). `astral`: characters of two UTF-16 units.
+ */
+static int is_simple(const Kernel *k, Slice s, int *astral) {
     const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
-    for (*count = 0; p < end; ++*count) {
+    int bears = 0; /* whether what stands before may bear a mark */
+    for (*astral = 0; p < end;) {
         uint64_t eight;
         if (end - p >= 8 && (memcpy(&eight, p, 8), !((eight | (eight - ALL(0x20)) | zeros(eight ^ ALL(0x7F))) & ALL(0x80)))) {
-            p += 8, *count += 7;
+            p += 8, bears = 1;
             continue;
         }
-        uint32_t c = *p++;
-        if (c < 0x80) { if (c < 0x20 || c == 0x7F) return 0; continue; }
-        if (c >= 0xF0) return 0;
-        c = c < 0xE0 ? (c & 0x1F) << 6 | (p[0] & 0x3F) : (c & 0x0F) << 12 | (p[0] & 0x3F) << 6 | (p[1] & 0x3F);
-        p += c < 0x800 ? 1 : 2;
-        if (!(k->simple[c >> 3] >> (c & 7) & 1)) return 0;
+        uint32_t c = character_at(&p);
+        if (c < 0x80) { if (c < 0x20 || c == 0x7F) return 0; bears = 1; continue; }
+        if (c >= LETTERS) return 0;
+        *astral |= c >= 0x10000;
+        if (has_bit(k->simple, c)) { bears = 1; continue; }
+        if (!bears || !has_bit(k->marks, c)) return 0;
+        bears = 0;
     }
     return 1;
 }
@@ -364,12 +386,13 @@ static Slice stripped(Slice s) {
 
 /* One clean line of at most `length` characters (0: no cut); 0 where it would have to be cleaned. */
 static int line_of(const Kernel *k, Value v, int length, Slice *line) {
-    Py_ssize_t count;
+    int astral;
     if (v.type != TEXT) return 0;
     *line = text_of(v);
-    if (line->size > MOST_CELL || !is_simple(k, *line, &count)) return 0;
+    if (line->size > MOST_CELL || !is_simple(k, *line, &astral)) return 0;
     *line = stripped(*line);
     if (length && line->size > length) {
+        if (astral) return 0; /* whether these count as one or two is the dialect's */
         Py_ssize_t at = 0;
         for (int kept = 0; at < line->size; at++)
             if (((uint8_t)line->at[at] & 0xC0) != 0x80 && kept++ == length) break;
@@ -534,17 +557,27 @@ static int write_day(const Kernel *k, Buffer *b, Value v) {
     return 1;
 }
 
-/* Spellings and the tags that they are of, by turns. */
-static int write_locale(const Kernel *k, Buffer *b, Slice spelled, const Slices *known) {
-    for (Py_ssize_t i = 0; i + 1 < known->count; i += 2)
-        if (equal(known->items[i], spelled)) {
-            put_cell(b, k, known->items[i + 1].at, (size_t)known->items[i + 1].size);
-            return 1;
-        }
-    return 0;
+/* Whether a tag is in its usual capitals: a language, `-` or `_`, a region. */
+static int is_locale(Slice s) {
+    return s.size == 5 && is_lower(s.at[0]) && is_lower(s.at[1]) && (s.at[2] == '-' || s.at[2] == '_')
+        && is_upper(s.at[3]) && is_upper(s.at[4]);
 }
 
-static int write_value(const Kernel *k, Buffer *b, Value v, const Column *column) {
+/* Of `known` the first is the tag that stands for unknown ones; then spellings and their tags by turns. */
+static int write_locale(Row *row, Buffer *b, Slice spelled, const Slices *known) {
+    const Slice *tag = NULL;
+    for (Py_ssize_t i = 1; !tag && i + 1 < known->count; i += 2)
+        if (equal(known->items[i], spelled)) tag = &known->items[i + 1];
+    if (!tag) {
+        if (!is_locale(spelled)) return 0;
+        tag = known->items, row->unknown_locales++;
+    }
+    put_cell(b, row->kernel, tag->at, (size_t)tag->size);
+    return 1;
+}
+
+static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
+    const Kernel *k = row->kernel;
     Slice s;
     if (is_absent(v)) { put_cell(b, k, "", 0); return 1; }
     switch (column->format) {
@@ -564,7 +597,7 @@ static int write_value(const Kernel *k, Buffer *b, Value v, const Column *column
     case F_INTEGER: return write_integer(k, b, v);
     case F_LIST: return write_list(k, b, v, column);
     case F_LOCALE:
-        return v.type == TEXT && write_locale(k, b, text_of(v), &column->data);
+        return v.type == TEXT && write_locale(row, b, text_of(v), &column->data);
     case F_COUNTRY:
         if (v.type != TEXT || v.size != 7 || !is_letter((char)v.at[4]) || !is_letter((char)v.at[5])) return 0;
         put_cell(b, k, (char[]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
@@ -689,7 +722,7 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
         if (!is_absent(row->slots[column->slot])) return 0;
         put_cell(b, k, "", 0);
         return 1;
-    case OP_VALUE: return write_value(k, b, row->slots[column->slot], column);
+    case OP_VALUE: return write_value(row, b, row->slots[column->slot], column);
     case OP_PRESENT: put_cell(b, k, is_absent(row->slots[column->slot]) ? "N" : "Y", 1); return 1;
     case OP_MARKET:
         v = row->slots[column->slot];
@@ -707,12 +740,12 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
         wish = &row->wishes[row->wish_order[column->slot - 1]];
         if (column->op == OP_WISH_MARKET) return write_market(k, b, wish->market, column);
         if (column->op == OP_WISH_EVENTS) return write_events(k, b, wish, column);
-        return write_value(k, b, wish->quantity, column);
+        return write_value(row, b, wish->quantity, column);
     case OP_GRANTED: case OP_GRANTED_TO:
         said = is_granted(row, column->data.items[0], column->op == OP_GRANTED_TO);
         put_cell(b, k, said ? "Y" : "N", 1);
         return 1;
-    case OP_ANSWER: return write_value(k, b, row->answers[column->slot], column);
+    case OP_ANSWER: return write_value(row, b, row->answers[column->slot], column);
     case OP_ACCOUNT:
         if (row->user.known) put(b, row->user.account.at, (size_t)row->user.account.size);
         else put_cell(b, k, "", 0);
@@ -721,7 +754,7 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
         v = row->slots[column->slot];
         if (is_absent(v) || (v.type == TEXT && v.size == 5)) v = row->slots[column->slot + 1];
         else if (v.type != TEXT) return 0;
-        return write_value(k, b, v, column);
+        return write_value(row, b, v, column);
     default: return 0;
     }
 }
@@ -759,10 +792,14 @@ static int passes(Row *row, const Rule *rule) {
 
 enum { UNUSUAL = -1, WRITTEN = -2 };
 
+/* What is counted of written rows, then the answers to each question (kernel.py, _NOTES). */
+enum { N_USER, N_WISHES, N_LOCALE, N_ANSWERED };
+
 /* The place of the rule that filters the row, WRITTEN, or UNUSUAL. */
 static int convert(Row *row, Buffer *b, int64_t *notes) {
     const Kernel *k = row->kernel;
     size_t before = b->size;
+    row->unknown_locales = 0;
     if (row->user.known && row->user.bits & USER_UNUSUAL) return UNUSUAL;
     for (Py_ssize_t i = 0; i < k->rule_count; i++) {
         int stays = passes(row, &k->rules[i]);
@@ -774,10 +811,11 @@ static int convert(Row *row, Buffer *b, int64_t *notes) {
         if (!write_column(row, b, &k->columns[i])) { b->size = before; return UNUSUAL; }
     }
     put(b, "\r\n", 2);
-    notes[0] += !row->user.known && !is_absent(row->slots[S_USER]);
-    notes[1] += row->wish_count > k->most_markets;
+    notes[N_USER] += !row->user.known && !is_absent(row->slots[S_USER]);
+    notes[N_WISHES] += row->wish_count > k->most_markets;
+    notes[N_LOCALE] += row->unknown_locales;
     for (Py_ssize_t i = 0; i < k->questions.count; i++)
-        notes[2 + i] += (row->answered[i] & 2) && *k->counted.items[i].at == '1';
+        notes[N_ANSWERED + i] += (row->answered[i] & 2) && *k->counted.items[i].at == '1';
     return WRITTEN;
 }
 
@@ -922,7 +960,7 @@ static int take_columns(Kernel *k, PyObject *given) {
         if (!take_slices(data, &c->data)) { drop_slices(&c->data); return 0; }
         if ((reads_slot && slots >= k->slot_count) || (reads_market && c->data.count != k->markets.count)
             || (reads_data && c->data.count != 1) || (c->op == OP_GRANTED_TO && c->data.items[0].size != 12)
-            || (c->op == OP_ANSWER && c->slot >= k->questions.count)
+            || (c->format == F_LOCALE && c->data.count < 1) || (c->op == OP_ANSWER && c->slot >= k->questions.count)
             || (c->op >= OP_WISH_MARKET && c->op <= OP_WISH_QUANTITY && c->slot < 1)) {
             drop_slices(&c->data);
             return wrong("column");
@@ -995,22 +1033,26 @@ static void kernel_free(PyObject *self) {
 
 static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     PyObject *nodes, *columns, *rules, *zone, *markets, *events, *questions, *counted, *overridden;
-    const char *simple, *delimiter;
-    Py_ssize_t simple_size, delimiter_size;
+    const char *simple, *marks, *delimiter;
+    Py_ssize_t simple_size, marks_size, delimiter_size;
     static char *names[] = {"nodes", "columns", "rules", "zone", "markets", "events", "questions", "counted",
-                            "overridden", "simple", "most_markets", "delimiter", "quote_all", NULL};
+                            "overridden", "simple", "marks", "most_markets", "delimiter", "quote_all", NULL};
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Kernel *k = (Kernel *)alloc(type, 0);
     if (!k) return NULL;
     k->slot_count = S_FIXED;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!OO!OOOy#iy#p", names, &PyTuple_Type, &nodes,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!OO!OOOy#y#iy#p", names, &PyTuple_Type, &nodes,
             &PyTuple_Type, &columns, &PyTuple_Type, &rules, &PyTuple_Type, &zone, &markets, &PyTuple_Type,
-            &events, &questions, &counted, &overridden, &simple, &simple_size, &k->most_markets, &delimiter,
+            &events, &questions, &counted, &overridden, &simple, &simple_size, &marks, &marks_size,
+            &k->most_markets, &delimiter,
             &delimiter_size, &k->quote_all)) goto failed;
     k->spec = kwargs ? PyDict_Copy(kwargs) : NULL;
     if (!k->spec || PyTuple_Size(args)) { wrong("by name only"); goto failed; }
-    if (simple_size != 0x10000 / 8 || delimiter_size != 1) { wrong("simple or delimiter"); goto failed; }
-    k->simple = (const uint8_t *)simple, k->delimiter = *delimiter;
+    if (simple_size != LETTERS / 8 || marks_size != LETTERS / 8 || delimiter_size != 1) {
+        wrong("simple, marks or delimiter");
+        goto failed;
+    }
+    k->simple = (const uint8_t *)simple, k->marks = (const uint8_t *)marks, k->delimiter = *delimiter;
     if (!take_nodes(k, nodes) || !take_markets(k, markets, events) || !take_slices(questions, &k->questions)
         || !take_slices(counted, &k->counted) || !take_slices(overridden, &k->overridden)) goto failed;
     if (k->counted.count != k->questions.count) { wrong("counted"); goto failed; }
@@ -1080,7 +1122,7 @@ static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) 
     made->ends = malloc((documents + 1) * sizeof *made->ends);
     made->odd = malloc((documents + 1) * sizeof *made->odd);
     made->filtered = calloc((size_t)k->rule_count + 1, sizeof *made->filtered);
-    made->notes = calloc(questions + 2, sizeof *made->notes);
+    made->notes = calloc(questions + N_ANSWERED, sizeof *made->notes);
     if (row->slots && row->answers && row->versions && row->answered && made->keys && made->ends && made->odd
         && made->filtered && made->notes) return 1;
     PyErr_NoMemory();
@@ -1122,7 +1164,7 @@ static PyObject *told(const Kernel *k, const Made *made) {
         if (!pair || PyList_SetItem(odd, i, pair) < 0) Py_CLEAR(odd);
     }
     PyObject *filtered = odd ? numbers(made->filtered, k->rule_count) : NULL;
-    PyObject *notes = filtered ? numbers(made->notes, k->questions.count + 2) : NULL;
+    PyObject *notes = filtered ? numbers(made->notes, k->questions.count + N_ANSWERED) : NULL;
     PyObject *result = notes ? Py_BuildValue("(y#y#y#OOO)", made->records.at ? made->records.at : "",
         (Py_ssize_t)made->records.size, (const char *)made->keys, made->at * KEY, (const char *)made->ends,
         made->at * (Py_ssize_t)sizeof *made->ends, odd, filtered, notes) : NULL;

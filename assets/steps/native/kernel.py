@@ -20,7 +20,7 @@ from assets.steps.encode.delimited import DIALECTS, RECORD_END, CsvEncoder
 from assets.steps.formats import Rendering, canonical_locale
 from assets.steps.guards import guard
 from assets.steps.native.fields import Fields
-from assets.steps.native.letters import simple_letters
+from assets.steps.native.letters import simple_letters, simple_marks
 from assets.steps.native.zones import spans
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.rows import Converter
@@ -93,6 +93,8 @@ class Native(Protocol):
         """Records, keys, ends, documents for Python, counts of rules and notes."""
 
 
+# What it counts beside the answers (`_rows.c`, N_USER and the following).
+_NOTES: Final = ("missing_user", "extra_preferences", "unknown_locale")
 NOT_INSTALLED: Final = "the extension is not installed"
 
 
@@ -192,6 +194,7 @@ class _Compiler:
             counted=tuple(b"1" if key in self._counted else b"0" for key in self._questions),
             overridden=tuple(sorted(_binary(entry_id) for entry_id in self._facts.bands)),
             simple=simple_letters(),
+            marks=simple_marks(),
             most_markets=self._facts.campaign.max_markets,
             delimiter=self._rules.delimiter.encode(),
             quote_all=self._rules.quote_all,
@@ -199,11 +202,7 @@ class _Compiler:
         return Kernel(
             native=native,
             reasons=tuple(reason for reason, _ in rules),
-            notes=(
-                "missing_user",
-                "extra_preferences",
-                *(f"answered:{key}" for key in self._questions),
-            ),
+            notes=(*_NOTES, *(f"answered:{key}" for key in self._questions)),
             flags=self._flags,
             account=self._account(),
         )
@@ -291,13 +290,14 @@ class _Compiler:
                 return ()
 
     def _locales(self) -> tuple[bytes, ...]:
-        """The two usual spellings of each tag, and the tag."""
+        """The tag of what is unknown; then the two usual spellings of each tag, and the tag."""
         spelled = {*self._rendering.locales, self._rendering.default_locale}
         tags = sorted({tag for one in spelled if (tag := canonical_locale(one))})
         pairs = (
             (text, tag) for tag in tags for text in dict.fromkeys((tag, tag.replace("-", "_")))
         )
-        return tuple(text.encode() for pair in pairs for text in pair)
+        default = canonical_locale(self._rendering.default_locale) or ""
+        return (default.encode(), *(text.encode() for pair in pairs for text in pair))
 
     def _cell(self, text: str | None) -> bytes:
         """A cell of one column among several, as the dialect writes it."""
