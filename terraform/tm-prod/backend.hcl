@@ -1,0 +1,5 @@
+bucket       = "tm-prod-terraform-state"
+key          = "export-platform/terraform.tfstate"
+region       = "eu-west-1"
+encrypt      = true
+use_lockfile = true
