@@ -8,11 +8,14 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api_bridge.app import app_from
+from api_bridge.waiting.changes import Changes
 
 # A client that is slow to read or to ask again is let go; headers are at most 16 kB, twice the
 # largest token.
@@ -33,9 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as wrong:
         logging.getLogger("api_bridge").error("%s", wrong)
         return 2
-    server = uvicorn.Server(server_config(app, host=options.host, port=options.port))
+    server = _Server(server_config(app, host=options.host, port=options.port), app)
     server.run()
     return 0 if server.started else 3
+
+
+class _Server(uvicorn.Server):
+    """Tells those who wait that the process ends; the grace is for requests at work."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._changes: Changes = app.state.bridge.changes
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        self._changes.close()
+        super().handle_exit(sig, frame)
 
 
 def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:

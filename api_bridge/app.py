@@ -28,9 +28,10 @@ from api_bridge.page import site
 from api_bridge.protocol.openapi import describe
 from api_bridge.protocol.problems import Code, ProblemError, not_found, problem_response
 from api_bridge.protocol.submission import known_names
-from api_bridge.routes import downloads, export_types, exports, health
+from api_bridge.routes import downloads, events, export_types, exports, health
 from api_bridge.routes.context import Bridge
 from api_bridge.settings import Settings, settings_from
+from api_bridge.waiting.changes import Changes
 from assets.exports.catalog import CATALOG
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
@@ -41,6 +42,7 @@ from resources.wiring.environment import mongo_stores, object_store
 
 ROUTERS = (
     exports.router,
+    events.router,
     downloads.router,
     export_types.router,
     health.router,
@@ -128,6 +130,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog) -> Bridge:
         objects=doors.objects,
         clock=doors.clock,
         life=ExportLife(doors.stores.exports),
+        changes=Changes(doors.stores.exports, most=settings.waiting),
         authenticator=authenticator,
         link_seconds=settings.link_seconds,
         queue_age_seconds=settings.queue_age_seconds,

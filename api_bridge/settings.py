@@ -10,6 +10,8 @@ MAX_LINK_SECONDS = 600
 QUEUE_AGE_SECONDS = 600
 THREADS = 32
 CONCURRENCY = 200
+# uvicorn holds 1,000 connections (__main__.py); half of them are left for those who do not wait.
+WAITING = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class Settings:
         queue_age_seconds: A due export that waits longer makes the bridge not ready.
         threads: Requests that talk to a door at once.
         concurrency: Requests inside at once; more are answered 503.
+        waiting: Callers at once who wait for a change, beside those; a fifth may be one caller's.
     """
 
     issuer: str
@@ -35,13 +38,15 @@ class Settings:
     queue_age_seconds: int = QUEUE_AGE_SECONDS
     threads: int = THREADS
     concurrency: int = CONCURRENCY
+    waiting: int = WAITING
 
     def __post_init__(self) -> None:
         """Refuse values that would weaken the bridge."""
         if not 1 <= self.link_seconds <= MAX_LINK_SECONDS:
             raise ValueError(f"BRIDGE_LINK_SECONDS must be from 1 to {MAX_LINK_SECONDS}")
-        if min(self.queue_age_seconds, self.threads, self.concurrency) < 1:
-            raise ValueError("BRIDGE_QUEUE_AGE_SECONDS, _THREADS and _CONCURRENCY must be positive")
+        if min(self.queue_age_seconds, self.threads, self.concurrency, self.waiting) < 1:
+            names = "BRIDGE_QUEUE_AGE_SECONDS, _THREADS, _CONCURRENCY and _WAITING"
+            raise ValueError(f"{names} must be positive")
         if "*" in self.allowed_hosts or not self.allowed_hosts:
             raise ValueError("BRIDGE_ALLOWED_HOSTS must list names; a wildcard allows every Host")
 
@@ -62,6 +67,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         queue_age_seconds=_whole(environment, "BRIDGE_QUEUE_AGE_SECONDS", QUEUE_AGE_SECONDS),
         threads=_whole(environment, "BRIDGE_THREADS", THREADS),
         concurrency=_whole(environment, "BRIDGE_CONCURRENCY", CONCURRENCY),
+        waiting=_whole(environment, "BRIDGE_WAITING", WAITING),
     )
 
 

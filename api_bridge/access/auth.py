@@ -124,6 +124,7 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
         client=client,
         scopes=frozenset(str(scopes).split()),
         campaigns=_campaigns(claims.get("campaigns", [])),
+        expires=_seconds(claims, "exp"),
     )
 
 

@@ -30,12 +30,14 @@ class Caller:
         client: The `client_id` or `azp` claim.
         scopes: The words of the `scope` claim.
         campaigns: The `campaigns` claim: keys, or `*` alone for all.
+        expires: The `exp` claim: seconds since 1970 when the token is no longer one.
     """
 
     subject: str
     client: str | None
     scopes: frozenset[str]
     campaigns: frozenset[str]
+    expires: int
 
     @property
     def sees_every_campaign(self) -> bool:

@@ -1,7 +1,8 @@
 """Who may come in at all: a known Host, and not more requests at once than the bridge can hold."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -36,26 +37,46 @@ class AllowedHostsMiddleware:
         return found is not None and found.group(1) in self._hosts
 
 
-class ConcurrencyMiddleware:
-    """Answers 503 at once instead of queueing without end.
+class _Room:
+    """How many requests are at work. Counted on the event loop only, so a number is enough."""
 
-    Counted on the event loop only, so a plain number is enough.
-    """
+    def __init__(self) -> None:
+        self.inside = 0
+
+    @contextmanager
+    def entered(self, by: int = 1) -> Iterator[None]:
+        """Count one more, or one less, until the block ends."""
+        self.inside += by
+        try:
+            yield
+        finally:
+            self.inside -= by
+
+
+class ConcurrencyMiddleware:
+    """Answers 503 at once instead of queueing without end."""
 
     def __init__(self, app: ASGIApp, *, most: int) -> None:
         self._app = app
         self._most = most
-        self._inside = 0
+        self._room = _Room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request; the lifespan, which lasts as long as the process, is none."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._inside >= self._most:
+        if self._room.inside >= self._most:
             raise ProblemError(Code.OVERLOADED, "Try again in a second.")
-        self._inside += 1
-        try:
+        scope.setdefault("state", {})["room"] = self._room
+        with self._room.entered():
             await self._app(scope, receive, send)
-        finally:
-            self._inside -= 1
+
+
+def set_aside(scope: Scope) -> AbstractContextManager[None]:
+    """Give the place of a request back while it only waits; who waits is counted elsewhere.
+
+    When the block ends it is inside again even if others have come meanwhile: it is to be answered.
+    """
+    room: _Room = scope["state"]["room"]
+    return room.entered(-1)

@@ -3,9 +3,10 @@
 Bodies and queries are parsed by our own strict parsers, so the framework does not see them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api_bridge.protocol.events import MEDIA_TYPE as EVENT_STREAM
 from api_bridge.protocol.listing import PARAMETERS
 from api_bridge.protocol.problems import MEDIA_TYPE, REGISTRY
 from assets.model.export_type import Catalog
@@ -45,22 +46,60 @@ _IDEMPOTENCY_KEY: Mapping[str, Any] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
-_PREFER: Mapping[str, Any] = {
-    "name": "Prefer",
+_IF_NONE_MATCH: Mapping[str, Any] = {
+    "name": "If-None-Match",
     "in": "header",
     "required": False,
-    "description": "handling=lenient withholds the columns that the scopes do not allow.",
+    "description": "The ETag of the state that the caller has; the same state is a 304.",
     "schema": {"type": "string"},
+}
+_LAST_EVENT_ID: Mapping[str, Any] = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The id of the last event; only what is different now is told.",
+    "schema": {"type": "string"},
+}
+
+
+def _prefer(description: str) -> Mapping[str, Any]:
+    return {
+        "name": "Prefer",
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string"},
+    }
+
+
+# Header parameters, which the routes read themselves, by path and method.
+_HEADERS: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = {
+    ("/v1/exports", "post"): [
+        _IDEMPOTENCY_KEY,
+        _prefer(
+            "handling=lenient withholds the columns that the scopes do not allow; wait=N, at most "
+            "60, answers when the export has ended or so many seconds are over."
+        ),
+    ],
+    ("/v1/exports/{export_id}", "get"): [
+        _IF_NONE_MATCH,
+        _prefer("wait=N, at most 60, with If-None-Match: the answer comes with the next change."),
+    ],
+    ("/v1/exports/{export_id}/events", "get"): [_LAST_EVENT_ID],
+    ("/v1/exports/{export_id}/manifest", "get"): [_IF_NONE_MATCH],
 }
 
 
 def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     """Complete the generated description in place and return it."""
     for path, operations in generated["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _complete(operation, secured=path.startswith("/v1/"))
+            headers = _HEADERS.get((path, method), ())
+            operation["parameters"] = [*operation.get("parameters", ()), *headers]
+    stream = generated["paths"]["/v1/exports/{export_id}/events"]["get"]
+    stream["responses"]["200"]["content"] = {EVENT_STREAM: {"schema": {"type": "string"}}}
     create = generated["paths"]["/v1/exports"]["post"]
-    create["parameters"] = [_IDEMPOTENCY_KEY, _PREFER]
     create["requestBody"] = _body(catalog)
     generated["paths"]["/v1/exports"]["get"]["parameters"] = [
         {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}

@@ -27,6 +27,9 @@ LEAST_POLL_SECONDS = 2
 MOST_POLL_SECONDS = 30
 
 
+ANY = "*"  # every state there can be, in `If-None-Match`
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Etag:
     """The validator of one state of a resource, and whether a caller holds it already."""
@@ -43,7 +46,7 @@ class Etag:
         if if_none_match is None:
             return False
         tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-        return "*" in tags or self.header in tags
+        return ANY in tags or self.header in tags
 
 
 def is_done(document: Document) -> bool:
@@ -264,6 +267,8 @@ def _links(document: Document) -> dict[str, str]:
     """Only what would work now."""
     base = f"/v1/exports/{document['_id']}"
     links, status = {"self": base}, Status(document["status"])
+    if status in LIVE:
+        links["events"] = f"{base}/events"
     if status in LIVE and status is not Status.CANCELLING:
         links["cancel"] = f"{base}/cancel"
     if status in TRANSITIONS[Move.RETRY].sources:

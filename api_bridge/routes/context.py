@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.caller import Caller
+from api_bridge.waiting.changes import Changes
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
 from resources.clock import Clock
@@ -25,6 +26,7 @@ class Bridge:
         objects: The bucket of the files.
         clock: The time.
         life: Every write to an export document.
+        changes: Tells those who wait that an export has changed.
         authenticator: From header to caller.
         link_seconds: How long a download link works.
         queue_age_seconds: When a waiting export means that nobody works.
@@ -36,6 +38,7 @@ class Bridge:
     objects: ObjectStore
     clock: Clock
     life: ExportLife
+    changes: Changes
     authenticator: Authenticator
     link_seconds: int
     queue_age_seconds: int

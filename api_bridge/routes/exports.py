@@ -1,11 +1,16 @@
 """Asking for exports, watching them, and stopping or repeating them (API.md 1)."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from api_bridge.access.caller import (
     CANCEL,
@@ -15,18 +20,22 @@ from api_bridge.access.caller import (
     insufficient_scope,
 )
 from api_bridge.protocol.listing import Listing, parse_listing
-from api_bridge.protocol.preference import preference
+from api_bridge.protocol.preference import Preference, preference
 from api_bridge.protocol.problems import Code, ProblemError, invalid, not_found
 from api_bridge.protocol.submission import Submission, idempotency, parse_submission
 from api_bridge.protocol.wire import (
+    ANY,
     Etag,
     export_resource,
+    is_done,
     shown_status,
     status_headers,
     stored_statuses,
 )
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
 from api_bridge.routes.lookup import Document, find_export, is_visible
+from api_bridge.routes.patience import until_changed, until_ended
+from api_bridge.waiting.changes import Full
 from assets.life import IllegalMove
 from assets.loading import load
 from assets.model.export_type import ExportType
@@ -44,11 +53,29 @@ router = APIRouter()
 
 
 @router.post("/v1/exports", status_code=202, summary="Ask for an export")
-def create_export(
+async def create_export(
     request: Request, bridge: BridgeParam, caller: CallerParam, raw: BodyParam
 ) -> Response:
-    """Record a request; the same Idempotency-Key and body give the same export."""
-    headers = request.headers
+    """Record a request; the same Idempotency-Key and body give the same export.
+
+    With `Prefer: wait=N` the answer waits for the end, and is a 200 if that comes in time.
+    """
+    preferred = preference(request.headers.getlist("prefer"))
+    document = await run_in_threadpool(_created, request.headers, bridge, caller, raw, preferred)
+    waited = False
+    if preferred.wait:
+        with suppress(Full):
+            document = await until_ended(request, bridge, caller, document, preferred.wait)
+            waited = True
+    ended = is_done(document) if waited else document["status"] == Status.SUCCEEDED
+    headers = preferred.applied(ahead=not ended, waited=waited)
+    return _accepted(bridge, document, ended=ended, headers=headers)
+
+
+def _created(
+    headers: Headers, bridge: Bridge, caller: Caller, raw: bytes, preferred: Preference
+) -> Document:
+    """The export that is asked for: a new one, or the first with this Idempotency-Key."""
     submission = parse_submission(
         raw, headers.getlist("content-type"), bridge.catalog, bridge.known
     )
@@ -57,7 +84,6 @@ def create_export(
         headers.getlist("idempotency-key"), owner, "POST /v1/exports", submission.payload
     )
     caller.require(create_scope(submission.export_type.name))
-    preferred = preference(headers.getlist("prefer"))
     export_request = _parsed(submission, caller, lenient=preferred.lenient)
     _check_campaign(bridge, caller, export_request)
     _check_possible(bridge, submission.export_type, export_request)
@@ -73,7 +99,7 @@ def create_export(
     except AlreadyExists:
         document = _first_with(bridge, key)
     passing(CrashPoint.K02)
-    return _accepted(bridge, document, headers=preferred.headers)
+    return document
 
 
 @router.get("/v1/exports", summary="List exports, newest first")
@@ -102,17 +128,38 @@ def list_exports(request: Request, bridge: BridgeParam, caller: CallerParam) -> 
 
 
 @router.get("/v1/exports/{export_id}", summary="Watch an export")
-def get_export(
+async def get_export(
     export_id: str, request: Request, bridge: BridgeParam, caller: CallerParam
 ) -> Response:
-    """Show an export; a failed one is still a 200, with the failure in `error`."""
+    """Show an export; a failed one is still a 200, with the failure in `error`.
+
+    With `If-None-Match` and `Prefer: wait=N` the 304 comes only after so many seconds without a
+    change. An export that has ended is not waited for.
+    """
     caller.require(READ)
+    held = request.headers.get("if-none-match")
+    look = partial(_seen, bridge, caller, export_id, held)
+    document, response = await run_in_threadpool(look)
+    preferred = preference(request.headers.getlist("prefer"))
+    unchanged = response.status_code == HTTPStatus.NOT_MODIFIED and held != ANY
+    if unchanged and preferred.wait and not is_done(document):
+        with suppress(Full):
+            if await until_changed(request, bridge, caller, document, preferred.wait):
+                _, response = await run_in_threadpool(look)
+            response.headers.update(preferred.applied(waited=True))
+    return response
+
+
+def _seen(
+    bridge: Bridge, caller: Caller, export_id: str, held: str | None
+) -> tuple[Document, Response]:
+    """An export as it is now, and the answer for a caller who holds this state or another."""
     document = find_export(bridge, caller, export_id)
     now = bridge.clock.now()
     headers = status_headers(document, now)
-    if Etag(value=str(document["revision"])).held_by(request.headers.get("if-none-match")):
-        return Response(status_code=304, headers=headers)
-    return _shown(bridge, document, now, headers=headers)
+    if Etag(value=str(document["revision"])).held_by(held):
+        return document, Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return document, _shown(bridge, document, now, headers=headers)
 
 
 @router.post("/v1/exports/{export_id}/cancel", status_code=202, summary="Stop an export")
@@ -226,14 +273,17 @@ def _moved(bridge: Bridge, move: Callable[[], Document | None]) -> Response:
 
 
 def _accepted(
-    bridge: Bridge, document: Document, *, headers: Mapping[str, str] | None = None
+    bridge: Bridge,
+    document: Document,
+    *,
+    ended: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """202 with where to look and when; 200 when the files are there already (API.md 1)."""
+    """202 with where to look and when; 200 when there is nothing to wait for (API.md 1)."""
     now = bridge.clock.now()
     headers = {**status_headers(document, now), **(headers or {})}
     headers["Location"] = f"/v1/exports/{document['_id']}"
-    ready = document["status"] == Status.SUCCEEDED
-    return _shown(bridge, document, now, headers=headers, status_code=200 if ready else 202)
+    return _shown(bridge, document, now, headers=headers, status_code=200 if ended else 202)
 
 
 def _shown(

@@ -6,7 +6,7 @@ compiles what a caller expects (``Match``) and what it wants (``Change``). Nothi
 is ever read as an operator: values travel inside ``$eq`` and ``$literal``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypedDict, cast
@@ -212,6 +212,13 @@ class ExportStore:
         with self._connection.bounded("find an export document"):
             found = self._raw().find_one(_equal(equal))
         return None if found is None else cast(ExportDocument, decoded(found))
+
+    def revisions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the revision of each export that there is, by id: what tells a change, cheaply."""
+        wanted = {"_id": {"$in": list(ids)}, "revision": {"$type": "number"}}
+        with self._connection.bounded("read the revisions of exports"):
+            found = self._connection.collection(NAME).find(wanted, {"revision": 1})
+            return {document["_id"]: int(document["revision"]) for document in found}
 
     def change(self, export_id: str, match: Match, change: Change) -> ExportDocument | None:
         """Change the export if it still is as expected, in one atomic write.

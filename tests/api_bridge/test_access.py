@@ -42,6 +42,9 @@ ROUTES = {
     "create": Route(method="POST", path="/v1/exports", scopes=CREATE, allowed=202),
     "list": Route(method="GET", path="/v1/exports", scopes=READ, allowed=200),
     "get": Route(method="GET", path="/v1/exports/{id}", scopes=READ, allowed=200),
+    "events": Route(
+        method="GET", path="/v1/exports/{id}/events", scopes=READ, allowed=200, state=_finish
+    ),
     "cancel": Route(
         method="POST",
         path="/v1/exports/{id}/cancel",

@@ -250,6 +250,7 @@ def test_the_description_lists_the_routes_and_nothing_else(bench: Bench) -> None
         ("POST", "/v1/exports"),
         ("GET", "/v1/exports"),
         ("GET", "/v1/exports/{export_id}"),
+        ("GET", "/v1/exports/{export_id}/events"),
         ("POST", "/v1/exports/{export_id}/cancel"),
         ("POST", "/v1/exports/{export_id}/retry"),
         ("GET", "/v1/exports/{export_id}/files/{number}"),

@@ -89,6 +89,15 @@ class ExportStoreContract:
         assert store.candidates(ANY, limit=5) == []
         assert store.page({}, before=None, limit=5) == []
 
+    def test_revisions_tell_which_exports_have_changed(self, store: ExportStore) -> None:
+        """Those who wait are told by this; an export that is not there has none."""
+        for export_id in ("exp_1", "exp_2", "exp_3"):
+            store.insert({"_id": export_id, "status": "queued"})
+        store.change("exp_2", QUEUED, Change())
+
+        assert store.revisions(["exp_1", "exp_2", "exp_4"]) == {"exp_1": 1, "exp_2": 2}
+        assert store.revisions([]) == {}
+
     def test_a_change_writes_all_of_it_at_one_instant(self, store: ExportStore) -> None:
         """Status, lease, counters and audit must never be seen half changed."""
         store.insert({"_id": "exp_1", "status": "queued", "lease": None})

@@ -1,6 +1,6 @@
 """The export documents in memory: the semantics of ``Match`` and ``Change``, and a clock to set."""
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -67,6 +67,15 @@ class FakeExportStore(ExportStore):
         self.asked.note("first", equal)
         found = self._found(lambda document: _equals(document, equal))
         return found[0] if found else None
+
+    def revisions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the revisions of the documents that there are."""
+        self.asked.note("revisions", tuple(ids))
+        return {
+            document["_id"]: document["revision"]
+            for document, _ in self.kept.seen()
+            if document["_id"] in ids and isinstance(document.get("revision"), int)
+        }
 
     def change(self, export_id: str, match: Match, change: Change) -> ExportDocument | None:
         """Change a document if it matches, in one step that no other thread sees half done."""

@@ -7,7 +7,7 @@ Feature: A request is accepted once
   Scenario: A request waits until a worker takes it, and ends in a file
     When marketing asks for "waitlist"
     Then it is accepted and waits
-    And what can be done now is "self, cancel"
+    And what can be done now is "self, cancel, events"
     When a worker begins it
     Then its status is "running"
 

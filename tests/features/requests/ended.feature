@@ -19,7 +19,7 @@ Feature: An export ends, one way or another
     And a worker begins it
     And somebody asks to cancel it
     Then its status is "cancelling"
-    And what can be done now is "self"
+    And what can be done now is "self, events"
 
   Scenario: What is done is not undone
     When marketing asks for "waitlist"

@@ -1,0 +1,1 @@
+"""Waiting for an export to change, without a thread."""
