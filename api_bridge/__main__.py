@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api_bridge.app import app_from
+from api_bridge.middleware.unreadable import ReadableProtocol
 from api_bridge.waiting.changes import Changes
 
 # A client that is slow to read or to ask again is let go; headers are at most 16 kB, twice the
@@ -60,7 +61,7 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        http="h11",
+        http=ReadableProtocol,
         ws="none",
         access_log=False,
         server_header=False,

@@ -58,7 +58,7 @@ class FolderStore(ObjectStore):
             while piece := file.read(READ_BYTES):
                 yield piece
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def keys(self, prefix: str, *, unfinished: bool = False) -> Iterator[str]:  # noqa: ARG002 - a folder has none
         """Give the keys under a prefix, in order."""
         found = (path for path in self.folder.rglob("*") if path.is_file())
         keys = sorted(path.relative_to(self.folder).as_posix() for path in found)

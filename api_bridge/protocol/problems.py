@@ -21,6 +21,7 @@ class Code(StrEnum):
 
     INVALID_PARAMETERS = "invalid-parameters"
     MALFORMED_BODY = "malformed-body"
+    UNREADABLE_REQUEST = "unreadable-request"
     INVALID_HOST = "invalid-host"
     INVALID_IDEMPOTENCY_KEY = "invalid-idempotency-key"
     UNAUTHENTICATED = "unauthenticated"
@@ -65,6 +66,7 @@ class Kind:
 REGISTRY: Mapping[Code, Kind] = {
     Code.INVALID_PARAMETERS: Kind(status=400, title="The parameters are not valid"),
     Code.MALFORMED_BODY: Kind(status=400, title="The body is not acceptable JSON"),
+    Code.UNREADABLE_REQUEST: Kind(status=400, title="The request is not HTTP/1.1"),
     Code.INVALID_HOST: Kind(status=400, title="The Host header is not one of ours"),
     Code.INVALID_IDEMPOTENCY_KEY: Kind(status=400, title="The Idempotency-Key is malformed"),
     Code.UNAUTHENTICATED: Kind(status=401, title="A valid access token is needed"),
