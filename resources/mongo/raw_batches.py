@@ -116,19 +116,20 @@ def _name(view: memoryview, at: int) -> bytes:
     return name
 
 
-def _documents(view: memoryview, at: int, end: int) -> list[bytes]:
-    found: list[bytes] = []
-    length_at, digits, most = _INT32.unpack_from, 1, 10
-    while at < end - 1:
+def _documents(view: memoryview, start: int, end: int) -> list[bytes]:
+    """The documents of a list; one copy more, yet bytes are sliced faster than a view."""
+    elements, found = view[start:end].tobytes(), list[bytes]()
+    length_at, keep, most = _INT32.unpack_from, found.append, 10
+    at, ahead, last = 0, 3, end - start - 1  # `ahead`: a type, the number and its zero
+    while at < last:
         if len(found) == most:
-            digits, most = digits + 1, most * 10
-        start = at + digits + 2  # behind the type and the number with its zero
-        if view[at] != _BLOCK or view[start - 1]:
+            ahead, most = ahead + 1, most * 10
+        begin = at + ahead
+        stop = begin + length_at(elements, begin)[0]
+        if elements[at] != _BLOCK or elements[begin - 1] or not begin < stop <= last:
             raise UnusualAnswer
-        at = start + length_at(view, start)[0]
-        if not start < at < end:
-            raise UnusualAnswer
-        found.append(bytes(view[start:at]))
-    if at != end - 1:
+        at = stop
+        keep(elements[begin:at])
+    if at != last:
         raise UnusualAnswer
     return found

@@ -113,23 +113,6 @@ static int64_t int64_at(const uint8_t *p) {
     return (int64_t)((uint64_t)(uint32_t)int32_at(p) | (uint64_t)(uint32_t)int32_at(p + 4) << 32);
 }
 
-/* Whether these bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above 10FFFF. */
-static int is_utf8(const uint8_t *p, size_t size) {
-    const uint8_t *end = p + size;
-    while (p < end) {
-        uint64_t eight;
-        if (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080ull))) { p += 8; continue; }
-        uint8_t c = *p++;
-        if (c < 0x80) continue;
-        int more = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
-        if (!more || end - p < more) return 0;
-        if ((c == 0xE0 && p[0] < 0xA0) || (c == 0xED && p[0] > 0x9F) || (c == 0xF0 && p[0] < 0x90)
-            || (c == 0xF4 && p[0] > 0x8F)) return 0;
-        for (; more; more--) if ((*p++ & 0xC0) != 0x80) return 0;
-    }
-    return 1;
-}
-
 /* The size of a value's bytes within `room`, or -1 for what only Python judges. */
 static inline int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
     int64_t size;
@@ -173,6 +156,32 @@ static uint64_t mixed(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
+/* Whether these bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above 10FFFF. */
+static int is_long_utf8(const uint8_t *p, size_t size) {
+    const uint8_t *end = p + size;
+    while (p < end) {
+        uint64_t eight;
+        if (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080ull))) { p += 8; continue; }
+        uint8_t c = *p++;
+        if (c < 0x80) continue;
+        int more = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
+        if (!more || end - p < more) return 0;
+        if ((c == 0xE0 && p[0] < 0xA0) || (c == 0xED && p[0] > 0x9F) || (c == 0xF0 && p[0] < 0x90)
+            || (c == 0xF4 && p[0] > 0x8F)) return 0;
+        for (; more; more--) if ((*p++ & 0xC0) != 0x80) return 0;
+    }
+    return 1;
+}
+
+/* The same of a text in a document, which is ASCII nearly always: eight bytes before it can be read. */
+static inline int is_utf8(const uint8_t *p, size_t size) {
+    if (!size) return 1;
+    if (size <= 8) return !((word_at(p + size - 8) >> 8 * (8 - size)) & ALL(0x80)) || is_long_utf8(p, size);
+    uint64_t all = word_at(p + size - 8);
+    for (size_t i = 0; i + 8 < size; i += 8) all |= word_at(p + i);
+    return !(all & ALL(0x80)) || is_long_utf8(p, size);
+}
+
 typedef struct { const uint8_t *at; size_t size; uint64_t first, hash; } Name;
 
 /* The name that begins at `p`, read eight bytes at a time; 0 where it is none of ASCII before `end`. */
@@ -208,38 +217,69 @@ static int child_of(const Kernel *k, int node, const Name *name) {
     return -1;
 }
 
+/* Whether an element's value of `length` bytes is sound but for what it holds. */
+static inline int is_sound(uint8_t type, const uint8_t *p, int64_t length) {
+    return length >= 0 && (type != TEXT || is_utf8(p + 4, (size_t)length - 5)) && (type != TRUTH || *p <= 1);
+}
+
+/* The size of a name of ASCII before `end` that nobody asks for; -1 for what is none. */
+static inline int64_t name_size(const uint8_t *p, const uint8_t *end) {
+    const uint8_t *at = p;
+    for (; end - at >= 8; at += 8) {
+        uint64_t word = word_at(at), zero = zeros(word);
+        if (zero) {
+            int stop = __builtin_ctzll(zero) >> 3;
+            return word & ALL(0x80) & (zero ^ (zero - 1)) >> 8 ? -1 : at + stop - p;
+        }
+        if (word & ALL(0x80)) return -1;
+    }
+    for (; at < end && *at; at++) if (*at & 0x80) return -1;
+    return at < end ? at - p : -1;
+}
+
 static int is_number(const uint8_t *name, size_t size) {
     for (size_t i = 0; i < size; i++) if (name[i] < '0' || name[i] > '9') return 0;
     return 1;
 }
 
+/* Whether a block or list of exactly `size` bytes, of which nothing is wanted, is sound and usual. */
+static int skim(const uint8_t *p, size_t size, int is_list, int depth) {
+    if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
+    const uint8_t *end = p + size - 1;
+    for (p += 4; p < end;) {
+        uint8_t type = *p++;
+        int64_t name = name_size(p, end);
+        if (name < 0 || (is_list ? !is_number(p, (size_t)name) : *p == '$')) return 0; /* `$ref` makes a DBRef */
+        p += name + 1;
+        int64_t length = value_size(type, p, (size_t)(end - p));
+        if (!is_sound(type, p, length)) return 0;
+        if ((type == BLOCK || type == LIST) && !skim(p, (size_t)length, type == LIST, depth + 1)) return 0;
+        p += length;
+    }
+    return p == end;
+}
+
 static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth);
 
-/* Walk a list; `node` says what its items are, or is -1. */
+/* Walk a list of blocks; `node` says what they are. */
 static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int depth) {
     if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
     const uint8_t *end = p + size - 1;
-    int kept = node < 0 ? -1 : row->kernel->nodes[node].each - EACH_KEPT;
-    p += 4;
-    while (p < end) {
+    int kept = row->kernel->nodes[node].each - EACH_KEPT;
+    for (p += 4; p < end;) {
         uint8_t type = *p++;
-        Name name;
-        if (!name_at(p, end, &name) || !is_number(p, name.size)) return 0;
-        p += name.size + 1;
+        int64_t name = name_size(p, end);
+        if (name < 0 || !is_number(p, (size_t)name)) return 0;
+        p += name + 1;
         int64_t length = value_size(type, p, (size_t)(end - p));
-        if (length < 0 || (node >= 0 && type != BLOCK)) return 0;
-        if (type == TEXT && !is_utf8(p + 4, (size_t)length - 5)) return 0;
-        if (type == TRUTH && *p > 1) return 0;
-        if (type == BLOCK) {
-            Value *item = NULL;
-            if (kept >= 0) {
-                if (row->counts[kept] == MOST_ITEMS) return 0;
-                item = row->items[kept][row->counts[kept]++];
-                memset(item, 0, sizeof row->items[kept][0]);
-            }
-            if (!walk(row, p, (size_t)length, node, item, depth + 1)) return 0;
+        if (length < 0 || type != BLOCK) return 0;
+        Value *item = NULL;
+        if (kept >= 0) {
+            if (row->counts[kept] == MOST_ITEMS) return 0;
+            item = row->items[kept][row->counts[kept]++];
+            memset(item, 0, sizeof row->items[kept][0]);
         }
-        if (type == LIST && !walk_list(row, p, (size_t)length, -1, depth + 1)) return 0;
+        if (!walk(row, p, (size_t)length, node, item, depth + 1)) return 0;
         p += length;
     }
     return p == end;
@@ -248,19 +288,18 @@ static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int dept
 /* Walk a block of exactly `size` bytes; 1 if it is sound and usual. */
 static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth) {
     const Kernel *k = row->kernel;
+    if (!k->nodes[node].children) return skim(p, size, 0, depth);
     if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
     const uint8_t *end = p + size - 1;
-    if (node >= 0 && !k->nodes[node].children) node = -1;
     uint64_t seen = 0;
-    p += 4;
-    while (p < end) {
+    for (p += 4; p < end;) {
         uint8_t type = *p++;
         Name name;
         if (!name_at(p, end, &name) || *p == '$') return 0; /* `$ref` makes a DBRef */
         p += name.size + 1;
         int64_t length = value_size(type, p, (size_t)(end - p));
-        if (length < 0) return 0;
-        int child = node < 0 ? -1 : child_of(k, node, &name), each = EACH_NONE;
+        if (!is_sound(type, p, length)) return 0;
+        int child = child_of(k, node, &name), each = EACH_NONE;
         if (child >= 0) {
             const Node *found = &k->nodes[child];
             if (!(found->types >> type & 1)) return 0;
@@ -270,10 +309,10 @@ static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots,
             if (found->slot >= 0) slots[found->slot] = (Value){p, (uint32_t)length, type};
             each = found->each;
         }
-        if (type == TEXT && !is_utf8(p + 4, (size_t)length - 5)) return 0;
-        if (type == TRUTH && *p > 1) return 0;
-        if (type == BLOCK && !walk(row, p, (size_t)length, child, slots, depth + 1)) return 0;
-        if (type == LIST && !walk_list(row, p, (size_t)length, each ? child : -1, depth + 1)) return 0;
+        if (type == BLOCK && !(child < 0 ? skim(p, (size_t)length, 0, depth + 1)
+                                         : walk(row, p, (size_t)length, child, slots, depth + 1))) return 0;
+        if (type == LIST && !(each ? walk_list(row, p, (size_t)length, child, depth + 1)
+                                   : skim(p, (size_t)length, 1, depth + 1))) return 0;
         p += length;
     }
     return p == end;
@@ -853,7 +892,7 @@ static const uint8_t *user_of(const uint8_t *p, size_t size) {
         if (!stop) return NULL;
         int64_t length = value_size(type, stop + 1, (size_t)(end - stop - 1));
         if (length < 0) return NULL;
-        if (type == OBJECT_ID && stop - name == 6 && !memcmp(name, "userId", 6)) return stop + 1;
+        if (stop - name == 6 && !memcmp(name, "userId", 6)) return type == OBJECT_ID ? stop + 1 : NULL;
         p = stop + 1 + length;
     }
     return NULL;

@@ -66,7 +66,7 @@ def _is_kept(letter: str) -> bool:
 def _joining() -> frozenset[str]:
     """What a normal form may join to the letter before it: the seconds of pairs."""
     pairs = (decomposition(chr(code)).split() for code in range(_COMPOSED))
-    return frozenset(chr(int(p[1], 16)) for p in pairs if len(p) == 2 and not p[0].startswith("<"))
+    return frozenset(chr(int(p[1], 16)) for p in pairs if p[1:] and not p[0].startswith("<"))
 
 
 def _bits(belongs: Callable[[str], bool], *whole: range) -> bytes:
