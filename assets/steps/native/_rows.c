@@ -43,6 +43,7 @@ enum {
     F_NONE, F_ID, F_TEXT, F_ENUM, F_EMAIL, F_PHONE, F_DIGITS, F_LOCAL, F_UTC, F_TRUTH, F_INTEGER,
     F_LIST, F_LOCALE, F_COUNTRY, F_DAY, FORMATS
 };
+enum { M_NONE, M_EMAIL, M_PHONE, M_NAME, M_POSTAL, MASKS };
 enum {
     R_ABSENT, R_NOT_TEXT, R_NOT_FALSE, R_NOT_ERASED_USER, R_ONE_OF, R_FROM, R_BEFORE, R_HAS_CODE,
     R_NO_FLAG, R_MARKETS, RULES
@@ -64,7 +65,7 @@ typedef struct {
 enum { EACH_NONE, EACH_BLOCK, EACH_KEPT };
 enum { IN_ENTRY, IN_KEPT, IN_BLOCK };
 
-typedef struct { int op, slot, format, length, guard; Slices data; } Column;
+typedef struct { int op, slot, format, length, guard, mask; Slices data; } Column;
 typedef struct { int kind, slot; int64_t number; Slices data; } Rule;
 
 typedef struct {
@@ -523,25 +524,91 @@ static int write_enum(const Kernel *k, Buffer *b, Value v) {
     return 1;
 }
 
-static int write_email(const Kernel *k, Buffer *b, Value v, int guard) {
-    char text[512];
+/* Room for what a mask makes: an address with its first letter and three stars, a number with stars. */
+enum { MOST_ADDRESS = 512 };
+
+/* An address with its domain in lower case, in `text`. */
+static int address_of(const Kernel *k, Value v, char *text, Slice *address) {
     Slice s;
-    if (!line_of(k, v, 0, &s) || s.size > (Py_ssize_t)sizeof text) return 0;
+    if (!line_of(k, v, 0, &s) || s.size > MOST_ADDRESS) return 0;
     memcpy(text, s.at, (size_t)s.size);
     Py_ssize_t at = s.size;
     while (at && text[at - 1] != '@') at--;
     for (Py_ssize_t i = at; i < s.size; i++) {
         if ((uint8_t)text[i] >= 0x80) return 0;
-        if (at && text[i] >= 'A' && text[i] <= 'Z') text[i] = (char)(text[i] + 32);
+        if (at && is_upper(text[i])) text[i] = (char)(text[i] + 32);
     }
-    return put_guarded(b, k, (Slice){text, s.size}, guard);
+    *address = (Slice){text, s.size};
+    return 1;
+}
+
+static int phone_of(Value v, Slice *phone) {
+    if (v.type != TEXT) return 0;
+    Slice s = *phone = text_of(v);
+    if (s.size < 9 || s.size > 16 || *s.at != '+') return 0;
+    for (Py_ssize_t i = 1; i < s.size; i++) if (!is_digit(s.at[i])) return 0;
+    return 1;
+}
+
+/* The bytes of the first characters of a text. */
+static Py_ssize_t leading(Slice s, int characters) {
+    const uint8_t *start = (const uint8_t *)s.at, *p = start;
+    while (characters-- && p < start + s.size) character_at(&p);
+    return p - start;
+}
+
+/* What is left of the first letter of a name: `Z***`. */
+static Slice masked_name(Slice s, char *text) {
+    Py_ssize_t size = leading(s, 1);
+    memcpy(text, s.at, (size_t)size);
+    memcpy(text + size, "***", 3);
+    return (Slice){text, size ? size + 3 : 0};
+}
+
+/* What masks.py leaves of an address; with letters beyond ASCII in front their case is for Python. */
+static int masked_address(Slice s, char *text, Slice *left) {
+    Py_ssize_t at = s.size;
+    while (at && s.at[at - 1] != '@') at--;
+    if (!at) { *left = masked_name(s, text); return 1; }
+    if ((uint8_t)*s.at >= 0x80) return 0;
+    int shown = at > 1;
+    *text = (char)(is_upper(*s.at) ? *s.at + 32 : *s.at);
+    memcpy(text + shown, "***@", 4);
+    memcpy(text + shown + 4, s.at + at, (size_t)(s.size - at));
+    *left = (Slice){text, shown + 4 + s.size - at};
+    return 1;
+}
+
+/* Text that passes through a mask before it is guarded (formats.py, `transformed`). */
+static int write_masked(const Kernel *k, Buffer *b, Value v, const Column *column) {
+    char whole[MOST_ADDRESS], text[MOST_ADDRESS + 8];
+    Slice s;
+    int usual = column->format == F_TEXT ? line_of(k, v, column->length, &s)
+        : column->format == F_EMAIL ? address_of(k, v, whole, &s) : column->format == F_PHONE && phone_of(v, &s);
+    if (!usual) return 0;
+    switch (column->mask) {
+    case M_EMAIL: if (!masked_address(s, text, &s)) return 0; break;
+    case M_PHONE:
+        if (column->format != F_PHONE) return 0;
+        memcpy(text, s.at, (size_t)s.size);
+        memset(text + 2, '*', (size_t)s.size - 6);
+        s.at = text;
+        break;
+    case M_NAME: s = masked_name(s, text); break;
+    default: s.size = leading(s, 3);
+    }
+    return put_guarded(b, k, s, column->guard);
+}
+
+static int write_email(const Kernel *k, Buffer *b, Value v, int guard) {
+    char text[MOST_ADDRESS];
+    Slice s;
+    return address_of(k, v, text, &s) && put_guarded(b, k, s, guard);
 }
 
 static int write_phone(const Kernel *k, Buffer *b, Value v, int start) {
-    if (v.type != TEXT) return 0;
-    Slice s = text_of(v);
-    if (s.size < 9 || s.size > 16 || *s.at != '+') return 0;
-    for (Py_ssize_t i = 1; i < s.size; i++) if (!is_digit(s.at[i])) return 0;
+    Slice s;
+    if (!phone_of(v, &s)) return 0;
     put_cell(b, k, s.at + start, (size_t)(s.size - start));
     return 1;
 }
@@ -619,6 +686,7 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
     const Kernel *k = row->kernel;
     Slice s;
     if (is_absent(v)) { put_cell(b, k, "", 0); return 1; }
+    if (column->mask) return write_masked(k, b, v, column);
     switch (column->format) {
     case F_ID: return write_id(k, b, v);
     case F_TEXT:
@@ -988,13 +1056,14 @@ static int take_columns(Kernel *k, PyObject *given) {
     for (; k->column_count < count; k->column_count++) {
         Column *c = &k->columns[k->column_count];
         PyObject *data;
-        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->column_count), "iiiipO", &c->op, &c->slot, &c->format,
-                              &c->length, &c->guard, &data)) return 0;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->column_count), "iiiipiO", &c->op, &c->slot, &c->format,
+                              &c->length, &c->guard, &c->mask, &data)) return 0;
         int slots = c->op == OP_BAND ? c->slot + 1 : c->slot;
         int reads_slot = c->op <= OP_MARKET || c->op == OP_BAND;
         int reads_market = c->op == OP_MARKET || c->op == OP_WISH_MARKET;
         int reads_data = c->op == OP_GRANTED || c->op == OP_GRANTED_TO;
-        if (c->op < 0 || c->op >= OPS || c->slot < 0 || c->format < 0 || c->format >= FORMATS || c->length < 0)
+        if (c->op < 0 || c->op >= OPS || c->slot < 0 || c->format < 0 || c->format >= FORMATS || c->length < 0
+            || c->mask < 0 || c->mask >= MASKS)
             return wrong("column");
         if (!take_slices(data, &c->data)) { drop_slices(&c->data); return 0; }
         if ((reads_slot && slots >= k->slot_count) || (reads_market && c->data.count != k->markets.count)

@@ -57,6 +57,15 @@ _FORMATS: Final[Mapping[FormatKind, int]] = {
     FormatKind.LOCALE: 12,
     FormatKind.COUNTRY: 13,
 }
+# What the policy leaves of a text (`_rows.c`, M_EMAIL and the following). Hashes are Python's.
+_MASKS: Final[Mapping[Transform, int]] = {
+    Transform.NONE: 0,
+    Transform.MASK_EMAIL: 1,
+    Transform.MASK_PHONE: 2,
+    Transform.MASK_NAME: 3,
+    Transform.POSTAL_PREFIX: 4,
+}
+_MASKED: Final = frozenset({FormatKind.TEXT, FormatKind.EMAIL, FormatKind.E164})
 _DIGITS: Final = 6
 _DAY: Final = 14
 # Meanings whose cell is made here or in C without a look at the column's format.
@@ -96,6 +105,10 @@ class Native(Protocol):
 # What it counts beside the answers (`_rows.c`, N_USER and the following).
 _NOTES: Final = ("missing_user", "extra_preferences", "unknown_locale")
 NOT_INSTALLED: Final = "the extension is not installed"
+
+
+# Operation, slot, format, length, whether formulas are guarded, mask, data.
+_Column = tuple[int, int, int, int, bool, int, tuple[bytes, ...]]
 
 
 class NotNative(Exception):
@@ -209,7 +222,7 @@ class _Compiler:
 
     # --- columns --------------------------------------------------------------------------
 
-    def _column(self, planned: PlannedColumn) -> tuple[int, int, int, int, bool, tuple[bytes, ...]]:
+    def _column(self, planned: PlannedColumn) -> _Column:
         column, form = planned.column, planned.column.format
         meaning = meaning_of(column.value)
         if meaning is None or meaning.what not in _OPS:
@@ -234,12 +247,16 @@ class _Compiler:
             self._format(planned, meaning),
             form.length or 0,
             put.formulas,
+            _MASKS.get(planned.transform, 0),
             data,
         )
 
     def _format(self, planned: PlannedColumn, meaning: Meaning) -> int:
         form = planned.column.format
-        if planned.transform is not Transform.NONE or not form.ordered:
+        if planned.transform is not Transform.NONE:
+            masked = planned.transform in _MASKS and form.kind in _MASKED
+            return _FORMATS[form.kind] if masked else 0
+        if not form.ordered:
             return 0
         if meaning.what is What.ANSWERED_DAY and form.kind is FormatKind.DATE:
             return _DAY
