@@ -496,7 +496,7 @@ class ExportLife:
         """Queue an ended export again, with fresh counters.
 
         Raises:
-            IllegalMove: It has not ended, or has succeeded.
+            IllegalMove: It has not ended, has succeeded, or was deleted.
         """
         fresh = {"failures": 0, "rescues": 0, "cancel": None, "error": None, "result": None}
         change = Change(
@@ -510,8 +510,28 @@ class ExportLife:
             stamp=("queuedAt",),
             push=_audit("retry", by),
         )
-        moved = self._move(Move.RETRY, export_id, change=change)
+        moved = self._move(Move.RETRY, export_id, equal={"deletedAt": None}, change=change)
         return moved if moved is not None else self._already(export_id, ())
+
+    def delete(self, export_id: str, *, by: str) -> Document | None:
+        """Give up an ended export for good. Repeatable.
+
+        It is past its time from now on, and nobody goes on with its delivery, so housekeeping
+        deletes what is left of it; the document stays, for its audit trail.
+
+        Returns:
+            The document as it is now, or None if there is no such export.
+
+        Raises:
+            IllegalMove: It has not ended.
+        """
+        change = Change(
+            set={"shipping": None},
+            stamp=("deletedAt", "expiresAt"),
+            push=_audit("delete", by),
+        )
+        moved = self._move(Move.DELETE, export_id, equal={"deletedAt": None}, change=change)
+        return moved if moved is not None else self._already(export_id, TERMINAL)
 
     def record(
         self, export_id: str, *, action: str, actor: str, detail: Mapping[str, object]

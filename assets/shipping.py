@@ -20,7 +20,7 @@ from assets.heartbeat import Cancelled
 from assets.life import Document, ExportLife
 from assets.model.campaign import Facts
 from assets.model.column import ENUM, RAW, Column, Pii
-from assets.model.delivery import Destination
+from assets.model.delivery import REJECTS, Destination
 from assets.model.export_type import ExportType
 from assets.model.failure import ExportFailed
 from assets.model.ledger import Batch, Delivered, DeliveryState, RejectedRow
@@ -53,7 +53,6 @@ _STANDS: Final[Mapping[str, DeliveryState]] = {
     "DELIVERY_REJECTED": DeliveryState.REJECTED,
 }
 
-REJECTS: Final = "rejects"
 _ID_BYTES: Final = 12  # of an ObjectId
 
 _REJECT_COLUMNS: Final = tuple(

@@ -32,6 +32,7 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method-not-allowed"
     REQUEST_TIMEOUT = "request-timeout"
     NOT_READY = "not-ready"
+    NOT_TERMINAL = "not-terminal"
     ILLEGAL_TRANSITION = "illegal-transition"
     IDEMPOTENCY_IN_PROGRESS = "idempotency-in-progress"
     GONE = "gone"
@@ -77,11 +78,12 @@ REGISTRY: Mapping[Code, Kind] = {
     Code.METHOD_NOT_ALLOWED: Kind(status=405, title="The resource does not know this method"),
     Code.REQUEST_TIMEOUT: Kind(status=408, title="The body took too long", retry_after=1),
     Code.NOT_READY: Kind(status=409, title="The export has no files in its present state"),
+    Code.NOT_TERMINAL: Kind(status=409, title="The export has not ended"),
     Code.ILLEGAL_TRANSITION: Kind(status=409, title="Not possible in the export's present state"),
     Code.IDEMPOTENCY_IN_PROGRESS: Kind(
         status=409, title="The first request with this key is still being recorded", retry_after=1
     ),
-    Code.GONE: Kind(status=410, title="The export's files have expired"),
+    Code.GONE: Kind(status=410, title="The export or its files are gone"),
     Code.BODY_TOO_LARGE: Kind(status=413, title="The body is too large"),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(status=415, title="The body must be application/json"),
     Code.IDEMPOTENCY_KEY_REUSED: Kind(

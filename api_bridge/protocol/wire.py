@@ -90,7 +90,7 @@ def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict
         "progress": _progress(document, now),
         "snapshot_time": timestamp(document.get("snapshotAt")),
         "result": _result(document, export_type),
-        "error": _error(document.get("error")),
+        "error": error_resource(document.get("error")),
         "columns_withheld": _withheld(document["request"], export_type),
         "requested_by": document["requestedBy"]["subject"],
         "links": _links(document),
@@ -220,7 +220,6 @@ def _result(document: Document, export_type: ExportType | None) -> dict[str, Any
         return None
     base = f"/v1/exports/{document['_id']}"
     available = document["status"] == Status.SUCCEEDED
-    downloadable = export_type is None or export_type.downloadable
     return {
         "rows": result["rows"],
         "bytes": result["bytes"],
@@ -230,7 +229,7 @@ def _result(document: Document, export_type: ExportType | None) -> dict[str, Any
         "manifest_sha256": result["manifestSha256"],
         "files": [
             {
-                "url": f"{base}/files/{file['number']}" if downloadable else None,
+                "url": file_url(document, file, export_type),
                 "section": file["section"],
                 "group": file["group"],
                 "rows": file["rows"],
@@ -250,7 +249,15 @@ def _result(document: Document, export_type: ExportType | None) -> dict[str, Any
     }
 
 
-def _error(error: Document | None) -> dict[str, Any] | None:
+def file_url(document: Document, file: Document, export_type: ExportType | None) -> str | None:
+    """The stable address of a file; None where nobody downloads files of this kind."""
+    if export_type is not None and not export_type.downloadable:
+        return None
+    return f"/v1/exports/{document['_id']}/files/{file['number']}"
+
+
+def error_resource(error: Document | None) -> dict[str, Any] | None:
+    """Why an export failed: a code and a sentence of ours."""
     if not error:
         return None
     return {
@@ -273,8 +280,12 @@ def _links(document: Document) -> dict[str, str]:
         links["cancel"] = f"{base}/cancel"
     if status in TRANSITIONS[Move.RETRY].sources:
         links["retry"] = f"{base}/retry"
+    if status in TERMINAL:
+        links["delete"] = base
+        links["errors"] = f"{base}/errors"
     if status is Status.SUCCEEDED:
         links["manifest"] = f"{base}/manifest"
+        links["lineage"] = f"{base}/lineage"
     return links
 
 

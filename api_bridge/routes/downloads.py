@@ -38,7 +38,7 @@ def get_file(
     caller.require(DOWNLOAD)
     document = find_export(bridge, caller, export_id)
     now = bridge.clock.now()
-    _check_available(document, now)
+    check_available(document, now)
     _check_scopes(bridge, document, caller)
     _check_downloadable(bridge, document)
     file = _file(document, number)
@@ -65,13 +65,13 @@ def get_manifest(
     caller.require(READ)
     document = find_export(bridge, caller, export_id)
     now = bridge.clock.now()
-    _check_available(document, now)
+    check_available(document, now)
     result = document["result"]
     etag = Etag(value=result["manifestSha256"])
     headers = {**status_headers(document, now), "ETag": etag.header}
     if etag.held_by(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
-    body = _manifest(bridge, result["manifestKey"], result["manifestSha256"])
+    body = read_manifest(bridge, document)
     return Response(body, headers=headers, media_type="application/json")
 
 
@@ -80,7 +80,12 @@ def _is_told(request: Request) -> bool:
     return request.headers.get("accept") == "application/json"
 
 
-def _check_available(document: Document, now: datetime) -> None:
+def check_available(document: Document, now: datetime) -> None:
+    """Go on only if there are files.
+
+    Raises:
+        ProblemError: 409 if there are none yet, 410 if there are none any more.
+    """
     status, expires = document["status"], document.get("expiresAt")
     late = isinstance(expires, datetime) and now >= expires
     if status == Status.EXPIRED or (status == Status.SUCCEEDED and late):
@@ -169,13 +174,18 @@ def _origin(request: Request, caller: Caller) -> dict[str, str | None]:
     }
 
 
-def _manifest(bridge: Bridge, key: str, sha256: str) -> bytes:
-    body = bytearray()
-    for piece in bridge.objects.read(key):
+def read_manifest(bridge: Bridge, document: Document) -> bytes:
+    """The manifest as it is stored.
+
+    Raises:
+        DamagedManifest: It is not what the document names.
+    """
+    body, result = bytearray(), document["result"]
+    for piece in bridge.objects.read(result["manifestKey"]):
         body += piece
         if len(body) > MAX_MANIFEST_BYTES:
             raise DamagedManifest
-    if hashlib.sha256(body).hexdigest() != sha256:
+    if hashlib.sha256(body).hexdigest() != result["manifestSha256"]:
         raise DamagedManifest
     return bytes(body)
 

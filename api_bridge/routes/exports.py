@@ -1,4 +1,4 @@
-"""Asking for exports, watching them, and stopping or repeating them (API.md 1)."""
+"""Asking for exports, watching them, and stopping, repeating or deleting them (API.md 1)."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -33,7 +33,7 @@ from api_bridge.protocol.wire import (
     stored_statuses,
 )
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
-from api_bridge.routes.lookup import Document, find_export, is_visible
+from api_bridge.routes.lookup import Document, find_export, is_visible, present
 from api_bridge.routes.patience import until_changed, until_ended
 from api_bridge.waiting.changes import Full
 from assets.life import IllegalMove
@@ -178,6 +178,26 @@ def retry_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> Re
     return _moved(bridge, lambda: bridge.life.retry(document["_id"], by=caller.subject))
 
 
+@router.delete("/v1/exports/{export_id}", status_code=204, summary="Delete an export")
+def delete_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> Response:
+    """Give up an ended export: its files go within minutes, its audit trail stays.
+
+    Who may stop an export may also take it back (API.md 7 has no scope of its own for this).
+    """
+    caller.require(CANCEL)
+    document = find_export(bridge, caller, export_id)
+    try:
+        bridge.life.delete(document["_id"], by=caller.subject)
+    except IllegalMove as illegal:
+        status = shown_status({"status": illegal.status})
+        raise ProblemError(
+            Code.NOT_TERMINAL,
+            f"The export is {status}; cancel it, and delete it once it has ended.",
+            members={"export_status": status},
+        ) from None
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
 def _parsed(submission: Submission, caller: Caller, *, lenient: bool) -> ExportRequest:
     try:
         return parse(
@@ -228,12 +248,12 @@ def _first_with(bridge: Bridge, key: dict[str, str] | None) -> Document:
             Code.IDEMPOTENCY_KEY_REUSED,
             "Take a new Idempotency-Key for a new request, or send the first body again.",
         )
-    return first
+    return present(first)
 
 
 def _page(bridge: Bridge, caller: Caller, listing: Listing) -> list[Any]:
     """One page and one export more, which tells whether there is another page."""
-    equal: dict[str, object] = {}
+    equal: dict[str, object] = {"deletedAt": None}
     if not caller.sees_every_campaign:
         equal["campaign"] = tuple(sorted(caller.campaigns))
     if listing.campaign is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from api_bridge.access.caller import Caller
-from api_bridge.protocol.problems import not_found
+from api_bridge.protocol.problems import Code, ProblemError, not_found
 from api_bridge.routes.context import Bridge
 
 Document = Mapping[str, Any]
@@ -17,13 +17,25 @@ def find_export(bridge: Bridge, caller: Caller, export_id: str) -> Document:
     """Return the export.
 
     Raises:
-        ProblemError: The same 404 for a malformed, an unknown and a foreign id (S5).
+        ProblemError: The same 404 for a malformed, an unknown and a foreign id (S5); 410 for one
+            that was deleted.
     """
     # A malformed id is looked up too, as one that nobody has: three answers in one time.
     known = export_id if _EXPORT_ID.fullmatch(export_id) else "exp_"
     document = bridge.stores.exports.find(known)
     if document is None or not is_visible(document, caller):
         raise not_found()
+    return present(document)
+
+
+def present(document: Document) -> Document:
+    """The export, if nobody has deleted it; only its audit trail is left then.
+
+    Raises:
+        ProblemError: 410.
+    """
+    if document.get("deletedAt"):
+        raise ProblemError(Code.GONE, "The export was deleted; ask for another.")
     return document
 
 

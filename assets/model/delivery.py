@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from assets.model.campaign import Facts
+
+# The section of the companion file with the rows that a receiver did not take.
+REJECTS: Final = "rejects"
 
 
 class Destination(StrEnum):

@@ -39,6 +39,7 @@ class Move(StrEnum):
     CANCELLED = "cancelled"
     EXPIRE = "expire"
     RETRY = "retry"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,8 @@ TRANSITIONS: Mapping[Move, Transition] = {
     Move.RETRY: Transition(
         sources=(Status.FAILED, Status.CANCELLED, Status.EXPIRED), target=Status.QUEUED
     ),
+    # A mark: the files go when housekeeping comes by, as those of an expired one do.
+    Move.DELETE: Transition(sources=TERMINAL, target=None),
 }
 
 

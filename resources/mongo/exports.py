@@ -100,6 +100,7 @@ class ExportDocument(TypedDict, total=False):
     startedAt: datetime | None
     finishedAt: datetime | None
     expiresAt: datetime | None
+    deletedAt: datetime | None
     notBefore: datetime | None
     dispatchedAt: datetime | None
     snapshotAt: datetime | None

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from tests.api_bridge.bench import GOOD_PARAMS, Answer, Bench
+from tests.api_bridge.manifests import whole_manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,10 @@ def _fail(bench: Bench, export_id: str) -> object:
     return bench.fail(export_id)
 
 
+def _document(bench: Bench, export_id: str) -> object:
+    return bench.finish(export_id, manifest=whole_manifest(export_id))
+
+
 READ = frozenset({"exports:read", "exports:admin"})
 CREATE = frozenset({"exports:create:guests", "exports:create:*", "exports:admin"})
 ROUTES = {
@@ -54,6 +59,13 @@ ROUTES = {
     "retry": Route(
         method="POST", path="/v1/exports/{id}/retry", scopes=CREATE, allowed=202, state=_fail
     ),
+    "delete": Route(
+        method="DELETE",
+        path="/v1/exports/{id}",
+        scopes=frozenset({"exports:cancel", "exports:admin"}),
+        allowed=204,
+        state=_finish,
+    ),
     "file": Route(
         method="GET",
         path="/v1/exports/{id}/files/1",
@@ -63,6 +75,12 @@ ROUTES = {
     ),
     "manifest": Route(
         method="GET", path="/v1/exports/{id}/manifest", scopes=READ, allowed=200, state=_finish
+    ),
+    "errors": Route(
+        method="GET", path="/v1/exports/{id}/errors", scopes=READ, allowed=200, state=_fail
+    ),
+    "lineage": Route(
+        method="GET", path="/v1/exports/{id}/lineage", scopes=READ, allowed=200, state=_document
     ),
     "types": Route(method="GET", path="/v1/export-types", scopes=READ, allowed=200),
     "type": Route(method="GET", path="/v1/export-types/guests", scopes=READ, allowed=200),

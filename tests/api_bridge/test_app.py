@@ -65,13 +65,13 @@ def test_every_answer_has_the_security_headers(
         ("/healthz", "GET, HEAD"),
         ("/openapi.json", "GET, HEAD"),
         ("/v1/exports", "GET, HEAD, POST"),
-        ("/v1/exports/exp_1", "GET, HEAD"),
+        ("/v1/exports/exp_1", "DELETE, GET, HEAD"),
         ("/v1/exports/exp_1/cancel", "POST"),
     ],
 )
 def test_every_method_of_a_path_is_named_by_a_405(bench: Bench, path: str, methods: str) -> None:
     """RFC 9110 10.2.1: a client that reads half of them believes the other half away."""
-    assert bench.call("DELETE", path).headers["Allow"] == methods
+    assert bench.call("PUT", path).headers["Allow"] == methods
 
 
 PATHS = ("/healthz", "/readyz", "/openapi.json", "/v1/exports", "/v1/exports/exp_1", "/nowhere")
@@ -250,11 +250,14 @@ def test_the_description_lists_the_routes_and_nothing_else(bench: Bench) -> None
         ("POST", "/v1/exports"),
         ("GET", "/v1/exports"),
         ("GET", "/v1/exports/{export_id}"),
+        ("DELETE", "/v1/exports/{export_id}"),
         ("GET", "/v1/exports/{export_id}/events"),
         ("POST", "/v1/exports/{export_id}/cancel"),
         ("POST", "/v1/exports/{export_id}/retry"),
         ("GET", "/v1/exports/{export_id}/files/{number}"),
         ("GET", "/v1/exports/{export_id}/manifest"),
+        ("GET", "/v1/exports/{export_id}/errors"),
+        ("GET", "/v1/exports/{export_id}/lineage"),
         ("GET", "/v1/export-types"),
         ("GET", "/v1/export-types/{type_id}"),
         ("GET", "/healthz"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api_bridge.bench import Answer, Bench
+from tests.api_bridge.bench import GOOD_BODY, Answer, Bench
 
 
 def post(bench: Bench, export_id: str, verb: str) -> Answer:
@@ -77,6 +77,52 @@ def test_an_export_that_has_not_failed_cannot_be_retried(bench: Bench, state: st
 
     assert (answer.status, answer.body["code"]) == (409, "illegal-transition")
     assert answer.body["export_status"] != "dispatched"
+
+
+@pytest.mark.parametrize("end", ["finish", "fail"])
+def test_an_export_that_ended_is_deleted_and_then_gone(bench: Bench, end: str) -> None:
+    """FHIR's "done with the files": whoever comes later learns that there was one (API.md 1)."""
+    export_id = getattr(bench, end)(bench.create())
+    path = f"/v1/exports/{export_id}"
+
+    deleted = bench.call("DELETE", path)
+    later = [
+        bench.call(method, f"{path}{tail}")
+        for method, tail in (
+            ("GET", ""), ("GET", "/events"), ("GET", "/manifest"), ("GET", "/files/1"),
+            ("POST", "/retry"), ("POST", "/cancel"), ("DELETE", ""),
+        )
+    ]  # fmt: skip
+
+    assert (deleted.status, deleted.raw) == (204, b"")
+    assert {(one.status, one.body["code"]) for one in later} == {(410, "gone")}
+    assert bench.call("GET", "/v1/exports").body["exports"] == []
+    assert bench.document(export_id)["audit"][-1]["actor"] == "svc:promoter-tools"
+
+
+@pytest.mark.parametrize("state", ["create", "start"])
+def test_an_export_that_has_not_ended_cannot_be_deleted(bench: Bench, state: str) -> None:
+    """Delete is no cancel: a client that mixes them up must hear of it (FHIR#2742)."""
+    export_id = bench.create()
+    if state == "start":
+        bench.start(export_id)
+
+    answer = bench.call("DELETE", f"/v1/exports/{export_id}")
+
+    assert (answer.status, answer.body["code"]) == (409, "not-terminal")
+    assert answer.body["export_status"] == bench.document(export_id)["status"]
+    assert bench.call("GET", f"/v1/exports/{export_id}").status == 200
+
+
+def test_the_key_of_a_deleted_export_makes_no_second_one(bench: Bench) -> None:
+    """The key stands for one request, and that one is over."""
+    key = [("Idempotency-Key", "k-1")]
+    export_id = bench.call("POST", "/v1/exports", GOOD_BODY, headers=key).body["id"]
+    post(bench, export_id, "cancel")
+    bench.call("DELETE", f"/v1/exports/{export_id}")
+
+    assert bench.call("POST", "/v1/exports", GOOD_BODY, headers=key).status == 410
+    assert len(bench.documents()) == 1
 
 
 def test_who_moved_it_is_in_the_audit_trail(bench: Bench) -> None:

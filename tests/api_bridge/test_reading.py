@@ -61,7 +61,8 @@ def test_a_finished_export_names_its_files_and_is_done(bench: Bench) -> None:
         }
     ]
     assert answer.body["result"]["manifest_url"] == f"{base}/manifest"
-    assert answer.body["links"] == {"self": base, "manifest": f"{base}/manifest"}
+    named = {name: f"{base}/{name}" for name in ("errors", "lineage", "manifest")}
+    assert answer.body["links"] == {"self": base, "delete": base, **named}
     assert "Retry-After" not in answer.headers
     assert answer.headers["Sunset"].endswith("GMT")
     assert b"a1-0badcafe" not in answer.raw

@@ -145,7 +145,7 @@ def test_the_table_leaves_no_live_state_without_a_way_out() -> None:
         assert ways, status
     for status in TERMINAL:
         again = {m for m, t in TRANSITIONS.items() if status in t.sources}
-        assert again <= {Move.RETRY, Move.EXPIRE}
+        assert again <= {Move.RETRY, Move.EXPIRE, Move.DELETE}
 
 
 def test_a_lease_that_ran_out_is_taken_and_the_old_holder_is_refused(life_and_wait: Any) -> None:
@@ -283,12 +283,36 @@ def test_a_retry_keeps_the_id_and_uses_a_new_attempt(life_and_wait: Any) -> None
     assert (again["_id"], again["attempt"]) == (document["_id"], 2)
 
 
+def test_a_deleted_export_is_past_its_time_and_is_not_tried_again(life_and_wait: Any) -> None:
+    """Its files must go, and no retry that comes in between may make others (API.md 1)."""
+    life, store, wait = life_and_wait
+    document = started(life)
+    with pytest.raises(IllegalMove, match="running"):
+        life.delete(document["_id"], by="a person")
+    life.succeed(document["_id"], document["lease"]["token"], result=RESULT, expires_at=LATER)
+    assert life.expired(9) == []
+
+    deleted = life.delete(document["_id"], by="a person")
+    again = life.delete(document["_id"], by="a person")
+    wait(0.01)
+
+    assert deleted["status"] == "succeeded"
+    assert deleted["revision"] == again["revision"]
+    assert [one["_id"] for one in life.expired(9)] == [document["_id"]]
+    assert life.expire(document["_id"])["status"] == "expired"
+    with pytest.raises(IllegalMove, match="expired"):
+        life.retry(document["_id"], by="a person")
+    trail = store.find(document["_id"])["audit"]
+    assert [entry["action"] for entry in trail] == ["created", "succeeded", "delete"]
+
+
 def test_an_unknown_export_is_none_and_not_an_error(life_and_wait: Any) -> None:
     """The bridge turns None into its 404."""
     life, _, _ = life_and_wait
 
     assert life.cancel("exp_" + "0" * 24, by="a person") is None
     assert life.retry("exp_" + "0" * 24, by="a person") is None
+    assert life.delete("exp_" + "0" * 24, by="a person") is None
 
 
 def test_the_audit_trail_only_grows(life_and_wait: Any) -> None:

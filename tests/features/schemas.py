@@ -20,11 +20,14 @@ ANSWERS: Final = (
     ("GET", r"/v1/exports/[^/]+", "export"),
     ("POST", r"/v1/exports/[^/]+/(cancel|retry)", "export"),
     ("GET", r"/v1/exports/[^/]+/manifest", "manifest"),
+    ("GET", r"/v1/exports/[^/]+/errors", "errors"),
+    ("GET", r"/v1/exports/[^/]+/lineage", "lineage"),
     ("GET", r"/v1/export-types", "export-types"),
     ("GET", r"/v1/export-types/[^/]+", "export-type"),
     ("GET", r"/healthz", "health"),
     ("GET", r"/readyz", "readiness"),
 )
+EMPTY: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER, HTTPStatus.NOT_MODIFIED)
 PROBLEM: Final = "problem"
 
 
@@ -54,7 +57,7 @@ def wrong(name: str, value: object) -> list[str]:
 
 def check(method: str, path: str, answer: Answer) -> None:
     """Hold an answer of the bridge to the schema of its route and status."""
-    if answer.status in (HTTPStatus.SEE_OTHER, HTTPStatus.NOT_MODIFIED):
+    if answer.status in EMPTY:
         assert answer.raw == b""
         return
     if answer.status >= HTTPStatus.BAD_REQUEST:

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from api_bridge.app import ROUTERS
 from api_bridge.protocol.problems import Code, ProblemError, problem_response
+from api_bridge.protocol.provenance import errors_resource, lineage_resource
 from api_bridge.protocol.wire import SHOWN, export_resource, export_type_resource
 from assets.exports.catalog import CATALOG
 from assets.model.column import Pii
@@ -89,6 +90,7 @@ def test_every_schema_is_used_and_every_route_has_one() -> None:
 
     assert used == set(names())
     assert sorted(without) == [
+        ("DELETE", "/v1/exports/x"),  # 204
         ("GET", "/v1/exports/x/events"),  # a stream; its tests hold the last event to `export`
         ("GET", "/v1/exports/x/files/x"),  # redirects, and has no body
     ]
@@ -106,6 +108,17 @@ def test_an_export_is_shown_as_its_schema_says() -> None:
     done = export_resource(bench.run("waitlist").document, CATALOG, NOW)
     assert wrong("export", done) == []
     assert set(done["result"]) == set(schema("export")["$defs"]["result"]["properties"])
+
+
+def test_rows_and_lineage_are_shown_as_their_schemas_say() -> None:
+    """Both mappers list what they show, and so do the schemas."""
+    done = workbench().run("waitlist")
+    errors = errors_resource(done.document, CATALOG["waitlist"])
+    lineage = lineage_resource(done.document, done.manifest, CATALOG["waitlist"])
+
+    assert wrong("errors", errors) == wrong("lineage", lineage) == []
+    assert set(errors) == _members(schema("errors"))
+    assert set(lineage) == _members(schema("lineage"))
 
 
 @pytest.mark.parametrize("name", CATALOG)

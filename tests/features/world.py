@@ -140,6 +140,11 @@ class World:
         collection.update_one({"_id": export_id}, {"$set": {"expiresAt": over}})
         assert purge(self.life, self.doors.objects, self.document(export_id)) is not None
 
+    def tidy(self) -> None:
+        """Let housekeeping look for what is past its time."""
+        for document in self.life.expired(9):
+            purge(self.life, self.doors.objects, document)
+
     def begin(self, export_id: str) -> None:
         """Let a worker take it, and do nothing yet."""
         claimed = self.life.dispatch(export_id)

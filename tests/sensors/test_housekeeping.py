@@ -146,6 +146,20 @@ def test_an_export_is_not_called_expired_while_its_objects_are_there(stage: Scen
     assert ("succeeded", "expired") == (between, stage.status(export_id))
 
 
+def test_what_a_person_deleted_goes_at_the_next_tick(stage: Scene) -> None:
+    """Long before its time: somebody is done with the personal data, and said so (API.md 1)."""
+    export_id, other = finished(stage), finished(stage)
+    stage.life.delete(export_id, by="a person")
+    stage.clock.advance(1)
+
+    stage.tick("housekeeping")
+
+    found = stage.found(export_id)
+    assert ("expired", []) == (found["status"], found["result"]["files"])
+    assert not list(stage.objects.keys(PREFIX.format(export_id)))
+    assert len(list(stage.objects.keys(PREFIX.format(other)))) == 2
+
+
 @pytest.mark.parametrize("result", [None, {}, {"manifestKey": 5}, "text", {"manifestKey": "x"}])
 def test_a_result_that_cannot_be_read_does_not_stop_the_others(stage: Scene, result: Any) -> None:
     """Files with personal data must end even beside a damaged document."""
@@ -174,3 +188,24 @@ def test_what_a_failed_export_left_is_deleted_and_what_comes_later_stays(stage: 
 
     assert list(stage.objects.keys(export)) == [f"{export}/a2-later000/part-00001.csv"]
     assert stage.found(export_id)["purgedAt"]
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_files_kept_for_a_delivery_go_when_the_export_is_deleted(
+    stage: Scene, deleted: bool
+) -> None:
+    """They wait for a retry that goes on with them, and there is none after a delete."""
+    export_id = stage.running()
+    token = stage.found(export_id)["lease"]["token"]
+    stage.life.ship(export_id, token, draft=b"d", attempt=1, deliveries={}, keep=86_400)
+    error = {"code": "SFMC_DOWN", "message": "m", "retryable": False}
+    stage.life.fail(stage.found(export_id), token, error=error, jitter=0.0)
+    key = PREFIX.format(export_id) + "part-00001.csv"
+    stage.objects.put(key, b"bytes", media_type="text/csv")
+    if deleted:
+        stage.life.delete(export_id, by="a person")
+    stage.clock.advance(61)
+
+    stage.tick("housekeeping")
+
+    assert list(stage.objects.keys(PREFIX.format(export_id))) == ([] if deleted else [key])

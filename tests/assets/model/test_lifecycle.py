@@ -25,18 +25,18 @@ from assets.model.lifecycle import (
 # DESIGN.md 3 as a table: one row a state, one column a move; "." is not allowed, "=" stays.
 MOVES = (
     "dispatch start beat deliver ledger succeed fail requeue "
-    "cancel_waiting cancel cancelled expire retry"
+    "cancel_waiting cancel cancelled expire retry delete"
 )
 TABLE = """
-queued     dispatched .       . .          . .         failed .      cancelled .          .         .       .
-dispatched .          running . .          . .         failed queued cancelled .          .         .       .
-running    .          .       = delivering . succeeded failed queued .         cancelling .         .       .
-delivering .          .       = delivering = succeeded failed queued .         cancelling .         .       .
-cancelling .          .       = .          = .         failed .      .         .          cancelled .       .
-succeeded  .          .       . .          . .         .      .      .         .          .         expired .
-failed     .          .       . .          . .         .      .      .         .          .         .       queued
-cancelled  .          .       . .          . .         .      .      .         .          .         .       queued
-expired    .          .       . .          . .         .      .      .         .          .         .       queued
+queued     dispatched .       . .          . .         failed .      cancelled .          .         .       .      .
+dispatched .          running . .          . .         failed queued cancelled .          .         .       .      .
+running    .          .       = delivering . succeeded failed queued .         cancelling .         .       .      .
+delivering .          .       = delivering = succeeded failed queued .         cancelling .         .       .      .
+cancelling .          .       = .          = .         failed .      .         .          cancelled .       .      .
+succeeded  .          .       . .          . .         .      .      .         .          .         expired .      =
+failed     .          .       . .          . .         .      .      .         .          .         .       queued =
+cancelled  .          .       . .          . .         .      .      .         .          .         .       queued =
+expired    .          .       . .          . .         .      .      .         .          .         .       queued =
 """  # noqa: E501 - a table is read by its columns
 EXPECTED = {
     (Status(cells[0]), Move(name)): cell

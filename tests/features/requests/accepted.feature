@@ -15,7 +15,7 @@ Feature: A request is accepted once
     When marketing asks for "waitlist"
     And the export is made
     Then its status is "succeeded"
-    And what can be done now is "self, manifest"
+    And what can be done now is "self, delete, errors, lineage, manifest"
     And the file holds 33 rows
     And the manifest proves its files
 

@@ -9,7 +9,7 @@ Feature: An export ends, one way or another
     And somebody asks to cancel it
     Then its status is "cancelled"
     And nothing of it is stored
-    And what can be done now is "self, retry"
+    And what can be done now is "self, delete, errors, retry"
     When somebody asks to retry it
     And the export is made
     Then the file holds 33 rows
@@ -48,7 +48,7 @@ Feature: An export ends, one way or another
     And the export is made
     Then it fails with "ORDERS_NOT_FRESH"
     And nothing of it is stored
-    And what can be done now is "self, retry"
+    And what can be done now is "self, delete, errors, retry"
     When somebody asks to retry it
     Then its status is "queued"
 
@@ -63,3 +63,19 @@ Feature: An export ends, one way or another
     When somebody asks to retry it
     And the export is made
     Then the file holds 33 rows
+
+  Scenario: Who is done with the files deletes them, and the trail stays
+    When marketing asks for "waitlist"
+    And somebody deletes it
+    Then it is refused with 409 "not-terminal"
+    When the export is made
+    And housekeeping comes by
+    Then the file holds 33 rows
+    When somebody deletes it
+    And housekeeping comes by
+    Then nothing of it is stored
+    And its trail tells of "created, succeeded, download, delete"
+    When somebody looks at "/v1/exports/{id}"
+    Then it is refused with 410 "gone"
+    When somebody looks at "/v1/exports"
+    Then the answer lists 0 "exports"

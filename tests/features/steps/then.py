@@ -58,6 +58,16 @@ def _answer(story: Story, datatable: Sequence[Sequence[str]]) -> None:
     assert {name: story.answered.body[name] for name in wanted} == wanted
 
 
+@then(parsers.parse('the answer names the failure "{code}"'))
+def _failure(story: Story, code: str) -> None:
+    assert story.answered.body["error"]["code"] == code
+
+
+@then(parsers.parse('the answer names the source "{key}"'))
+def _source(story: Story, key: str) -> None:
+    assert key.split() in story.answered.body["sources"]
+
+
 @then(parsers.parse('the answer lists {count:d} "{member}"'))
 def _listed(story: Story, count: int, member: str) -> None:
     assert story.answered.status == 200, story.answered.raw
@@ -103,6 +113,12 @@ def _links(story: Story, moves: str) -> None:
 def _unstored(story: Story) -> None:
     keys = story.world.doors.objects.keys("exports/")
     assert [] == [key for key in keys if f"export={story.first}/" in key]
+
+
+@then(parsers.parse('its trail tells of "{actions}"'))
+def _trail(story: Story, actions: str) -> None:
+    told = [entry["action"] for entry in story.world.document(story.first)["audit"]]
+    assert told == actions.split(", ")
 
 
 # --- its files --------------------------------------------------------------------------

@@ -51,6 +51,16 @@ def _moved(story: Story, move: str) -> None:
     story.send("POST", f"{story.path}/{move}")
 
 
+@when("somebody deletes it")
+def _deleted(story: Story) -> None:
+    story.send("DELETE", story.path)
+
+
+@when("housekeeping comes by")
+def _tidied(story: Story) -> None:
+    story.world.tidy()
+
+
 @when(parsers.parse('somebody looks at "{path}"'))
 def _looks(story: Story, path: str) -> None:
     story.send("GET", path.replace("{id}", story.first))
