@@ -28,7 +28,7 @@ from api_bridge.page import site
 from api_bridge.protocol.openapi import describe
 from api_bridge.protocol.problems import Code, ProblemError, not_found, problem_response
 from api_bridge.protocol.submission import known_names
-from api_bridge.routes import downloads, events, export_types, exports, health, provenance
+from api_bridge.routes import downloads, estimate, events, export_types, exports, health, provenance
 from api_bridge.routes.context import Bridge
 from api_bridge.settings import Settings, settings_from
 from api_bridge.waiting.changes import Changes
@@ -42,6 +42,7 @@ from resources.wiring.environment import mongo_stores, object_store
 
 ROUTERS = (
     exports.router,
+    estimate.router,
     events.router,
     downloads.router,
     provenance.router,

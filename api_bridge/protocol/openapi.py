@@ -81,6 +81,9 @@ _HEADERS: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = {
             "60, answers when the export has ended or so many seconds are over."
         ),
     ],
+    ("/v1/exports/estimate", "post"): [
+        _prefer("handling=lenient withholds the columns that the scopes do not allow."),
+    ],
     ("/v1/exports/{export_id}", "get"): [
         _IF_NONE_MATCH,
         _prefer("wait=N, at most 60, with If-None-Match: the answer comes with the next change."),
@@ -99,8 +102,8 @@ def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
             operation["parameters"] = [*operation.get("parameters", ()), *headers]
     stream = generated["paths"]["/v1/exports/{export_id}/events"]["get"]
     stream["responses"]["200"]["content"] = {EVENT_STREAM: {"schema": {"type": "string"}}}
-    create = generated["paths"]["/v1/exports"]["post"]
-    create["requestBody"] = _body(catalog)
+    for path in ("/v1/exports", "/v1/exports/estimate"):
+        generated["paths"][path]["post"]["requestBody"] = _body(catalog)
     generated["paths"]["/v1/exports"]["get"]["parameters"] = [
         {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
         for name in PARAMETERS

@@ -91,7 +91,7 @@ def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict
         "snapshot_time": timestamp(document.get("snapshotAt")),
         "result": _result(document, export_type),
         "error": error_resource(document.get("error")),
-        "columns_withheld": _withheld(document["request"], export_type),
+        "columns_withheld": columns_withheld(document["request"], export_type),
         "requested_by": document["requestedBy"]["subject"],
         "links": _links(document),
     }
@@ -168,7 +168,8 @@ def _params(request: Document, export_type: ExportType | None) -> dict[str, Any]
     }
 
 
-def _withheld(request: Document, export_type: ExportType | None) -> list[str]:
+def columns_withheld(request: Document, export_type: ExportType | None) -> list[str]:
+    """The columns that were chosen and that the policy leaves out."""
     if export_type is None:
         return []
     chosen = set(request["columns"]) or {column.name for column in export_type.static_columns}

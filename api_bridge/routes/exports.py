@@ -38,6 +38,7 @@ from api_bridge.routes.patience import until_changed, until_ended
 from api_bridge.waiting.changes import Full
 from assets.life import IllegalMove
 from assets.loading import load
+from assets.model.campaign import Facts
 from assets.model.export_type import ExportType
 from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status
@@ -84,9 +85,8 @@ def _created(
         headers.getlist("idempotency-key"), owner, "POST /v1/exports", submission.payload
     )
     caller.require(create_scope(submission.export_type.name))
-    export_request = _parsed(submission, caller, lenient=preferred.lenient)
-    _check_campaign(bridge, caller, export_request)
-    _check_possible(bridge, submission.export_type, export_request)
+    export_request = asked_for(bridge, caller, submission, lenient=preferred.lenient)
+    checked_ground(bridge, submission.export_type, export_request)
     passing(CrashPoint.K01)
     try:
         document = bridge.life.create(
@@ -198,6 +198,19 @@ def delete_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> R
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
+def asked_for(
+    bridge: Bridge, caller: Caller, submission: Submission, *, lenient: bool
+) -> ExportRequest:
+    """The canonical request of a body, if the caller may have it.
+
+    Raises:
+        ProblemError: 400, 403, or the 404 of a campaign that is not the caller's.
+    """
+    request = _parsed(submission, caller, lenient=lenient)
+    _check_campaign(bridge, caller, request)
+    return request
+
+
 def _parsed(submission: Submission, caller: Caller, *, lenient: bool) -> ExportRequest:
     try:
         return parse(
@@ -226,16 +239,22 @@ def _check_campaign(bridge: Bridge, caller: Caller, request: ExportRequest) -> N
         raise not_found("/params/campaign_id")
 
 
-def _check_possible(bridge: Bridge, export_type: ExportType, request: ExportRequest) -> None:
-    """Refuse now what a run would refuse before its first row (DOMAIN.md 5.1, 422)."""
+def checked_ground(bridge: Bridge, export_type: ExportType, request: ExportRequest) -> Facts:
+    """The ground that a run would find now.
+
+    Raises:
+        ProblemError: 422 for what a run would refuse before its first row (DOMAIN.md 5.1).
+    """
     try:
-        plan(export_type, load(export_type, request, bridge.clock.now(), bridge.stores))
+        facts = load(export_type, request, bridge.clock.now(), bridge.stores)
+        plan(export_type, facts)
     except ExportFailed as failed:
         raise ProblemError(
             Code.NOT_EXPORTABLE,
             f"{failed.message[:1].upper()}{failed.message[1:]}.",
             members={"business_code": failed.code},
         ) from None
+    return facts
 
 
 def _first_with(bridge: Bridge, key: dict[str, str] | None) -> Document:

@@ -168,6 +168,13 @@ class Manifest:
         """Stored bytes of all files."""
         return sum(entry.bytes for entry in self.files)
 
+    @property
+    def scanned(self) -> int | None:
+        """Bytes that Athena scanned, which is what it costs; None where it was asked nothing."""
+        if not self.queries:
+            return None
+        return sum(query["bytesScanned"] or 0 for query in self.queries)
+
     def columns_of(self, entry: FileEntry) -> tuple[ColumnEntry, ...]:
         """The columns of a file, in order."""
         return self.companions[entry.section] if entry.section else self.columns

@@ -140,6 +140,7 @@ def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:
             "unfit": dict(manifest.accounting.unfit),
             "notes": dict(manifest.accounting.notes),
         },
+        "bytesScanned": manifest.scanned,
         "withheld": list(manifest.withheld),
         "files": [
             {

@@ -183,13 +183,18 @@ class EntryStore:
                 for document in entries.find({"_id": {"$in": chunk}}):
                     yield bytes(document.raw)
 
-    def count(self, filter: Mapping[str, object]) -> int:  # noqa: A002 - MongoDB's word
+    def count(
+        self,
+        filter: Mapping[str, object],  # noqa: A002 - MongoDB's word
+        *,
+        seconds: float = COUNT_SECONDS,
+    ) -> int:
         """Return how many entries the filter matches, by counting them now (not from statistics).
 
         Raises:
-            Unavailable: It took longer than ``COUNT_SECONDS``, or the database went away.
+            Unavailable: It took longer than ``seconds``, or the database went away.
         """
-        with self._connection.bounded("count entries", seconds=COUNT_SECONDS):
+        with self._connection.bounded("count entries", seconds=seconds):
             return self._connection.collection(NAME).count_documents(dict(filter))
 
     def distinct(

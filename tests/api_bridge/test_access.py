@@ -45,6 +45,7 @@ READ = frozenset({"exports:read", "exports:admin"})
 CREATE = frozenset({"exports:create:guests", "exports:create:*", "exports:admin"})
 ROUTES = {
     "create": Route(method="POST", path="/v1/exports", scopes=CREATE, allowed=202),
+    "estimate": Route(method="POST", path="/v1/exports/estimate", scopes=CREATE, allowed=200),
     "list": Route(method="GET", path="/v1/exports", scopes=READ, allowed=200),
     "get": Route(method="GET", path="/v1/exports/{id}", scopes=READ, allowed=200),
     "events": Route(
@@ -117,7 +118,7 @@ def ask(bench: Bench, route: Route, export_id: str, **claims: object) -> Answer:
     return bench.call(
         route.method,
         route.path.format(id=export_id),
-        body if route.path == "/v1/exports" and route.method == "POST" else None,
+        body if "{id}" not in route.path and route.method == "POST" else None,
         token=bench.token(**claims),
     )
 

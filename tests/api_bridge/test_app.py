@@ -249,6 +249,7 @@ def test_the_description_lists_the_routes_and_nothing_else(bench: Bench) -> None
     assert operations == {
         ("POST", "/v1/exports"),
         ("GET", "/v1/exports"),
+        ("POST", "/v1/exports/estimate"),
         ("GET", "/v1/exports/{export_id}"),
         ("DELETE", "/v1/exports/{export_id}"),
         ("GET", "/v1/exports/{export_id}/events"),

@@ -8,6 +8,7 @@ from bson import ObjectId
 from resources.errors import Refused
 from resources.mongo.entries import (
     BATCH_SIZE,
+    COUNT_SECONDS,
     INDEXES,
     PAGE_SIZE,
     EntryStore,
@@ -61,7 +62,12 @@ class FakeEntryStore(EntryStore):
         self.asked.note("by_ids", tuple(ids))
         yield from [raw for document, raw in self.kept.seen() if document["_id"] in wanted]
 
-    def count(self, filter: Mapping[str, object]) -> int:  # noqa: A002 - the door's word
+    def count(
+        self,
+        filter: Mapping[str, object],  # noqa: A002 - the door's word
+        *,
+        seconds: float = COUNT_SECONDS,
+    ) -> int:
         """Count what matches."""
         self.asked.note("count", filter)
         return sum(matches(document, filter) for document, _ in self.kept.seen())

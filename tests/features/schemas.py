@@ -17,6 +17,7 @@ FOLDER: Final = Path(__file__).parent / "schemas"
 ANSWERS: Final = (
     ("POST", r"/v1/exports", "export"),
     ("GET", r"/v1/exports", "exports"),
+    ("POST", r"/v1/exports/estimate", "estimate"),
     ("GET", r"/v1/exports/[^/]+", "export"),
     ("POST", r"/v1/exports/[^/]+/(cancel|retry)", "export"),
     ("GET", r"/v1/exports/[^/]+/manifest", "manifest"),

@@ -68,6 +68,21 @@ def _source(story: Story, key: str) -> None:
     assert key.split() in story.answered.body["sources"]
 
 
+@then("the estimate is as large and as long as the export was")
+def _as_before(story: Story) -> None:
+    stored = story.world.document(story.first)
+    took = (stored["finishedAt"] - stored["startedAt"]).total_seconds()
+    told = story.answered.body
+    assert (told["rows"], told["bytes"]) == (stored["result"]["rows"], stored["result"]["bytes"])
+    assert told["seconds"] == round(took, 1)
+
+
+@then("the estimate tells what Athena scanned")
+def _scanned(story: Story) -> None:
+    scanned = story.world.document(story.first)["result"]["bytesScanned"]
+    assert story.answered.body["athena"]["bytes_scanned"] == scanned > 0
+
+
 @then(parsers.parse('the answer lists {count:d} "{member}"'))
 def _listed(story: Story, count: int, member: str) -> None:
     assert story.answered.status == 200, story.answered.raw

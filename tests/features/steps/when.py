@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pytest_bdd import parsers, when
 
 from tests.features.steps.story import Story
-from tests.features.world import stated
+from tests.features.world import stated, usual_params
 
 
 @when(parsers.parse('{who} asks for "{kind}"'))
@@ -18,6 +18,12 @@ def _asks(story: Story, who: str, kind: str) -> None:
 def _asks_with(story: Story, who: str, kind: str, datatable: Sequence[Sequence[str]]) -> None:
     story.claims["sub"] = f"svc:{who}"
     story.ask(kind, stated(datatable))
+
+
+@when(parsers.parse('somebody estimates "{kind}"'))
+def _estimates(story: Story, kind: str) -> None:
+    body = {"type": kind, "params": usual_params(kind, story.about, {})}
+    story.send("POST", "/v1/exports/estimate", body)
 
 
 @when("the same request comes again with the same key")
