@@ -203,6 +203,29 @@ def test_what_the_bridge_refuses_stands_beside_its_field(inside: Page) -> None:
     expect(inside.get_by_label("Reason")).to_have_attribute("aria-invalid", "true")
 
 
+def test_an_estimate_comes_before_the_request(inside: Page, bench: Bench) -> None:
+    """Nobody waits an hour for what they did not mean; a changed form has no estimate yet."""
+    bench.finish(bench.create())
+    inside.get_by_label("Campaign").fill("aurora-lights")
+    inside.get_by_role("button", name="Estimate first").click()
+
+    told = inside.locator(".estimate")
+    expect(told).to_contain_text("about 3")
+    expect(told).to_contain_text("120 bytes")
+    expect(told).to_contain_text("answer")
+    inside.get_by_label("Personal data").select_option("none")
+    expect(told).to_have_count(0)
+    assert len(bench.documents()) == 1
+
+
+def test_what_nobody_can_tell_is_said_to_be_unknown(inside: Page) -> None:
+    """Before the first export of its kind."""
+    inside.get_by_label("Campaign").fill("aurora-lights")
+    inside.get_by_role("button", name="Estimate first").click()
+
+    expect(inside.locator(".estimate")).to_contain_text("not known before the first export")
+
+
 def test_what_the_browser_can_check_is_not_sent(inside: Page, bench: Bench) -> None:
     """The pattern of the schema is the pattern of the field."""
     inside.get_by_label("Campaign").fill("Not A Key")
@@ -266,6 +289,22 @@ def test_an_export_can_be_stopped(inside: Page, bench: Bench) -> None:
     inside.get_by_role("button", name="Stop it").click()
 
     expect(inside.get_by_text("there are no files")).to_be_visible()
+
+
+def test_an_export_is_deleted_by_who_says_so_twice(inside: Page, bench: Bench) -> None:
+    """One click too many costs a run at the most, never a file."""
+    export_id = bench.finish(bench.create())
+    show(inside, export_id)
+    inside.once("dialog", lambda asked: asked.dismiss())
+    inside.get_by_role("button", name="Delete it").click()
+    expect(inside.locator(".badge")).to_have_text("Ready")
+    assert bench.call("GET", f"/v1/exports/{export_id}").status == 200
+
+    inside.once("dialog", lambda asked: asked.accept())
+    inside.get_by_role("button", name="Delete it").click()
+
+    expect(inside.get_by_role("link", name="Ask for an export.")).to_be_visible()
+    assert bench.call("GET", f"/v1/exports/{export_id}").status == 410
 
 
 def test_files_whose_time_is_over_are_not_offered(inside: Page, bench: Bench) -> None:

@@ -64,8 +64,10 @@ async function json(method, path, options) {
 
 export const exportTypes = async () => (await json("GET", "/v1/export-types")).export_types;
 export const listing = (query) => json("GET", `/v1/exports?${new URLSearchParams(query)}`);
+export const estimate = (body) => json("POST", "/v1/exports/estimate", { body });
 export const manifest = (id) => json("GET", `/v1/exports/${id}/manifest`);
 export const follow = (link) => json("POST", link);
+export const remove = (link) => json("DELETE", link);
 
 /** Ask for an export; sent twice by the network, it is still one. */
 export const create = (body) =>

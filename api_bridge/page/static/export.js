@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 
-import { asCurl, download, follow, watch } from "./api.js";
+import { asCurl, download, follow, remove, watch } from "./api.js";
 import { html } from "./html.js";
 import { ManifestView } from "./manifest.js";
 import { Alert, Badge, Copy, Facts, useAction, When } from "./parts.js";
@@ -90,12 +90,17 @@ function Files({ result }) {
 
 function Moves({ found, again }) {
   const move = useAction(async (link) => (await follow(link), again()));
-  const { cancel, retry } = found.links;
-  if (!cancel && !retry && !move.problem) return null;
+  const drop = useAction(async (link) => {
+    if (!confirm("Delete the files for good? Who asked for them stays on record.")) return;
+    await remove(link);
+    location.hash = "#/exports";
+  });
+  const { cancel, retry, delete: gone } = found.links;
   return html`<div class="buttons">
     ${cancel && html`<button class="secondary" aria-busy=${move.busy} onClick=${() => move.run(cancel)}>Stop it</button>`}
     ${retry && html`<button aria-busy=${move.busy} onClick=${() => move.run(retry)}>Try again</button>`}
-    <${Alert} problem=${move.problem} />
+    ${gone && html`<button class="secondary" aria-busy=${drop.busy} onClick=${() => drop.run(gone)}>Delete it</button>`}
+    <${Alert} problem=${move.problem || drop.problem} />
   </div>`;
 }
 
