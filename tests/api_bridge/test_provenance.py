@@ -6,7 +6,7 @@ import pytest
 
 from tests.api_bridge.bench import MANIFEST, Bench
 from tests.api_bridge.manifests import whole_manifest
-from tests.features.schemas import wrong
+from tests.api_bridge.schemas import wrong
 
 
 def shown(bench: Bench, export_id: str, part: str) -> Any:

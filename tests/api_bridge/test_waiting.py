@@ -18,10 +18,10 @@ from api_bridge.routes.events import COMMENT_SECONDS
 from api_bridge.waiting.changes import TICK_SECONDS, Changes, Full
 from resources.errors import Unavailable
 from tests.api_bridge.bench import GOOD_BODY, Answer, Bench, running_bench, wait_for
+from tests.api_bridge.schemas import wrong
 from tests.api_bridge.toys import TOYS
 from tests.fakes.clock import ManualClock
 from tests.fakes.exports import FakeExportStore
-from tests.features.schemas import wrong
 
 
 class Later(threading.Thread):

@@ -29,8 +29,8 @@ from assets.model.manifest import (
 )
 from assets.model.output import Compression, Dialect, Kind, PhoneStyle, TextGuard
 from assets.model.policy import PiiMode
+from tests.api_bridge.schemas import ANSWERS, PROBLEM, names, schema, wrong
 from tests.assets.workbench import workbench
-from tests.features.schemas import ANSWERS, PROBLEM, names, schema, wrong
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 # Objects whose members are named by data: counts by reason, files by section, options by kind.

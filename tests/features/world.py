@@ -36,10 +36,10 @@ from resources.mongo.connection import MongoConnection
 from resources.wiring import environment
 from sensors.housekeeping import purge
 from tests.api_bridge.bench import Answer, Client, serving
+from tests.api_bridge.schemas import check
 from tests.api_bridge.tokens import AUDIENCE, EVERYTHING, ISSUER, Issuer
 from tests.assets.workbench import AFTER_THE_PACK
 from tests.fakes.clock import ManualClock
-from tests.features.schemas import check
 from tests.resources.services import Faulty
 
 DATABASE = "features"
