@@ -5,6 +5,7 @@ locals {
   dagster_environment = {
     DAGSTER_HOME        = "/opt/dagster"
     DAGSTER_PG_HOST     = module.database.host
+    DAGSTER_PG_PORT     = "5432"
     DAGSTER_PG_DB       = module.database.name
     DAGSTER_PG_USERNAME = module.database.username
     COMPUTE_LOGS_BUCKET = module.compute_logs_bucket.name

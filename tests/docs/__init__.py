@@ -1,0 +1,1 @@
+"""What the documents say is so: links, names, and figures that follow from others."""

@@ -1,0 +1,1 @@
+"""What a deployment runs with: the Dagster instances, and the image."""

@@ -1,0 +1,1 @@
+"""What terraform/ promises, held without a provider and without AWS."""
