@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz faults faults-quick invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants bench bench-quick bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -86,6 +86,12 @@ determinism: setup ## Fifty exports with delays, batches and workers by chance, 
 
 fuzz: setup ## Ten million damaged documents through the kernel, under the sanitizers (about 15 minutes)
 	@$(BIN)/python -m tests.assets.steps.native.fuzz $(ARGS)
+
+fuzz-quick: setup ## Attack the bridge with 40,000 bad requests, tokens and queries (below 5 minutes)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+fuzz-bridge: setup ## The same for an hour, Schemathesis with three seeds too (ARGS="--seed 7" replays)
+	@$(BIN)/python -m tests.fuzz --cases 42000 --mutants 20000 --schemathesis 14000 $(ARGS)
 
 invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make test` does it on a part of them)
 	@$(BIN)/python -m pytest -o faulthandler_timeout=3600 -m whole_packs tests/invariants $(ARGS)

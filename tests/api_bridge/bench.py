@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api_bridge.__main__ import server_config
 from api_bridge.app import Doors, create_app
@@ -183,9 +185,19 @@ class Bench(Client):
             fake.asked.calls.clear()
 
 
+def _as_it_is(app: FastAPI) -> ASGIApp:
+    return app
+
+
 @contextmanager
-def running_bench(folder: Path, catalog: Catalog, **settings: Any) -> Iterator[Bench]:
-    """Run a bridge on a free loopback port until the block ends."""
+def running_bench(
+    folder: Path,
+    catalog: Catalog,
+    *,
+    wrap: Callable[[FastAPI], ASGIApp] = _as_it_is,
+    **settings: Any,
+) -> Iterator[Bench]:
+    """Run a bridge on a free loopback port until the block ends; `wrap` may spoil it first."""
     clock = ManualClock()
     issuer = Issuer(clock=clock)
     (folder / "jwks.json").write_bytes(issuer.jwks())
@@ -200,7 +212,7 @@ def running_bench(folder: Path, catalog: Catalog, **settings: Any) -> Iterator[B
     chosen = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": str(folder / "jwks.json")} | settings
     doors = Doors(stores=stores, objects=objects, clock=clock)
     app = create_app(Settings(**chosen), doors, catalog)
-    with serving(server_config(app, host="127.0.0.1", port=0)) as port:
+    with serving(server_config(wrap(app), host="127.0.0.1", port=0)) as port:
         yield Bench(
             port=port,
             clock=clock,

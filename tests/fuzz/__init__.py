@@ -1,0 +1,1 @@
+"""Attacks on the bridge over HTTP, judged by four counts; `python -m tests.fuzz`."""

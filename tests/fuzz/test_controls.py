@@ -1,0 +1,114 @@
+"""Each count of the attacks rises on a bridge that is wrong in that way, and only then."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from api_bridge.access import keys
+from assets.exports.catalog import CATALOG
+from tests.api_bridge.bench import Bench, running_bench
+from tests.api_bridge.toys import TOYS
+from tests.fuzz import cells, corpora, operators, plants, rotation, statements, tenants, tokens
+from tests.fuzz.attack import Attacker
+from tests.fuzz.bridge import attacked
+from tests.fuzz.judge import Tally
+
+
+@contextmanager
+def spoiled(folder: Path, wrap: Callable[[FastAPI], ASGIApp]) -> Iterator[tuple[Bench, Attacker]]:
+    """A bridge that is wrong, and somebody who attacks it."""
+    with running_bench(folder, TOYS, wrap=wrap) as bench:
+        attacker = Attacker(attacked(bench), Tally())
+        yield bench, attacker
+        attacker.close()
+
+
+@pytest.mark.parametrize(
+    ("wrap", "count"),
+    [(plants.failing, "5xx"), (plants.hanging, "hangs"), (plants.echoing, "echoes")],
+)
+def test_a_planted_fault_is_counted(
+    tmp_path: Path, wrap: Callable[[FastAPI], ASGIApp], count: str
+) -> None:
+    """A count that cannot rise says nothing when it is zero."""
+    with spoiled(tmp_path, wrap) as (_, attacker):
+        corpora.attack(attacker, 60, seed=1)
+
+    assert attacker.tally.faults[count] > 0
+    assert attacker.tally.notes
+
+
+def test_a_check_that_does_not_look_at_the_signature_is_counted(tmp_path: Path) -> None:
+    """The tokens are only as good as the one that is let in by mistake."""
+    with spoiled(tmp_path, plants.gullible) as (_, attacker):
+        tokens.attack(attacker, mutants=20, seed=1)
+
+    assert attacker.tally.faults["tokens_accepted"] > 100
+
+
+def test_a_bridge_without_borders_is_counted(tmp_path: Path) -> None:
+    """What is foreign must be told from what is one's own by more than luck."""
+    with spoiled(tmp_path, plants.borderless) as (bench, attacker):
+        tenants.attack(bench, attacker.tally, pairs=20, seed=1)
+
+    assert attacker.tally.faults["leaks"] > 10
+
+
+def test_a_role_with_the_rights_of_another_is_counted(tmp_path: Path) -> None:
+    """Only the cells of that role are wrong, and each of them that is forbidden."""
+    with running_bench(tmp_path, CATALOG, wrap=plants.lavish) as bench:
+        tally = Tally()
+        some = [cell for cell in cells.cells() if cell.kind in ("entries", "codes")]
+        cells.attack(bench, tally, some)
+
+    wrong = [one for one in some if one.role == "operator" and not one.allowed]
+    assert tally.faults["cells"] == len(wrong) > 0
+
+
+def test_an_operator_that_reaches_the_driver_is_counted(
+    stack: Mapping[str, str], tmp_path: Path
+) -> None:
+    """The recorder hears a query that a caller wrote."""
+    tally = Tally()
+    with operators.real_bridge(stack, tmp_path, wrap=plants.trusting) as (bridge, recorder):
+        operators.attack(bridge, recorder, tally, apart=67)
+
+    assert tally.faults["operators"] > 0
+
+
+def test_a_text_that_is_pasted_into_a_statement_is_counted() -> None:
+    """The shapes are compared, not the texts."""
+    tally = Tally()
+    pasted = {"bound": "SELECT a FROM b WHERE c = '{}'".format}
+
+    statements.attack(tally, 300, seed=1, filled=pasted)
+
+    assert tally.faults["statements"] > 10
+
+
+def test_a_key_set_that_is_fetched_for_every_stranger_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One fetch a minute is what the pause is for."""
+    monkeypatch.setattr(keys, "UNKNOWN_KID_SECONDS", 0.0)
+    tally = Tally()
+
+    rotation.unknown_keys(tmp_path, tally, strangers=30)
+
+    assert tally.faults["fetches"] > 20
+
+
+def test_a_new_key_that_is_not_looked_for_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause without end refuses whoever comes with the new key."""
+    monkeypatch.setattr(keys, "UNKNOWN_KID_SECONDS", 1e9)
+    tally = Tally()
+
+    rotation.rotations(tmp_path, tally, rounds=1)
+
+    assert tally.faults["refused"] > 0
