@@ -78,6 +78,8 @@ def main(folder: str, way: str = "none") -> None:
         closing(FolderStore(Path(folder))) as objects,
     ):
         doors = replace(all_doors, objects=objects)
+        # Imports the validator of parameters, as a run worker did when it was started.
+        parse(CATALOG["entries"], PARAMS, scopes=SCOPES)
         began, cpu_began = time.perf_counter(), time.process_time()
         produced = export(doors, "none" if way == PYTHON else way)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began

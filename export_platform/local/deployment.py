@@ -158,7 +158,7 @@ class Deployment:
 
         Read from Dagster's own storage: its liveness command spends 2 s on imports.
         """
-        storage = self._dagster_home / "history" / "runs.db"
+        storage = self._dagster_home / "runs.db"  # as `dagster.yaml` says
         query = "select timestamp from daemon_heartbeats where daemon_type = 'SENSOR'"
         try:
             with contextlib.closing(sqlite3.connect(f"file:{storage}?mode=ro", uri=True)) as found:

@@ -1,0 +1,126 @@
+"""Dagster's storage of a deployment on one machine: three SQLite files, named in `dagster.yaml`.
+
+Dagster's own makes a new engine for every statement, which compiles it anew, and waits for the disk
+in every commit: a run of a small export has about sixty of them on its way. Here the engine is kept
+and the disk is waited for less often: a process that dies loses nothing; a machine that loses its
+power may lose the last moments of Dagster's log, of which no export depends (docs/decisions/0002).
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from typing import Any, cast
+
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+# As long as Dagster itself lets a writer of SQLite wait for another.
+_BUSY_SECONDS = 20.0
+
+
+class _KeptEngine:
+    """The engine of one file, kept, because it remembers compiled statements.
+
+    It holds no connection, so threads may share it and a process that has it may be forked.
+    """
+
+    _conn_string: str
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @cached_property
+    def _engine(self) -> Engine:
+        engine = create_engine(
+            self._conn_string, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS}
+        )
+        event.listen(engine, "connect", _relaxed)
+        return engine
+
+
+class RunStorage(_KeptEngine, SqliteRunStorage):
+    """Runs and their tags, in `runs.db` of a folder.
+
+    Args:
+        conn_string: Names the file.
+        inst_data: As Dagster gives it.
+    """
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "RunStorage":
+        """As Dagster makes it from `dagster.yaml`."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
+    """The state and the ticks of sensors, in `schedules.db` of a folder.
+
+    Args:
+        conn_string: Names the file.
+        inst_data: As Dagster gives it.
+    """
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "ScheduleStorage":
+        """As Dagster makes it from `dagster.yaml`."""
+        return cast(ScheduleStorage, cls.from_local(inst_data=inst_data, **config_value))
+
+
+class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
+    """All events of all runs in `event_log.db` of a folder.
+
+    Dagster's usual log makes a database for every run: 0.2 to 0.4 s before the run's first event,
+    and again as much in the process that executes it. Its own consolidated one has no such cost,
+    but shows a running run's events only once SQLite tidies its journal up; here they are asked
+    for, as Dagster does with PostgreSQL.
+
+    Args:
+        base_dir: The folder.
+        inst_data: As Dagster gives it.
+    """
+
+    def run_connection(self, run_id: str | None) -> AbstractContextManager[Connection]:  # noqa: ARG002 - every run is in the one file
+        """A transaction."""
+        return self.connect()
+
+    def index_connection(self) -> AbstractContextManager[Connection]:
+        """A transaction."""
+        return self.connect()
+
+    def watch(
+        self, run_id: str, cursor: str | None, callback: Callable[[EventLogEntry, str], None]
+    ) -> None:
+        """Call back for each event of a run after a cursor."""
+        self._watcher.watch_run(run_id, cursor, callback)
+
+    def end_watch(self, run_id: str, handler: Callable[[EventLogEntry, str], None]) -> None:
+        """No longer call back."""
+        self._watcher.unwatch_run(run_id, handler)
+
+    def dispose(self) -> None:
+        """Nothing is asked after this."""
+        if "_watcher" in self.__dict__:
+            self._watcher.close()
+
+    @cached_property
+    def _watcher(self) -> SqlPollingEventWatcher:
+        return SqlPollingEventWatcher(self)
+
+
+def _relaxed(connection: sqlite3.Connection, _record: object) -> None:
+    """In WAL mode the file stays whole without a wait for the disk in every commit."""
+    connection.execute("PRAGMA synchronous = NORMAL")
