@@ -92,6 +92,29 @@ _HEADERS: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = {
     ("/v1/exports/{export_id}/manifest", "get"): [_IF_NONE_MATCH],
 }
 
+_JSON: Mapping[str, Any] = {"application/json": {"schema": {}}}
+# Answers that a route gives beside its usual one, and the usual ones that have no body.
+_ANSWERS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
+    ("/v1/exports", "post"): {
+        "200": {
+            "description": "It has ended: its files are there, or why there are none.",
+            "content": _JSON,
+        },
+    },
+    ("/v1/exports/{export_id}", "get"): {"304": {"description": "The state that the caller has."}},
+    ("/v1/exports/{export_id}/events", "get"): {"204": {"description": "It has ended; no more."}},
+    ("/v1/exports/{export_id}/manifest", "get"): {
+        "304": {"description": "The manifest that the caller has."},
+    },
+    ("/v1/exports/{export_id}/files/{number}", "get"): {
+        "200": {
+            "description": "The link, where nothing but application/json is accepted.",
+            "content": _JSON,
+        },
+        "303": {"description": "The link is in the Location header."},
+    },
+}
+
 
 def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     """Complete the generated description in place and return it."""
@@ -100,6 +123,7 @@ def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
             _complete(operation, secured=path.startswith("/v1/"))
             headers = _HEADERS.get((path, method), ())
             operation["parameters"] = [*operation.get("parameters", ()), *headers]
+            operation["responses"] |= _ANSWERS.get((path, method), {})
     stream = generated["paths"]["/v1/exports/{export_id}/events"]["get"]
     stream["responses"]["200"]["content"] = {EVENT_STREAM: {"schema": {"type": "string"}}}
     for path in ("/v1/exports", "/v1/exports/estimate"):

@@ -6,6 +6,7 @@ What the description does not say (which exports there are) comes from the attac
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.fuzz.attack import Attacker, drawn
-from tests.fuzz.exchange import Case
+from tests.fuzz.exchange import NO_ANSWER, Case, Reply
+from tests.fuzz.judge import FIRST_ERROR
 from tests.fuzz.values import MARKED, MARKER, fitting, spoiled
 
 METHODS = ("get", "put", "post", "delete", "patch", "options", "head", "trace")
@@ -94,7 +96,25 @@ def attack(attacker: Attacker, count: int, seed: int) -> None:
         share = count // len(every) + (position < count % len(every))
         if share:
             strategy = cases(operation, lambda: attacker.ids)
-            drawn(strategy, share, seed * 1_000 + position, attacker.send)
+            use = partial(_held_to, attacker, operation)
+            drawn(strategy, share, seed * 1_000 + position, use)
+
+
+def _held_to(attacker: Attacker, operation: Operation, case: Case) -> None:
+    """Send a case; an answer that is no error is one that the operation describes."""
+    reply = attacker.send(case)
+    known = operation.described["responses"]
+    is_its_own = case.method == operation.method and NO_ANSWER < reply.status < FIRST_ERROR
+    if is_its_own and not _describes(known.get(str(reply.status)), reply):
+        attacker.tally.fault("undescribed", f"{reply.status} of {case!r:.300}")
+
+
+def _describes(response: Mapping[str, Any] | None, reply: Reply) -> bool:
+    """Whether the media type is described, or that there is none."""
+    if response is None:
+        return False
+    media_type = reply.header("content-type").partition(";")[0]
+    return media_type in response.get("content", {"": None})
 
 
 def cases(operation: Operation, ids: Callable[[], Sequence[str]]) -> SearchStrategy[Case]:

@@ -22,7 +22,16 @@ ECHOED = ("x-request-id", "traceparent")
 NOTES = 40
 
 LAST = ("5xx", "hangs", "echoes", "tokens_accepted")
-FIRST = ("malformed", "operators", "statements", "leaks", "cells", "refused", "fetches")
+FIRST = (
+    "malformed",
+    "undescribed",
+    "operators",
+    "statements",
+    "leaks",
+    "cells",
+    "refused",
+    "fetches",
+)
 
 
 @dataclass(slots=True, kw_only=True)

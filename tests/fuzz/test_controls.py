@@ -12,7 +12,17 @@ from api_bridge.access import keys
 from assets.exports.catalog import CATALOG
 from tests.api_bridge.bench import Bench, running_bench
 from tests.api_bridge.toys import TOYS
-from tests.fuzz import cells, corpora, operators, plants, rotation, statements, tenants, tokens
+from tests.fuzz import (
+    cells,
+    corpora,
+    described,
+    operators,
+    plants,
+    rotation,
+    statements,
+    tenants,
+    tokens,
+)
 from tests.fuzz.attack import Attacker
 from tests.fuzz.bridge import attacked
 from tests.fuzz.judge import Tally
@@ -112,3 +122,12 @@ def test_a_new_key_that_is_not_looked_for_is_counted(
     rotation.rotations(tmp_path, tally, rounds=1)
 
     assert tally.faults["refused"] > 0
+
+
+def test_an_answer_that_is_not_described_is_counted(tmp_path: Path) -> None:
+    """A client made from the description would not know what to do with it."""
+    with spoiled(tmp_path, lambda app: app) as (_, attacker):
+        del attacker.described["paths"]["/healthz"]["get"]["responses"]["200"]
+        described.attack(attacker, 40, seed=1)
+
+    assert attacker.tally.faults["undescribed"] > 0
