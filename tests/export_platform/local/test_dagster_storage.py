@@ -83,16 +83,31 @@ def test_who_watches_a_run_is_told_of_an_event_that_comes_later(
 
 
 def test_a_statement_is_compiled_once_and_no_commit_waits_for_the_disk(
-    instance: dg.DagsterInstance,
+    instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     """What Dagster's own storage does not do, and what the latency of small exports is made of."""
-    for storage in (instance.run_storage, instance.schedule_storage):
-        assert isinstance(storage, RunStorage | ScheduleStorage)
-        kept = storage._engine
-        with storage.connect() as connection:
-            assert connection.engine is kept
-            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
-            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    with dg.DagsterInstance.from_config(str(tmp_path)) as another:
+        for storage, again in (
+            (instance.run_storage, another.run_storage),
+            (instance.schedule_storage, another.schedule_storage),
+        ):
+            assert isinstance(storage, RunStorage | ScheduleStorage)
+            assert isinstance(again, RunStorage | ScheduleStorage)
+            with storage.connect() as connection, again.connect() as other:
+                assert connection.engine is other.engine
+                assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_storage_that_is_lost_is_made_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    """A process that has looked at the files once looks again when they are gone."""
+    run_id = dg.materialize([entries], instance=instance).run_id
+    for file in (*tmp_path.glob("runs.db*"), *tmp_path.glob("schedules.db*")):
+        file.unlink()
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as another:
+        assert another.get_run_by_id(run_id) is None
+        assert another.all_instigator_state() == []
 
 
 def test_dagsters_own_storage_makes_an_engine_for_each_statement(tmp_path: Path) -> None:
