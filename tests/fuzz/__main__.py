@@ -92,10 +92,15 @@ def _timed(title: str, attack: Callable[[], object], tally: Tally) -> None:
 
 
 def _over_http(said: argparse.Namespace, folder: Path, tally: Tally) -> None:
+    share = said.cases // 6
+    with attacked_process(folder, "entries") as bridge:
+        attacker = Attacker(bridge, tally)
+        described.attack(attacker, share, said.seed)
+        attacker.close()
     with attacked_process(folder) as bridge:
         attacker = Attacker(bridge, tally)
-        described.attack(attacker, said.cases // 3, said.seed)
-        corpora.attack(attacker, said.cases - said.cases // 3, said.seed)
+        described.attack(attacker, share, said.seed)
+        corpora.attack(attacker, said.cases - 2 * share, said.seed)
         tokens.attack(attacker, said.mutants, said.seed)
         attacker.close()
 

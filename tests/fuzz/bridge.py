@@ -5,7 +5,7 @@ What a test does through the pipe is only to put the stored exports back, and to
 
 import logging
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -14,13 +14,17 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from assets.exports.catalog import CATALOG
+from assets.model.export_type import Catalog
 from tests.api_bridge.bench import Bench, running_bench
 from tests.api_bridge.manifests import whole_manifest
 from tests.api_bridge.tokens import Issuer
 from tests.api_bridge.toys import TOYS
 from tests.fakes.clock import ManualClock
 
-FOREIGN = "foreign-fest"
+OURS, FOREIGN = "aurora-lights", "foreign-fest"
+# The small catalogue by its kind of export that every state can be made of, and the whole one.
+CATALOGUES: Mapping[str, Catalog] = {"guests": TOYS, "entries": CATALOG}
 START_SECONDS = 60.0
 
 
@@ -42,15 +46,15 @@ class Attacked:
 
 def attacked(bench: Bench) -> Attacked:
     """A bridge that runs in this process already."""
-    return Attacked(port=bench.port, issuer=bench.issuer, renew=lambda: renewed(bench))
+    return Attacked(port=bench.port, issuer=bench.issuer, renew=lambda: renewed(bench, "guests"))
 
 
 @contextmanager
-def attacked_process(folder: Path) -> Iterator[Attacked]:
-    """Run a bridge in a process of its own until the block ends."""
+def attacked_process(folder: Path, kind: str = "guests") -> Iterator[Attacked]:
+    """Run a bridge over the catalogue of a kind in a process of its own until the block ends."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, folder), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, folder, kind), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -64,28 +68,27 @@ def attacked_process(folder: Path) -> Iterator[Attacked]:
         process.kill()
 
 
-def renewed(bench: Bench) -> Sequence[str]:
-    """One export in each state that a caller can meet."""
+def renewed(bench: Bench, kind: str) -> Sequence[str]:
+    """One export of a kind in each state that a caller can meet."""
     bench.clear()
-    cancelled = bench.create()
-    bench.life.cancel(cancelled, by="svc:test")
-    running = bench.create(top_n=2)
-    bench.start(running)
-    finished = bench.create(top_n=3)
-    usual = [
-        bench.create(),
-        running,
-        bench.finish(finished, manifest=whole_manifest(finished)),
-        bench.fail(bench.create(top_n=4)),
-        cancelled,
-    ]
-    body = {"type": "guests", "params": {"campaign_id": FOREIGN}}
-    foreign = bench.call("POST", "/v1/exports", body, token=bench.token(campaigns=[FOREIGN]))
-    return [*usual, foreign.body["id"]]
+    every = {"queued": OURS, "running": OURS, "succeeded": OURS, "failed": OURS,
+             "cancelled": OURS, "foreign": FOREIGN}  # fmt: skip
+    ids = {state: _created(bench, kind, campaign) for state, campaign in every.items()}
+    bench.start(ids["running"])
+    bench.finish(ids["succeeded"], manifest=whole_manifest(ids["succeeded"]))
+    bench.fail(ids["failed"])
+    bench.life.cancel(ids["cancelled"], by="svc:test")
+    return list(ids.values())
 
 
-def _serve(pipe: Connection, folder: Path) -> None:
-    with running_bench(folder, TOYS) as bench:
+def _created(bench: Bench, kind: str, campaign: str) -> str:
+    body = {"type": kind, "params": {"campaign_id": campaign, "pii": "none"}}
+    answer = bench.call("POST", "/v1/exports", body, token=bench.token(campaigns=[campaign]))
+    return str(answer.body["id"])
+
+
+def _serve(pipe: Connection, folder: Path, kind: str) -> None:
+    with running_bench(folder, CATALOGUES[kind]) as bench:
         # The server says of each request that it cannot read that it cannot read it.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         key = bench.issuer.key.private_bytes(
@@ -97,7 +100,7 @@ def _serve(pipe: Connection, folder: Path) -> None:
         try:
             while True:
                 pipe.recv()
-                pipe.send(renewed(bench))
+                pipe.send(renewed(bench, kind))
         except EOFError:
             return
 

@@ -24,8 +24,8 @@ UNKNOWN = "exp_000000000000000000000000"
 # What a caller sends who knows the bridge, where the description only says that it is text.
 KNOWN: Mapping[str, Sequence[str]] = {
     "number": ("1", "2", "0"),
-    "type_id": ("guests", "guests.2", "door-count"),
-    "type": ("guests", "guests.2"),
+    "type_id": ("guests", "guests.2", "door-count", "entries.1"),
+    "type": ("guests", "guests.2", "entries"),
     "status": ("queued", "succeeded"),
     "campaign": ("aurora-lights", "foreign-fest"),
     "created_after": ("2026-01-01T00:00:00Z",),
