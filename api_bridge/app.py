@@ -22,15 +22,27 @@ from api_bridge.middleware.admission import AllowedHostsMiddleware, ConcurrencyM
 from api_bridge.middleware.body_limit import BodyLimitMiddleware
 from api_bridge.middleware.failures import FailuresMiddleware
 from api_bridge.middleware.head import HeadMiddleware
+from api_bridge.middleware.metrics import MetricsMiddleware
 from api_bridge.middleware.request_id import RequestIdMiddleware, request_id
 from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
 from api_bridge.page import site
 from api_bridge.protocol.openapi import describe
 from api_bridge.protocol.problems import Code, ProblemError, not_found, problem_response
 from api_bridge.protocol.submission import known_names
-from api_bridge.routes import downloads, estimate, events, export_types, exports, health, provenance
+from api_bridge.routes import (
+    downloads,
+    estimate,
+    events,
+    export_types,
+    exports,
+    health,
+    metrics,
+    provenance,
+)
 from api_bridge.routes.context import Bridge
 from api_bridge.settings import Settings, settings_from
+from api_bridge.telemetry.exports import ExportsCollector
+from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
 from assets.exports.catalog import CATALOG
 from assets.life import ExportLife
@@ -48,6 +60,7 @@ ROUTERS = (
     provenance.router,
     export_types.router,
     health.router,
+    metrics.router,
     site.router,
 )
 
@@ -87,17 +100,18 @@ def create_app(settings: Settings, doors: Doors, catalog: Catalog) -> FastAPI:
         doors: The outside; the application closes it when it ends.
         catalog: The kinds of export there are.
     """
+    counted = Metrics(ExportsCollector(doors.stores, doors.clock))
     app = _DescribedApp(
         title="Export bridge",
         version="1",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(settings, doors.clock),
+        middleware=_middleware(settings, doors.clock, counted),
         lifespan=_lifespan(settings.threads, doors),
         exception_handlers={HTTPException: _routing_problem},
     )
-    app.state.bridge = _bridge(settings, doors, catalog)
+    app.state.bridge = _bridge(settings, doors, catalog, counted)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/page", site.files)
@@ -120,7 +134,7 @@ def app_from(environment: Mapping[str, str]) -> FastAPI:
     return create_app(settings_from(environment), doors, CATALOG)
 
 
-def _bridge(settings: Settings, doors: Doors, catalog: Catalog) -> Bridge:
+def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics) -> Bridge:
     keys = KeyRing(key_source(settings.jwks, doors.clock), doors.clock)
     authenticator = Authenticator(
         issuer=settings.issuer, audience=settings.audience, keys=keys, clock=doors.clock
@@ -136,14 +150,17 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog) -> Bridge:
         authenticator=authenticator,
         link_seconds=settings.link_seconds,
         queue_age_seconds=settings.queue_age_seconds,
+        sensor_age_seconds=settings.sensor_age_seconds,
+        metrics=counted,
     )
 
 
-def _middleware(settings: Settings, clock: Clock) -> list[Middleware]:
+def _middleware(settings: Settings, clock: Clock, counted: Metrics) -> list[Middleware]:
     """Outermost first: what answers a request passes through all that stands above it."""
     return [
         Middleware(RequestIdMiddleware),
         Middleware(SecurityHeadersMiddleware),
+        Middleware(MetricsMiddleware, metrics=counted, clock=clock),
         Middleware(AccessLogMiddleware, clock=clock),
         Middleware(HeadMiddleware),
         Middleware(FailuresMiddleware),

@@ -8,6 +8,8 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 MAX_LINK_SECONDS = 600
 # Longer than any run may wait for a slot on a healthy day; then somebody should look.
 QUEUE_AGE_SECONDS = 600
+# The sensors of the queue look every 1.25 s; a restart of Dagster takes a minute (DAGSTER.md).
+SENSOR_AGE_SECONDS = 120
 THREADS = 32
 CONCURRENCY = 200
 # uvicorn holds 1,000 connections (__main__.py); half of them are left for those who do not wait.
@@ -25,6 +27,7 @@ class Settings:
         allowed_hosts: Names in the Host header that are ours.
         link_seconds: How long a download link works.
         queue_age_seconds: A due export that waits longer makes the bridge not ready.
+        sensor_age_seconds: Sensors that have not looked for longer make the bridge not ready.
         threads: Requests that talk to a door at once.
         concurrency: Requests inside at once; more are answered 503.
         waiting: Callers at once who wait for a change, beside those; a fifth may be one caller's.
@@ -36,6 +39,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
     link_seconds: int = MAX_LINK_SECONDS
     queue_age_seconds: int = QUEUE_AGE_SECONDS
+    sensor_age_seconds: int = SENSOR_AGE_SECONDS
     threads: int = THREADS
     concurrency: int = CONCURRENCY
     waiting: int = WAITING
@@ -44,9 +48,12 @@ class Settings:
         """Refuse values that would weaken the bridge."""
         if not 1 <= self.link_seconds <= MAX_LINK_SECONDS:
             raise ValueError(f"BRIDGE_LINK_SECONDS must be from 1 to {MAX_LINK_SECONDS}")
-        if min(self.queue_age_seconds, self.threads, self.concurrency, self.waiting) < 1:
-            names = "BRIDGE_QUEUE_AGE_SECONDS, _THREADS, _CONCURRENCY and _WAITING"
-            raise ValueError(f"{names} must be positive")
+        counts = (self.threads, self.concurrency, self.waiting)
+        if min(self.queue_age_seconds, self.sensor_age_seconds, *counts) < 1:
+            raise ValueError(
+                "BRIDGE_QUEUE_AGE_SECONDS, _SENSOR_AGE_SECONDS, _THREADS, _CONCURRENCY and "
+                "_WAITING must be positive"
+            )
         if "*" in self.allowed_hosts or not self.allowed_hosts:
             raise ValueError("BRIDGE_ALLOWED_HOSTS must list names; a wildcard allows every Host")
 
@@ -65,6 +72,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         allowed_hosts=tuple(host.strip() for host in hosts.split(",")),
         link_seconds=_whole(environment, "BRIDGE_LINK_SECONDS", MAX_LINK_SECONDS),
         queue_age_seconds=_whole(environment, "BRIDGE_QUEUE_AGE_SECONDS", QUEUE_AGE_SECONDS),
+        sensor_age_seconds=_whole(environment, "BRIDGE_SENSOR_AGE_SECONDS", SENSOR_AGE_SECONDS),
         threads=_whole(environment, "BRIDGE_THREADS", THREADS),
         concurrency=_whole(environment, "BRIDGE_CONCURRENCY", CONCURRENCY),
         waiting=_whole(environment, "BRIDGE_WAITING", WAITING),

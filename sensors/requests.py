@@ -61,6 +61,8 @@ def _requests_sensor(
         clock: dg.ResourceParam[Clock],
         platform: dg.ResourceParam[Platform],
     ) -> dg.SensorResult:
+        # Any of the four: what the bridge wants to know is whether somebody looks.
+        mongo.operations.tick(LISTENERS[0])
         life = ExportLife(mongo.exports, timing=platform.timing)
         queue = _Queue(context, life, catalog, platform.at_once, name)
         deadline = clock.monotonic() + WAIT_SECONDS

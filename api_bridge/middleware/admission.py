@@ -1,8 +1,9 @@
 """Who may come in at all: a known Host, and not more requests at once than the bridge can hold."""
 
+import asyncio
 import re
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -73,10 +74,22 @@ class ConcurrencyMiddleware:
             await self._app(scope, receive, send)
 
 
-def set_aside(scope: Scope) -> AbstractContextManager[None]:
+@contextmanager
+def set_aside(scope: Scope) -> Iterator[None]:
     """Give the place of a request back while it only waits; who waits is counted elsewhere.
 
     When the block ends it is inside again even if others have come meanwhile: it is to be answered.
     """
     room: _Room = scope["state"]["room"]
-    return room.entered(-1)
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    try:
+        with room.entered(-1):
+            yield
+    finally:
+        scope["state"]["waited"] = waited(scope) + clock() - began
+
+
+def waited(scope: Scope) -> float:
+    """Seconds that a request has been set aside so far."""
+    return float(scope.get("state", {}).get("waited", 0.0))

@@ -115,6 +115,12 @@ _ANSWERS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     },
 }
 
+# What is answered in another form than JSON.
+_TEXTS: Mapping[str, str] = {
+    "/v1/exports/{export_id}/events": EVENT_STREAM,
+    "/metrics": "text/plain",
+}
+
 
 def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     """Complete the generated description in place and return it."""
@@ -124,8 +130,9 @@ def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
             headers = _HEADERS.get((path, method), ())
             operation["parameters"] = [*operation.get("parameters", ()), *headers]
             operation["responses"] |= _ANSWERS.get((path, method), {})
-    stream = generated["paths"]["/v1/exports/{export_id}/events"]["get"]
-    stream["responses"]["200"]["content"] = {EVENT_STREAM: {"schema": {"type": "string"}}}
+    for path, media_type in _TEXTS.items():
+        answer = generated["paths"][path]["get"]["responses"]["200"]
+        answer["content"] = {media_type: {"schema": {"type": "string"}}}
     for path in ("/v1/exports", "/v1/exports/estimate"):
         generated["paths"][path]["post"]["requestBody"] = _body(catalog)
     generated["paths"]["/v1/exports"]["get"]["parameters"] = [

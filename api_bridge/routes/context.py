@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.caller import Caller
+from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
@@ -30,6 +31,8 @@ class Bridge:
         authenticator: From header to caller.
         link_seconds: How long a download link works.
         queue_age_seconds: When a waiting export means that nobody works.
+        sensor_age_seconds: When silent sensors mean that nobody looks.
+        metrics: What was counted.
     """
 
     catalog: Catalog
@@ -42,6 +45,8 @@ class Bridge:
     authenticator: Authenticator
     link_seconds: int
     queue_age_seconds: int
+    sensor_age_seconds: int
+    metrics: Metrics
 
 
 def _bridge(request: Request) -> Bridge:

@@ -4,9 +4,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from api_bridge.protocol.problems import Code, ProblemError
-from api_bridge.routes.context import Bridge, BridgeParam
-from assets.model.lifecycle import Status
-from resources.mongo.exports import Match
+from api_bridge.routes.context import BridgeParam
+from api_bridge.telemetry.pulse import pulse
 
 router = APIRouter()
 
@@ -21,22 +20,14 @@ async def healthz() -> Response:
 def readyz(bridge: BridgeParam) -> Response:
     """Ask the database, and whether somebody works off the queue (API.md 1)."""
     bridge.stores.ping()
-    if _is_stalled(bridge):
-        raise ProblemError(
-            Code.QUEUE_STALLED,
-            f"An export has been due for more than {bridge.queue_age_seconds} seconds.",
-        )
-    return JSONResponse({"status": "ready"})
+    felt = pulse(bridge.stores, bridge.clock)
+    _check("An export has been due", felt.queue_age, bridge.queue_age_seconds)
+    _check("No sensor has looked at the queue", felt.sensor_age, bridge.sensor_age_seconds)
+    ages = {"queue_age_seconds": felt.queue_age, "sensor_age_seconds": felt.sensor_age}
+    return JSONResponse({"status": "ready", **ages})
 
 
-def _is_stalled(bridge: Bridge) -> bool:
-    """Whether an export that could run has waited too long.
-
-    One that waits for its next attempt is due from `notBefore` on, the others since `queuedAt`.
-    """
-    age = float(bridge.queue_age_seconds)
-    queued = (str(Status.QUEUED),)
-    first = Match(statuses=queued, equal={"notBefore": None}, older={"queuedAt": age})
-    again = Match(statuses=queued, older={"notBefore": age})
-    exports = bridge.stores.exports
-    return any(exports.candidates(match, limit=1) for match in (first, again))
+def _check(said: str, age: float | None, most: int) -> None:
+    """Refuse an age that is too high; what there is not has none."""
+    if age is not None and age > most:
+        raise ProblemError(Code.QUEUE_STALLED, f"{said} for more than {most} seconds.")

@@ -22,7 +22,7 @@ NAME = "exports"
 
 # `queue` serves claiming and the reaper's pages; `campaign` and `requester` the listings; `history`
 # the chain of manifests; `idempotency` is the promise that one key makes one export (API.md);
-# `expiry` the retention sweep, not a TTL: documents stay.
+# `expiry` the retention sweep, not a TTL: documents stay; `finished` serves the metrics.
 INDEXES = (
     IndexModel(
         [
@@ -54,6 +54,7 @@ INDEXES = (
         partialFilterExpression={"idempotency.digest": {"$type": "string"}},
     ),
     IndexModel([("expiresAt", ASCENDING)], name="ix_expiry"),
+    IndexModel([("finishedAt", ASCENDING)], name="ix_finished"),
     IndexModel(
         [("requestedBy.subject", ASCENDING), ("createdAt", DESCENDING)], name="ix_requester"
     ),

@@ -1,7 +1,8 @@
-"""The seven stores over one connection, and the indexes they need."""
+"""The eight stores over one connection, and the indexes they need."""
 
 from resources.mongo import campaigns, entries, exports, markets, promoters, scoring, users
 from resources.mongo.connection import MongoConnection
+from resources.mongo.operations import OperationsStore
 
 # Declared beside each store; creating one that exists does nothing.
 INDEXES = {
@@ -23,6 +24,7 @@ class MongoStores:
         self.entries = entries.EntryStore(connection)
         self.exports = exports.ExportStore(connection)
         self.markets = markets.MarketStore(connection)
+        self.operations = OperationsStore(connection)
         self.promoters = promoters.PromoterStore(connection)
         self.scoring = scoring.ScoringStore(connection)
         self.users = users.UserStore(connection)

@@ -181,7 +181,10 @@ class Bench(Client):
         """Forget every export and object, and what the fakes were asked."""
         self.stores.exports.kept = FakeCollection()
         self.objects.objects.clear()
-        for fake in (self.stores, self.stores.exports, self.stores.campaigns, self.objects):
+        self.stores.operations.forget()
+        stores = self.stores
+        fakes = (stores, stores.exports, stores.campaigns, stores.operations, self.objects)
+        for fake in fakes:
             fake.asked.calls.clear()
 
 

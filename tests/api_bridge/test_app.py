@@ -273,7 +273,6 @@ POST   /v1/webhook-endpoints
 GET    /v1/webhook-endpoints
 DELETE /v1/webhook-endpoints/{endpoint_id}
 GET    /v1/limits
-GET    /metrics
 GET    /.well-known/export-signing-keys
 """
 # The description does not describe itself, and the page is no part of the API.
@@ -370,6 +369,7 @@ def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(
     assert [str(getattr(cls, "__name__", cls)) for cls in order] == [
         "RequestIdMiddleware",
         "SecurityHeadersMiddleware",
+        "MetricsMiddleware",
         "AccessLogMiddleware",
         "HeadMiddleware",
         "FailuresMiddleware",

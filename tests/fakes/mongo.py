@@ -1,5 +1,6 @@
 """Every store in memory, under the attributes of ``MongoStores``."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -9,7 +10,9 @@ from bson import ObjectId
 from resources.clock import Clock
 from resources.errors import AlreadyExists
 from resources.mongo.campaigns import CampaignDocument, CampaignListing, CampaignStore
+from resources.mongo.exports import Match
 from resources.mongo.markets import MarketDocument, MarketStore
+from resources.mongo.operations import MOST_OUTCOMES, OUTCOME, OperationsStore
 from resources.mongo.promoters import PromoterDocument, PromoterStore
 from resources.mongo.scoring import OverrideDocument, RunDocument, ScoringStore
 from resources.mongo.stores import MongoStores
@@ -138,6 +141,55 @@ class FakeUserStore(UserStore):
         yield from [cast(UserDocument, given(raw)) for _, raw in found]
 
 
+class FakeOperationsStore(OperationsStore):
+    """The ticks of sensors, and questions about a fake's exports."""
+
+    def __init__(self, clock: Clock, exports: FakeExportStore) -> None:
+        """Start without a tick."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self._clock, self._fake = clock, exports
+        self._ticks: dict[str, datetime] = {}
+
+    def forget(self) -> None:
+        """Forget every tick."""
+        self._ticks.clear()
+
+    def tick(self, name: str) -> None:
+        """Write down the tick."""
+        self.asked.note("tick", name)
+        self._ticks[name] = self._clock.now()
+
+    def ticks(self) -> dict[str, datetime]:
+        """Return the ticks."""
+        self.asked.note("ticks")
+        return dict(self._ticks)
+
+    def earliest(self, match: Match, path: str) -> datetime | None:
+        """Return the earliest date of the exports that match."""
+        self.asked.note("earliest", match, path)
+        found = cast(list[Document], self._fake.candidates(match, limit=1_000_000))
+        dates = [document.get(path) for document in found]
+        return min((date for date in dates if isinstance(date, datetime)), default=None)
+
+    def counts(self) -> dict[str, int]:
+        """Count the exports by state."""
+        self.asked.note("counts")
+        return dict(Counter(str(one.get("status")) for one, _ in self._fake.kept.seen()))
+
+    def ended_since(self, instant: datetime) -> list[Mapping[str, Any]]:
+        """Return what ended since, newest first."""
+        self.asked.note("ended_since", instant)
+
+        def ended(document: Document) -> bool:
+            at = document.get("finishedAt")
+            return isinstance(at, datetime) and at >= instant
+
+        found = [(one, raw) for one, raw in self._fake.kept.seen() if ended(one)]
+        found.sort(key=lambda pair: pair[0]["finishedAt"], reverse=True)
+        return [_projected(given(raw), OUTCOME) for _, raw in found[:MOST_OUTCOMES]]
+
+
 class FakeScoringStore(ScoringStore):
     """Scoring runs and overrides in memory."""
 
@@ -193,6 +245,7 @@ class FakeMongoStores(MongoStores):
     entries: FakeEntryStore
     exports: FakeExportStore
     markets: FakeMarketStore
+    operations: FakeOperationsStore
     promoters: FakePromoterStore
     scoring: FakeScoringStore
     users: FakeUserStore
@@ -216,6 +269,7 @@ class FakeMongoStores(MongoStores):
         self.entries = FakeEntryStore(entries)
         self.exports = FakeExportStore(clock, exports)
         self.markets = FakeMarketStore(markets)
+        self.operations = FakeOperationsStore(clock, self.exports)
         self.promoters = FakePromoterStore(promoters)
         self.scoring = FakeScoringStore(scoring)
         self.users = FakeUserStore(users)

@@ -1,0 +1,1 @@
+"""Numbers about the bridge and the exports, as Prometheus reads them."""

@@ -1,0 +1,70 @@
+"""What operators look at: when each sensor last looked, and how the exports are as a whole.
+
+The bridge cannot ask Dagster, which may be down or elsewhere; both know the database. The numbers
+are of the collection of export documents, which has its own store: nothing here changes one.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from pymongo import ASCENDING, DESCENDING
+from pymongo.collection import Collection
+
+from resources.mongo import exports
+from resources.mongo.connection import Document, MongoConnection
+from resources.mongo.documents import decoded, raw
+from resources.mongo.exports import Match, compile_match
+
+NAME = "ticks"
+
+# What an ended export came to, in a few bytes of its document.
+OUTCOME = ("type", "status", "error.code", "result.rows", "result.bytes", "startedAt", "finishedAt")
+# As many as ended within an hour on a very busy day; more would be read for nobody's eyes.
+MOST_OUTCOMES = 10_000
+
+
+class OperationsStore:
+    """One small document a sensor, and questions about all exports."""
+
+    def __init__(self, connection: MongoConnection) -> None:
+        """Remember the connection; nothing is opened."""
+        self._connection = connection
+
+    def tick(self, name: str) -> None:
+        """Write down that this sensor looks now, by the database's clock."""
+        with self._connection.bounded("write down the tick of a sensor"):
+            self._connection.collection(NAME).update_one(
+                {"_id": name}, [{"$set": {"at": "$$NOW"}}], upsert=True
+            )
+
+    def ticks(self) -> dict[str, datetime]:
+        """Return when each sensor last looked, by name."""
+        with self._connection.bounded("read the ticks of the sensors"):
+            found = list(self._connection.collection(NAME).find({"at": {"$type": "date"}}))
+        return {document["_id"]: cast(datetime, document["at"]) for document in found}
+
+    def earliest(self, match: Match, path: str) -> datetime | None:
+        """Return the earliest date at a top-level path among the exports that match, or None."""
+        query = {"$and": [compile_match(match), {path: {"$type": "date"}}]}
+        with self._connection.bounded("look for the earliest of the exports"):
+            found = self._exports().find_one(query, {path: 1}, sort=[(path, ASCENDING)])
+        return None if found is None else cast(datetime, found[path])
+
+    def counts(self) -> dict[str, int]:
+        """Return how many exports there are in each state that any is in."""
+        steps = [{"$group": {"_id": "$status", "count": {"$sum": 1}}}]
+        with self._connection.bounded("count the exports"):
+            found = list(self._exports().aggregate(steps))
+        return {str(group["_id"]): int(group["count"]) for group in found}
+
+    def ended_since(self, instant: datetime) -> list[Mapping[str, Any]]:
+        """Return the newest exports that ended since, cut to what ``OUTCOME`` names."""
+        ended = {"finishedAt": {"$gte": instant}}
+        with self._connection.bounded("list the exports that have ended"):
+            cursor = raw(self._exports()).find(ended, dict.fromkeys(OUTCOME, 1))
+            found = list(cursor.sort([("finishedAt", DESCENDING)]).limit(MOST_OUTCOMES))
+        return [decoded(document) for document in found]
+
+    def _exports(self) -> Collection[Document]:
+        return self._connection.collection(exports.NAME)

@@ -1,0 +1,86 @@
+"""What the store that operators look at promises."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from resources.mongo.exports import Change, ExportStore, Match
+from resources.mongo.operations import OperationsStore
+from resources.mongo.stores import MongoStores
+
+QUEUED = Match(statuses=("queued",))
+LONG_AGO = datetime(1999, 12, 31, tzinfo=UTC)
+ENDED = Change(set={"status": "failed", "error": {"code": "X"}}, stamp=("finishedAt",))
+
+
+def born(store: ExportStore, export_id: str, **fields: Any) -> Any:
+    """A waiting export."""
+    return store.insert({"_id": export_id, "status": "queued", "type": "waitlist", **fields})
+
+
+class OperationsContract:
+    """The suite; a subclass gives the fixtures.
+
+    ``stores``: every store, empty. ``passes``: lets so many seconds pass for the database.
+    """
+
+    doors: ClassVar = (OperationsStore,)
+
+    def test_a_sensor_is_seen_to_look_again(
+        self, stores: MongoStores, passes: Callable[[float], None]
+    ) -> None:
+        """An age that does not fall again would make a living platform look dead."""
+        assert stores.operations.ticks() == {}
+        stores.operations.tick("requests")
+        first = stores.operations.ticks()
+        passes(0.05)
+        stores.operations.tick("requests")
+        stores.operations.tick("housekeeping")
+        second = stores.operations.ticks()
+
+        assert set(second) == {"requests", "housekeeping"}
+        assert second["requests"] > first["requests"]
+        assert first["requests"].utcoffset() == timedelta(0)
+
+    def test_the_earliest_of_those_that_match_is_found(
+        self, stores: MongoStores, passes: Callable[[float], None]
+    ) -> None:
+        """How long the queue is stuck is told by the one that waits for longest."""
+        assert stores.operations.earliest(QUEUED, "queuedAt") is None
+        first = born(stores.exports, "exp_2")
+        passes(0.05)
+        born(stores.exports, "exp_1")
+        stores.exports.change("exp_2", QUEUED, Change(set={"notBefore": "soon"}))
+
+        assert stores.operations.earliest(QUEUED, "queuedAt") == first["queuedAt"]
+        assert stores.operations.earliest(QUEUED, "notBefore") is None  # text is no date
+        waiting = Match(statuses=("queued",), equal={"notBefore": None})
+        assert (stores.operations.earliest(waiting, "queuedAt") or LONG_AGO) > first["queuedAt"]
+
+    def test_exports_are_counted_by_state(self, stores: MongoStores) -> None:
+        """A state that nobody is in is not there."""
+        assert stores.operations.counts() == {}
+        for number in range(3):
+            born(stores.exports, f"exp_{number}")
+        stores.exports.change("exp_1", QUEUED, ENDED)
+
+        assert stores.operations.counts() == {"queued": 2, "failed": 1}
+
+    def test_what_ended_is_told_in_a_few_fields(
+        self, stores: MongoStores, passes: Callable[[float], None]
+    ) -> None:
+        """Requests and trails of an hour would be megabytes, and nobody's business here."""
+        for number in range(3):
+            born(stores.exports, f"exp_{number}", request={"reason": "r"})
+        early = stores.exports.change("exp_0", QUEUED, ENDED)
+        passes(0.05)
+        late = stores.exports.change("exp_1", QUEUED, ENDED)
+        assert early is not None and late is not None  # noqa: PT018 - for the type checker
+
+        every = stores.operations.ended_since(early["finishedAt"] or late["createdAt"])
+        newer = stores.operations.ended_since(late["finishedAt"] or late["createdAt"])
+
+        assert [document["_id"] for document in every] == ["exp_1", "exp_0"]
+        assert [document["_id"] for document in newer] == ["exp_1"]
+        assert set(newer[0]) == {"_id", "type", "status", "error", "finishedAt"}
+        assert newer[0]["error"] == {"code": "X"}
