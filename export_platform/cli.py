@@ -1,10 +1,14 @@
 """The command line: a table of contents; what each command does stands in `commands/`."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import typer
 
 from export_platform.commands import (
     decode,
     demo,
+    doctor,
     exports,
     indexes,
     kinds,
@@ -15,6 +19,17 @@ from export_platform.commands import (
     verify,
 )
 from export_platform.commands.terminal import OneLineErrors
+
+if TYPE_CHECKING:
+    from export_platform.settings import Settings
+
+
+def _settings(env: Mapping[str, str]) -> "Settings":
+    """The settings of the platform; reading them loads Dagster."""
+    from export_platform.settings import settings  # noqa: PLC0415 - 1 s
+
+    return settings(env)
+
 
 main = typer.Typer(
     name="export-platform",
@@ -31,6 +46,7 @@ main.command()(platform.down)
 main.command(name="ps")(platform.processes)
 main.command()(seed.seed)
 main.command()(indexes.indexes)
+main.command()(doctor.command(_settings))
 main.command()(token.token)
 main.command()(kinds.types)
 main.command()(exports.request)

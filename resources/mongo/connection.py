@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
@@ -15,6 +16,8 @@ from pymongo.collection import Collection
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
 
 Document = dict[str, Any]
+
+_UTC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 
 # A socket outlives the server's own limit by this much, so that the server's clear answer (code 50)
 # wins.
@@ -113,6 +116,21 @@ def mongo_errors(attempted: str) -> Iterator[None]:
         raise classify(error, attempted) from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """What a server says of itself.
+
+    Attributes:
+        version: Such as `8.0.32`.
+        replica_set: Its name; None where it stands alone.
+        now: Its clock, UTC.
+    """
+
+    version: str
+    replica_set: str | None
+    now: datetime
+
+
 class MongoConnection:
     """A client made at the first use, shared by threads, closed by its owner.
 
@@ -151,7 +169,7 @@ class MongoConnection:
         """
         return self._open()[self._database].get_collection(
             name,
-            codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
+            codec_options=_UTC,
             write_concern=pymongo.WriteConcern(w="majority", j=True),
         )
 
@@ -177,6 +195,23 @@ class MongoConnection:
         """
         with self.bounded("ping the database", seconds=self._selection_seconds):
             self._open()[self._database].command("ping")
+
+    def about(self) -> ServerFacts:
+        """Ask the server what it is.
+
+        Raises:
+            Unavailable: It does not answer.
+            Refused: It does not say.
+        """
+        with self.bounded("ask the database what it is", seconds=self._selection_seconds):
+            database = self._open()[self._database]
+            hello = database.command("hello", codec_options=_UTC)
+            built = database.command("buildInfo")
+        return ServerFacts(
+            version=str(built["version"]),
+            replica_set=hello.get("setName"),
+            now=hello["localTime"],
+        )
 
     def close(self) -> None:
         """Close the client; the next use opens a new one."""

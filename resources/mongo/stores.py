@@ -1,7 +1,10 @@
 """The eight stores over one connection, and the indexes they need."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from resources.mongo import campaigns, entries, exports, markets, promoters, scoring, users
-from resources.mongo.connection import MongoConnection
+from resources.mongo.connection import MongoConnection, ServerFacts
 from resources.mongo.operations import OperationsStore
 
 # Declared beside each store; creating one that exists does nothing.
@@ -12,6 +15,15 @@ INDEXES = {
 
 # Building the eleven indexes of a campaign of millions takes minutes; it happens once.
 INDEX_SECONDS = 1_800.0
+
+
+def _is_there(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+    """Whether an index has been made as it is declared: its keys, and what it promises."""
+    found = there.get(wanted["name"])
+    if found is None or list(found["key"]) != list(wanted["key"].items()):
+        return False
+    promises = ("unique", "partialFilterExpression")
+    return all((found.get(one) or None) == (wanted.get(one) or None) for one in promises)
 
 
 class MongoStores:
@@ -36,6 +48,29 @@ class MongoStores:
             Unavailable: It does not, within the server selection time.
         """
         self._connection.ping()
+
+    def about(self) -> ServerFacts:
+        """Ask the database what it is.
+
+        Raises:
+            Unavailable: It does not answer.
+        """
+        return self._connection.about()
+
+    def lacking_indexes(self) -> list[str]:
+        """Return, as `collection.name`, the declared indexes that are not there, or not the same.
+
+        Raises:
+            Unavailable: The database went away.
+            Refused: We may not look.
+        """
+        lacking = []
+        for name, indexes in INDEXES.items():
+            with self._connection.bounded(f"read the indexes of {name}"):
+                there = self._connection.collection(name).index_information()
+            wanted = [index.document for index in indexes]
+            lacking += [f"{name}.{one['name']}" for one in wanted if not _is_there(one, there)]
+        return lacking
 
     def ensure_indexes(self) -> None:
         """Create every declared index that is not there yet.

@@ -1,0 +1,90 @@
+"""MongoDB: whether it answers, is what it must be, has our clock and our indexes."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
+
+from export_platform.doctor import versions
+from export_platform.doctor.finding import Finding, good, looking_at, unset, wrong
+from resources.clock import Clock
+from resources.mongo.connection import ServerFacts
+from resources.mongo.stores import MongoStores
+from resources.wiring import environment
+
+# Tokens are taken within 30 s (RELIABILITY.md S2); AWS refuses signatures at 15 minutes.
+MOST_SECONDS_APART = 20.0
+
+
+def look(env: Mapping[str, str], clock: Clock) -> list[Finding]:
+    """Everything about the database.
+
+    Args:
+        env: The variables of this process.
+        clock: Of this machine.
+    """
+    try:
+        stores = environment.mongo_stores(env)
+    except ValueError as error:
+        return [unset("MongoDB", error)]
+    findings: list[Finding] = []
+    with closing(stores), looking_at("MongoDB", findings):
+        before = clock.now()
+        facts = stores.about()
+        findings += _is_right(facts, before, clock.now())
+        findings.append(_readable(stores))
+        findings.append(_indexes(stores))
+    return findings
+
+
+def _is_right(facts: ServerFacts, before: datetime, after: datetime) -> list[Finding]:
+    return [
+        good("MongoDB", "answers"),
+        versions.server(facts.version),
+        replica_set(facts),
+        clocks(facts, before, after),
+    ]
+
+
+def replica_set(facts: ServerFacts) -> Finding:
+    """Alone, a server forgets what it acknowledged when its disk is lost."""
+    subject = "replica set of MongoDB"
+    if facts.replica_set:
+        return good(subject, "it is one")
+    remedy = "make it a replica set: what a majority has is not lost, and writes are tried again"
+    return wrong(subject, "the server stands alone", remedy)
+
+
+def clocks(facts: ServerFacts, before: datetime, after: datetime) -> Finding:
+    """How far this machine's clock is from the database's, which decides on leases.
+
+    Args:
+        facts: With the database's clock.
+        before: This machine's when the database was asked.
+        after: This machine's when it had answered.
+    """
+    early, late = (before - facts.now).total_seconds(), (facts.now - after).total_seconds()
+    apart = max(early, late, 0.0)
+    if apart <= MOST_SECONDS_APART:
+        return good("clock", f"{apart:.1f} s from the database's")
+    return wrong(
+        "clock",
+        f"{apart:.0f} s from the database's",
+        "set the clocks by NTP: tokens and signatures of AWS are refused by their time",
+    )
+
+
+def _readable(stores: MongoStores) -> Finding:
+    """Whether exports can be read; an empty collection can."""
+    stores.exports.find("exp_0")
+    return good("permissions on MongoDB", "exports can be read")
+
+
+def _indexes(stores: MongoStores) -> Finding:
+    lacking = stores.lacking_indexes()
+    if not lacking:
+        return good("indexes of MongoDB", "all are there")
+    return wrong(
+        "indexes of MongoDB",
+        f"not there, or other than declared: {', '.join(lacking)}",
+        "export-platform indexes; one that differs is dropped by hand first",
+    )

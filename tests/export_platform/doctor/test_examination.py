@@ -1,0 +1,252 @@
+"""On a healthy stack nothing is wrong; each thing that goes wrong is found, with what mends it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from export_platform import settings
+from export_platform.doctor import database as database_checks
+from export_platform.doctor import outside, versions
+from export_platform.doctor.examination import behaviour, examine
+from export_platform.doctor.finding import REMEDIES, Finding, failed
+from resources.clock import SystemClock
+from resources.errors import Refused, Unavailable
+from resources.mongo.connection import MongoConnection, ServerFacts
+from resources.mongo.stores import MongoStores
+from resources.wiring import environment
+from tests.fakes.clock import MORNING, ManualClock
+from tests.fakes.object_store import FakeObjectStore
+
+CLOSED_PORT = "127.0.0.1:9"
+BAD_MONGODB = f"mongodb://{CLOSED_PORT}/?serverSelectionTimeoutMS=300"
+
+
+@pytest.fixture
+def env(stack: Mapping[str, str], mongo: MongoStores, database: MongoConnection) -> dict[str, str]:
+    """The variables of a process of a healthy platform."""
+    mongo.ensure_indexes()
+    name = database.collection("any").database.name
+    return {**stack, environment.MONGODB_DATABASE: name, environment.AWS_REGION: "us-east-1"}
+
+
+def wrong(findings: list[Finding]) -> dict[str, Finding]:
+    """What is wrong, by what was looked at."""
+    return {one.subject: one for one in findings if not one.good}
+
+
+def test_nothing_is_wrong_with_a_healthy_stack(env: dict[str, str]) -> None:
+    """Everything is looked at once, and writing is tried where it is asked for."""
+    findings = examine(env, SystemClock(), read=settings.settings, write=True)
+
+    assert {} == wrong(findings)
+    assert {
+        "settings",
+        "packages",
+        "MongoDB",
+        "version of MongoDB",
+        "replica set of MongoDB",
+        "clock",
+        "permissions on MongoDB",
+        "indexes of MongoDB",
+        "bucket of the exports",
+        "buckets of scores",
+        "Athena",
+        "codes service",
+        "entries service",
+        "Marketing Cloud",
+    } == {one.subject for one in findings}
+
+
+def test_what_does_not_let_us_in_is_found_and_the_rest_is_looked_at(env: dict[str, str]) -> None:
+    """One wrong value is one finding: the code of the door, and what mends it."""
+    values = {
+        environment.EXPORTS_BUCKET: ("no-such-bucket", "bucket of the exports", "S3_MISSING"),
+        environment.SCORING_BUCKET: ("no-such-scores", "buckets of scores", "S3_MISSING"),
+        environment.CODES_SERVICE_TOKEN: ("wrong codes", "codes service", "CODES_FORBIDDEN"),
+        environment.ENTRIES_SERVICE_TOKEN: ("wrong ids", "entries service", "ENTRIES_FORBIDDEN"),
+        environment.SFMC_CLIENT_SECRET: ("wrong secret", "Marketing Cloud", "SFMC_FORBIDDEN"),
+    }
+    differing = {name: value for name, (value, _, _) in values.items()}
+    found = wrong(examine({**env, **differing}, SystemClock(), read=settings.settings))
+
+    assert {subject for _, subject, _ in values.values()} == set(found)
+    for value, subject, code in values.values():
+        assert found[subject].says.startswith(code)
+        assert found[subject].remedy == REMEDIES[code.partition("_")[2]]
+        assert value not in found[subject].says
+
+
+def test_a_variable_that_is_missing_is_named(env: dict[str, str]) -> None:
+    """An operator must not have to read code to learn a name."""
+    values = {
+        environment.MONGODB_URI: "MongoDB",
+        environment.EXPORTS_BUCKET: "bucket of the exports",
+        environment.VF_SCORING_BUCKET: "buckets of scores",
+        environment.ATHENA_STAGING: "Athena",
+        environment.CODES_SERVICE_URL: "codes service",
+        environment.ENTRIES_SERVICE_URL: "entries service",
+        environment.SFMC_ACCOUNT_ID: "Marketing Cloud",
+    }
+    found = wrong(
+        examine({**env, **dict.fromkeys(values, "")}, SystemClock(), read=settings.settings)
+    )
+
+    assert set(values.values()) == set(found)
+    assert all(variable in found[subject].says for variable, subject in values.items())
+
+
+def test_a_database_that_does_not_answer_is_found_without_its_address(env: dict[str, str]) -> None:
+    """A connection string holds a password."""
+    found = wrong(
+        database_checks.look({**env, environment.MONGODB_URI: BAD_MONGODB}, SystemClock())
+    )
+
+    assert {"MongoDB"} == set(found)
+    assert found["MongoDB"].says.startswith("MONGO_UNREACHABLE")
+    assert CLOSED_PORT not in str(found)
+
+
+def test_an_athena_that_is_not_there_is_found(env: dict[str, str]) -> None:
+    """Its endpoint is asked for a 1, through the workgroup and the bucket of results."""
+    elsewhere = {**env, environment.ATHENA_STAGING: "s3://no-such-bucket/staging/"}
+
+    assert "Athena" in wrong(outside.look(elsewhere, SystemClock(), write=False))
+
+
+def test_an_index_that_is_missing_or_other_than_declared_is_named(
+    env: dict[str, str], database: MongoConnection
+) -> None:
+    """Without the unique one, two requests with one key could make two exports."""
+    exports = database.collection("exports")
+    exports.drop_index("ux_idempotency")
+    exports.drop_index("ix_expiry")
+    exports.create_index([("expiresAt", -1)], name="ix_expiry")
+
+    found = wrong(database_checks.look(env, SystemClock()))["indexes of MongoDB"]
+
+    assert "exports.ux_idempotency" in found.says
+    assert "exports.ix_expiry" in found.says
+    assert "ix_queue" not in found.says
+    assert "export-platform indexes" in found.remedy
+
+
+def test_a_clock_that_is_off_is_found_whichever_it_is() -> None:
+    """Leases are by the database's clock; tokens and signatures by this machine's."""
+    facts = ServerFacts(version="8.0.32", replica_set="rs", now=MORNING)
+    near, far = timedelta(seconds=19), timedelta(minutes=10)
+
+    def judged(by: timedelta) -> bool:
+        return database_checks.clocks(facts, MORNING + by, MORNING + by).good
+
+    assert [judged(near), judged(-near), judged(far), judged(-far)] == [True, True, False, False]
+    slow = database_checks.clocks(facts, MORNING - far, MORNING + far)
+    assert slow.good  # an answer that took long says nothing of the clock
+
+
+def test_the_clock_of_the_real_database_is_compared(env: dict[str, str]) -> None:
+    """A machine of another year is told to set its clock."""
+    assert "clock" in wrong(database_checks.look(env, ManualClock()))
+
+
+def test_a_server_that_stands_alone_is_found() -> None:
+    """What it acknowledged is lost with its disk."""
+    facts = ServerFacts(version="8.0.32", replica_set=None, now=MORNING)
+
+    assert not database_checks.replica_set(facts).good
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("8.2.3", True),
+        ("8.2.2", False),
+        ("8.0.32", True),
+        ("8.0.31", False),
+        ("7.0.43", True),
+        ("7.0.42", False),
+        ("6.0.99", False),
+        ("8.1.5", False),
+        ("8.3.0", True),
+        ("9.0.0", True),
+        ("8.2.3-rc1", False),
+        ("stand-in", False),
+    ],
+)
+def test_a_server_below_its_floor_is_found(version: str, expected: bool) -> None:
+    """RELIABILITY.md 8: MongoBleed and what came after it."""
+    found = versions.server(version)
+
+    assert expected == found.good
+    assert expected == (found.remedy == "")
+
+
+def test_a_package_below_its_floor_or_missing_is_found() -> None:
+    """The floors are those of pyproject.toml, where each has its reason."""
+    installed = {"pymongo": "4.17.0", "pyjwt": "2.14"}
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise PackageNotFoundError(name)
+        return installed[name]
+
+    declared = ["pymongo>=4.18.1", "pyjwt[crypto]>=2.13", "urllib3>=2.7", 'moto; extra == "local"']
+    found = list(versions.packages(declared, version))
+
+    assert ["pymongo is 4.17.0 and must be >=4.18.1", "urllib3 is not installed"] == [
+        one.says for one in found
+    ]
+    assert [True] == [one.good for one in versions.packages(declared[1:2], version)]
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, True),
+        ({settings.DEPLOYMENT: "production"}, False),
+        ({settings.DEPLOYMENT: "prod"}, False),
+        (
+            {settings.DEPLOYMENT: "prod", settings.HASH_SECRET: "x", settings.GIT_SHA: "a" * 40},
+            True,
+        ),
+        (
+            {settings.DEPLOYMENT: "prod", settings.HASH_SECRET: "x", settings.GIT_SHA: "unknown"},
+            False,
+        ),
+        (
+            {settings.DEPLOYMENT: "prod", settings.HASH_SECRET: "x", settings.TIMING_FACTOR: "0.1"},
+            False,
+        ),
+    ],
+)
+def test_settings_that_a_deployment_may_not_have_are_found(
+    env: dict[str, str], expected: bool
+) -> None:
+    """What is for tests must not run in production, and manifests must name their commit."""
+    assert expected == behaviour(env, settings.settings).good
+
+
+class _Forgetful(FakeObjectStore):
+    """A store that gives way to a second object, as one without conditional writes does."""
+
+    def put(self, key: str, body: bytes, *, media_type: str):  # type: ignore[no-untyped-def]
+        self.remove(f"{key.rpartition('/')[0]}/")
+        return super().put(key, body, media_type=media_type)
+
+
+def test_a_store_that_replaces_is_found() -> None:
+    """Everything that keeps two workers apart rests on it (DESIGN.md 3, rule 4)."""
+    with pytest.raises(Refused, match="S3_REPLACED"):
+        outside.writes_once(_Forgetful())
+
+    store = FakeObjectStore()
+    outside.writes_once(store)
+    assert [] == list(store.keys("exports/"))
+
+
+@pytest.mark.parametrize("cause", sorted(REMEDIES))
+def test_every_cause_has_something_to_do(cause: str) -> None:
+    """A finding without a remedy is a riddle."""
+    assert REMEDIES[cause] == failed("x", Unavailable(f"S3_{cause}", "list")).remedy
+    assert failed("x", Refused("S3_ODD", "list")).remedy
