@@ -17,6 +17,7 @@ from starlette.types import Lifespan
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.keys import KeyRing, key_source
+from api_bridge.access.signing import read_signer
 from api_bridge.middleware.access_log import AccessLogMiddleware
 from api_bridge.middleware.admission import AllowedHostsMiddleware, ConcurrencyMiddleware
 from api_bridge.middleware.body_limit import BodyLimitMiddleware
@@ -38,6 +39,7 @@ from api_bridge.routes import (
     health,
     metrics,
     provenance,
+    signing_keys,
 )
 from api_bridge.routes.context import Bridge
 from api_bridge.settings import Settings, settings_from
@@ -61,6 +63,7 @@ ROUTERS = (
     export_types.router,
     health.router,
     metrics.router,
+    signing_keys.router,
     site.router,
 )
 
@@ -93,12 +96,15 @@ class _DescribedApp(FastAPI):
 
 
 def create_app(settings: Settings, doors: Doors, catalog: Catalog) -> FastAPI:
-    """Put the bridge together; nothing is opened.
+    """Put the bridge together; nothing is opened but the file of the signing keys.
 
     Args:
         settings: What the operator chose.
         doors: The outside; the application closes it when it ends.
         catalog: The kinds of export there are.
+
+    Raises:
+        ValueError: The signing keys are none; the message names the variable.
     """
     counted = Metrics(ExportsCollector(doors.stores, doors.clock))
     app = _DescribedApp(
@@ -152,6 +158,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         queue_age_seconds=settings.queue_age_seconds,
         sensor_age_seconds=settings.sensor_age_seconds,
         metrics=counted,
+        signer=read_signer(settings.signing_keys),
     )
 
 

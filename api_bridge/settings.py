@@ -24,6 +24,8 @@ class Settings:
         issuer: The one `iss` that tokens may have.
         audience: What tokens must have in `aud`.
         jwks: Path of a JWKS file, or its URL (https, or http on loopback).
+        signing_keys: Path of the JWKS file with the keys that manifests are signed with; None:
+            they are not signed.
         allowed_hosts: Names in the Host header that are ours.
         link_seconds: How long a download link works.
         queue_age_seconds: A due export that waits longer makes the bridge not ready.
@@ -36,6 +38,7 @@ class Settings:
     issuer: str
     audience: str
     jwks: str
+    signing_keys: str | None = None
     allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
     link_seconds: int = MAX_LINK_SECONDS
     queue_age_seconds: int = QUEUE_AGE_SECONDS
@@ -69,6 +72,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         issuer=_required(environment, "BRIDGE_ISSUER"),
         audience=_required(environment, "BRIDGE_AUDIENCE"),
         jwks=_required(environment, "BRIDGE_JWKS"),
+        signing_keys=environment.get("BRIDGE_SIGNING_KEYS") or None,
         allowed_hosts=tuple(host.strip() for host in hosts.split(",")),
         link_seconds=_whole(environment, "BRIDGE_LINK_SECONDS", MAX_LINK_SECONDS),
         queue_age_seconds=_whole(environment, "BRIDGE_QUEUE_AGE_SECONDS", QUEUE_AGE_SECONDS),

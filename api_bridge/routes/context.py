@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.caller import Caller
+from api_bridge.access.signing import Signer
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
 from assets.life import ExportLife
@@ -33,6 +34,7 @@ class Bridge:
         queue_age_seconds: When a waiting export means that nobody works.
         sensor_age_seconds: When silent sensors mean that nobody looks.
         metrics: What was counted.
+        signer: Signs manifests.
     """
 
     catalog: Catalog
@@ -47,6 +49,7 @@ class Bridge:
     queue_age_seconds: int
     sensor_age_seconds: int
     metrics: Metrics
+    signer: Signer
 
 
 def _bridge(request: Request) -> Bridge:

@@ -61,7 +61,11 @@ def get_file(
 def get_manifest(
     export_id: str, request: Request, bridge: BridgeParam, caller: CallerParam
 ) -> Response:
-    """Show the manifest as it is stored; its ETag is its SHA-256."""
+    """Show the manifest as it is stored; its ETag is its SHA-256.
+
+    `Export-Signature` is a detached JWS over the body, by a key of
+    /.well-known/export-signing-keys.
+    """
     caller.require(READ)
     document = find_export(bridge, caller, export_id)
     now = bridge.clock.now()
@@ -72,6 +76,7 @@ def get_manifest(
     if etag.held_by(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
     body = read_manifest(bridge, document)
+    headers |= bridge.signer.headers(body)
     return Response(body, headers=headers, media_type="application/json")
 
 

@@ -64,13 +64,21 @@ class DevelopmentIssuer:
         """The public key, as the bridge reads it (RFC 7517)."""
         return self._directory / "jwks.json"
 
+    @property
+    def manifest_keys_file(self) -> Path:
+        """The key that the bridge signs manifests with, as a JWKS with its private part."""
+        return self._directory / "manifest-keys.json"
+
     def variables(self) -> dict[str, str]:
-        """What makes a bridge trust this issuer; makes the key pair when there is none."""
+        """What makes a bridge trust this issuer; makes the keys when there are none."""
         self._prepared()
+        if not self.manifest_keys_file.exists():
+            self._place(self.manifest_keys_file, _manifest_keys())
         return {
             "BRIDGE_ISSUER": ISSUER,
             "BRIDGE_AUDIENCE": AUDIENCE,
             "BRIDGE_JWKS": str(self.jwks_file),
+            "BRIDGE_SIGNING_KEYS": str(self.manifest_keys_file),
         }
 
     def token(
@@ -169,6 +177,20 @@ def _jwk(key: "RSAPrivateKey") -> dict[str, str]:
     # The thumbprint of the key as its name (RFC 7638): a new key is never taken for the old one.
     thumbprint = hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).digest()
     return {**required, "kid": _encoded(thumbprint), "use": "sig", "alg": "RS256"}
+
+
+def _manifest_keys() -> bytes:
+    """A JWKS with one new Ed25519 key (RFC 8037)."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PrivateKey,
+    )
+
+    key = Ed25519PrivateKey.generate()
+    public = _encoded(key.public_key().public_bytes_raw())
+    required = {"crv": "Ed25519", "kty": "OKP", "x": public}
+    thumbprint = hashlib.sha256(json.dumps(required, separators=(",", ":")).encode()).digest()
+    private = {"kid": _encoded(thumbprint), "d": _encoded(key.private_bytes_raw())}
+    return json.dumps({"keys": [{**required, **private}]}, indent=1).encode()
 
 
 def _base64url(number: int) -> str:

@@ -26,6 +26,7 @@ ANSWERS: Final = (
     ("GET", r"/v1/export-types", "export-types"),
     ("GET", r"/v1/export-types/[^/]+", "export-type"),
     ("GET", r"/healthz", "health"),
+    ("GET", r"/\.well-known/export-signing-keys", "signing-keys"),
     ("GET", r"/readyz", "readiness"),
 )
 EMPTY: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER, HTTPStatus.NOT_MODIFIED)

@@ -12,6 +12,7 @@ import pytest
 from api_bridge.access import caller
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.keys import FileKeys, KeyRing
+from api_bridge.access.signing import read_signer
 from api_bridge.protocol.problems import ProblemError
 from assets.model.policy import PII_SCOPES
 from export_platform.local.issuer import AUDIENCE, ISSUER, SCOPES, DevelopmentIssuer
@@ -125,3 +126,14 @@ def test_the_key_is_made_once_whoever_is_first(tmp_path: Path) -> None:
     assert ["jwks.json", "signing-key.pem"] == sorted(
         path.name for path in (tmp_path / "keys").iterdir()
     )
+
+
+def test_the_embedded_bridge_signs_manifests_with_a_key_of_its_own(tmp_path: Path) -> None:
+    """Made once, for its owner only: a new key at each start would make old signatures nobody's."""
+    issuer = DevelopmentIssuer(tmp_path / "keys", ManualClock())
+    first = read_signer(issuer.variables()["BRIDGE_SIGNING_KEYS"])
+    again = read_signer(issuer.variables()["BRIDGE_SIGNING_KEYS"])
+
+    assert first.jwks() == again.jwks()
+    assert first.headers(b"body") == again.headers(b"body") != {}
+    assert 0o600 == stat.S_IMODE(issuer.manifest_keys_file.stat().st_mode)
