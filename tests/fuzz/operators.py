@@ -45,6 +45,7 @@ OPERATORS = (
 # Below these a query takes a text for a text; in an expression only `$literal` does.
 LITERALLY = frozenset({"$eq", "$in"})
 EXPRESSIONS = frozenset({"$expr", "update", "pipeline"})
+CREATE, ESTIMATE = b"/v1/exports", b"/v1/exports/estimate"
 Place = tuple[str, ...]
 
 
@@ -148,8 +149,17 @@ def _usual(attacker: Attacker) -> str:
             attacker.send(_got(f"/v1/exports?{urlencode(query)}", credential=credential))
     for verb in ("cancel", "retry"):
         attacker.send(Case(origin="usual", method="POST", target=_path(made[1], verb)))
-    for tail in ("", "files/1", "manifest"):
+    for tail in ("", "files/1", "manifest", "errors", "lineage", "events"):
         attacker.send(Case(origin="usual", target=_path(made[0], tail)))
+    # Whoever waits is looked after in the background, with a query of its own.
+    held = attacker.send(Case(origin="usual", target=_path(made[0]))).header("etag")
+    waiting = ((b"If-None-Match", held.encode()), (b"Prefer", b"wait=1"))
+    attacker.send(Case(origin="usual", target=_path(made[0]), headers=waiting, waits=1.0))
+    for params in (PARAMS, every):
+        attacker.send(_posted({**JSON_BODY, "params": params}, target=ESTIMATE))
+    ended = _created(attacker, PARAMS, "c")
+    attacker.send(Case(origin="usual", method="POST", target=_path(ended, "cancel")))
+    attacker.send(Case(origin="usual", method="DELETE", target=_path(ended)))
     attacker.send(_got("/readyz"))
     page = json.loads(attacker.send(_got("/v1/exports?page_size=1")).body)["next_page_token"]
     attacker.send(_got(f"/v1/exports?page_size=1&page_token={page}"))
@@ -176,8 +186,8 @@ def payloads(export_id: str) -> Iterator[Case]:
     for operator in OPERATORS:
         for value in _nested(operator):
             yield _posted(value)
-            for name in (*MEMBERS, operator, "_id"):
-                yield _posted({**JSON_BODY, "params": {**PARAMS, name: value}})
+            for name, target in product((*MEMBERS, operator, "_id"), (CREATE, ESTIMATE)):
+                yield _posted({**JSON_BODY, "params": {**PARAMS, name: value}}, target=target)
             yield _posted({**JSON_BODY, "type": value})
             yield _posted({**JSON_BODY, operator: value})
         for name in QUERY:
@@ -186,6 +196,12 @@ def payloads(export_id: str) -> Iterator[Case]:
         for form in (operator, json.dumps({operator: MARKER}), f"[{operator}]={MARKER}"):
             yield _got(f"/v1/exports/{quote(form, safe='')}")
             yield _got(f"/v1/exports/{export_id}/files/{quote(form, safe='')}")
+            yield Case(
+                origin="operator",
+                method="DELETE",
+                target=f"/v1/exports/{quote(form, safe='')}".encode(),
+                marker=MARKER,
+            )
             yield from _headed(form, export_id)
 
 
@@ -216,11 +232,14 @@ def by_token(attacker: Attacker, export_id: str) -> Iterator[Case]:
             yield Case(origin="operator", method="POST", target=target, headers=headers)
 
 
-def _posted(value: Any, *, key: str | None = None, headers: Any = ()) -> Case:
+def _posted(
+    value: Any, *, key: str | None = None, headers: Any = (), target: bytes = CREATE
+) -> Case:
     more = ((b"Idempotency-Key", key.encode()),) if key is not None else ()
     return Case(
         origin="operator",
         method="POST",
+        target=target,
         headers=(*headers, *more),
         body=json.dumps(value).encode(),
         marker=MARKER,

@@ -85,7 +85,7 @@ def test_an_operator_that_reaches_the_driver_is_counted(
     """The recorder hears a query that a caller wrote."""
     tally = Tally()
     with operators.real_bridge(stack, tmp_path, wrap=plants.trusting) as (bridge, recorder):
-        operators.attack(bridge, recorder, tally, apart=67)
+        operators.attack(bridge, recorder, tally, apart=131)
 
     assert tally.faults["operators"] > 0
 

@@ -103,7 +103,7 @@ def test_no_operator_of_a_caller_reaches_the_driver(
     """The commands themselves are listened to: a refusal could still come too late."""
     tally = Tally()
     with operators.real_bridge(stack, tmp_path) as (bridge, recorder):
-        tried = operators.attack(bridge, recorder, tally, apart=37)
+        tried = operators.attack(bridge, recorder, tally, apart=73)
 
     assert_nothing(tally, tried)
     assert tried > 100
