@@ -6,6 +6,7 @@ a run which needs neither should not pay (DAGSTER.md, heavy imports).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
@@ -81,8 +82,37 @@ def client(service: str, *, region: str, endpoint_url: str | None, connections: 
     )
     # Credentials are looked up here, which may mean a call to the machine's own metadata service.
     with aws_errors(service.upper(), f"open a client of {service}"):
-        session = boto3.session.Session(region_name=region)
+        session = boto3.session.Session(region_name=region, botocore_session=_session())
         return session.client(service, endpoint_url=endpoint_url, config=config)
+
+
+def preload() -> None:
+    """Read what every client of S3 is made of, so that a process that is forked has it already."""
+    loader = _loader()
+    for name in ("partitions", "endpoints", "_retry", "sdk-default-configuration"):
+        loader.load_data(name)
+    for name in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model("s3", name)
+
+
+def _session() -> Any:
+    """A session with credentials of its own, and with what botocore's files say of the services."""
+    from botocore.session import Session  # noqa: PLC0415 - heavy
+
+    session, loader = Session(), _loader()
+    loader.search_paths[:] = dict.fromkeys(
+        loader.search_paths
+    )  # boto3 adds its own to each session
+    session.register_component("data_loader", loader)
+    return session
+
+
+@cache
+def _loader() -> Any:
+    """What a process has read of them: a client takes 15 ms of CPU, where 120 with a new one."""
+    from botocore.loaders import create_loader  # noqa: PLC0415 - heavy
+
+    return create_loader()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
 from export_platform.definitions import composed
+from resources import aws
 
 # What a run imports only when it is needed. Not pyarrow, which starts threads: a worker imports it
 # with its first Parquet, 0.2 s.
@@ -22,6 +23,7 @@ def preload() -> None:
     """Import everything that a run needs, and compose the definitions; nothing stays open."""
     for name in _LATE:
         importlib.import_module(name)
+    aws.preload()
     composed()
     with dg.DagsterInstance.get():  # imports the storage that `dagster.yaml` names
         pass

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from resources.aws import MAX_ATTEMPTS, aws_errors, classify, client, may_have_happened
+from resources.aws import MAX_ATTEMPTS, _loader, aws_errors, classify, client, may_have_happened
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
 
 SECRET = "https://bucket.example/key?X-Amz-Signature=canary&email=zoe@example.com"
@@ -135,3 +135,27 @@ def _descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
         if one.__module__ == "botocore.exceptions":
             yield one
             yield from _descendants(one)
+
+
+def test_clients_share_what_botocore_reads_from_its_files_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run makes two clients; each would read the files anew."""
+    made = []
+    for key in ("first", "second", "third"):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key)
+        made.append(client("s3", region="us-east-1", endpoint_url="http://127.0.0.1:9"))
+    models = {id(each.meta.service_model.metadata) for each in made}
+    keys = [each._request_signer._credentials.access_key for each in made]
+
+    assert len(models) == 1
+    assert keys == ["first", "second", "third"]
+
+
+def test_sessions_do_not_pile_up_places_to_look_in() -> None:
+    """boto3 adds its folder to the loader of every session, and ours is one."""
+    for _ in range(5):
+        client("s3", region="us-east-1", endpoint_url="http://127.0.0.1:9")
+
+    assert len(_loader().search_paths) <= len(set(_loader().search_paths)) + 1
