@@ -218,6 +218,19 @@ def the_entrance_is_tls(of: Configuration) -> Iterator[str]:
         )
 
 
+# What the bridge tells without a token (api_bridge/routes/metrics.py, health.py).
+INSIDE = {"/metrics", "/readyz"}
+
+
+def what_needs_no_token_stays_inside(of: Configuration) -> Iterator[str]:
+    """The load balancer answers by itself what is for machines inside."""
+    kept: set[str] = set()
+    for rule in of.resources("aws_lb_listener_rule"):
+        if rule.one("action").get("type") == "fixed-response":
+            kept |= set(rule.one("condition")["path_pattern"][0]["values"])
+    yield from (f"{path} is reached from outside" for path in sorted(INSIDE - kept))
+
+
 def the_database_is_kept(of: Configuration) -> Iterator[str]:
     """Encrypted, inside, with TLS, with backups, not deleted by mistake."""
     wanted = {
@@ -366,6 +379,7 @@ PROPERTIES: tuple[Property, ...] = (
     services_are_inside_and_taken_back,
     only_the_load_balancer_is_reached,
     the_entrance_is_tls,
+    what_needs_no_token_stays_inside,
     the_database_is_kept,
     queries_are_bounded,
     logs_end,

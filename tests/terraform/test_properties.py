@@ -128,6 +128,8 @@ BREAKS = [
     ("the_entrance_is_tls", "modules/entrance/main.tf", '"HTTPS"', '"HTTP"'),
     ("the_entrance_is_tls", "modules/entrance/main.tf", "-TLS13-1-2-2021-06", "-2016-08"),
     ("the_entrance_is_tls", "modules/entrance/main.tf", "drop_invalid_header_fields = true", ""),
+    ("what_needs_no_token_stays_inside", "modules/entrance/main.tf", '"/metrics"', '"/metric"'),
+    ("what_needs_no_token_stays_inside", "modules/entrance/main.tf", "fixed-response", "forward"),
     (
         "the_database_is_kept",
         "modules/database/main.tf",

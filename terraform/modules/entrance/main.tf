@@ -38,6 +38,28 @@ resource "aws_lb_listener" "https" {
   }
 }
 
+# Metrics and readiness ask for no token and are for machines inside: from outside they are not there.
+resource "aws_lb_listener_rule" "inside_only" {
+  listener_arn = aws_lb_listener.https.arn
+  priority     = 1
+
+  condition {
+    path_pattern {
+      values = ["/metrics", "/metrics/*", "/readyz", "/readyz/*"]
+    }
+  }
+
+  action {
+    type = "fixed-response"
+
+    fixed_response {
+      content_type = "text/plain"
+      message_body = "not found"
+      status_code  = "404"
+    }
+  }
+}
+
 resource "aws_lb_target_group" "bridge" {
   name                 = var.name
   vpc_id               = var.vpc_id
