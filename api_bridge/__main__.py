@@ -18,9 +18,10 @@ from api_bridge.app import app_from
 from api_bridge.middleware.unreadable import ReadableProtocol
 from api_bridge.waiting.changes import Changes
 
-# A client that is slow to read or to ask again is let go; headers are at most 16 kB, twice the
+# Longer than the load balancer keeps a silent connection (65 s, terraform/modules/entrance), or it
+# would send a request into one that we have just closed. Headers are at most 16 kB, twice the
 # largest token.
-KEEP_ALIVE_SECONDS = 15
+KEEP_ALIVE_SECONDS = 70
 MAX_HEADER_BYTES = 16 * 1024
 GRACE_SECONDS = 20
 # The bridge answers 503 itself at `concurrency`; the server's own limit, whose answer is plain

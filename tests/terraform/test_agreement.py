@@ -7,6 +7,9 @@ from typing import get_args
 import pytest
 
 from api_bridge import settings as bridge
+from api_bridge.__main__ import KEEP_ALIVE_SECONDS
+from api_bridge.protocol.preference import MAX_WAIT_SECONDS
+from api_bridge.routes.events import COMMENT_SECONDS
 from assets.exports.catalog import CATALOG
 from assets.sources import column_dependencies
 from export_platform import settings as platform
@@ -160,6 +163,16 @@ def test_no_link_outlives_the_signature_that_the_bucket_accepts() -> None:
 
     assert cap is not None
     assert bridge.MAX_LINK_SECONDS < int(cap[1]) <= object_store.MAX_LINK_SECONDS
+
+
+def test_the_way_in_is_silent_longer_than_a_caller_may_wait() -> None:
+    """A long poll that the load balancer cuts is a 504; one of ours cut before it is a 502."""
+    entrance = configuration().texts["modules/entrance/main.tf"]
+    idle = re.search(r"idle_timeout += (\d+)", entrance)
+
+    assert idle is not None
+    assert MAX_WAIT_SECONDS < int(idle[1]) < KEEP_ALIVE_SECONDS
+    assert COMMENT_SECONDS < int(idle[1])
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

@@ -12,7 +12,8 @@ resource "aws_lb" "this" {
   drop_invalid_header_fields = true
   desync_mitigation_mode     = "strictest"
   client_keep_alive          = 3600
-  idle_timeout               = 30
+  # A caller may let the bridge wait for 60 s (Prefer: wait), and a stream of events speaks every 15 s.
+  idle_timeout               = 65
   enable_deletion_protection = true
 
   access_logs {
