@@ -4,6 +4,7 @@ The same seed gives the same cases. What was wrong stays in `.local/fuzz`, one l
 """
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write("without Wycheproof: its vectors do not lie beside this checkout\n")
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{said.seed}.log"
+    # The server says of each request that it cannot read that it cannot read it.
+    logging.disable(logging.WARNING)
     tally = Tally()
     with tempfile.TemporaryDirectory() as name:
         for title, attack in _attacks(said, Path(name), tally):
@@ -68,7 +71,7 @@ def _attacks(
     return [
         ("described, corpora, tokens", lambda: _over_http(said, folder, tally)),
         ("schemathesis", lambda: _over_relay(said, folder, tally)),
-        ("operators", lambda: _over_driver(folder, tally)),
+        ("operators, over MongoDB", lambda: _over_driver(said, folder, tally)),
         ("tenants", lambda: _as_tenants(said, folder, tally)),
         ("cells", lambda: _as_roles(folder, tally)),
         ("unknown keys", lambda: rotation.unknown_keys(folder, tally, said.strangers)),
@@ -111,12 +114,16 @@ def _over_relay(said: argparse.Namespace, folder: Path, tally: Tally) -> None:
             relay.attack(bridge, tally, said.schemathesis, seed, said.program)
 
 
-def _over_driver(folder: Path, tally: Tally) -> None:
+def _over_driver(said: argparse.Namespace, folder: Path, tally: Tally) -> None:
     with (
         running_stack(folder / "stack") as stack,
         operators.real_bridge(stack, folder) as (bridge, recorder),
     ):
         operators.attack(bridge, recorder, tally)
+        attacker = Attacker(bridge, tally)
+        described.attack(attacker, said.cases // 20, said.seed)
+        corpora.attack(attacker, said.cases // 10, said.seed)
+        attacker.close()
 
 
 def _as_tenants(said: argparse.Namespace, folder: Path, tally: Tally) -> None:

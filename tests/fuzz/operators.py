@@ -24,7 +24,7 @@ from resources.clock import SystemClock
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.wiring import environment
-from tests.api_bridge.bench import CAMPAIGNS, serving
+from tests.api_bridge.bench import CAMPAIGNS, Client, serving
 from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
 from tests.api_bridge.toys import TOYS
 from tests.fakes.object_store import FakeObjectStore
@@ -111,8 +111,15 @@ def real_bridge(
     doors = Doors(stores=stores, objects=FakeObjectStore(), clock=SystemClock())
     app = create_app(settings, doors, TOYS)
     with serving(server_config(wrap(app), host="127.0.0.1", port=0)) as port:
-        # They stay: this attack looks at what is said to the database, not at what is in it.
-        yield Attacked(port=port, issuer=issuer, renew=lambda: ["unused"]), recorder
+        client = Client(port=port, issuer=issuer)
+        yield Attacked(port=port, issuer=issuer, renew=lambda: _made(client)), recorder
+
+
+def _made(client: Client) -> list[str]:
+    """A few more exports, one of them at its end; those from before stay."""
+    made = [client.call("POST", "/v1/exports", JSON_BODY).body["id"] for _ in range(6)]
+    client.call("POST", f"/v1/exports/{made[0]}/cancel")
+    return made
 
 
 def _seed(connection: MongoConnection) -> None:
