@@ -2,7 +2,9 @@
 
 import json
 import logging
+import re
 import socket
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from export_platform.local.seed.asking import sample_params
 from resources.errors import Refused, Unavailable
 from tests.api_bridge.bench import GOOD_BODY, Bench, running_bench, wait_for
 from tests.api_bridge.toys import TOYS
+from tests.conventions.repository import ROOT
 
 
 @pytest.mark.parametrize(
@@ -317,6 +320,16 @@ def test_the_router_the_description_and_the_contract_agree(bench: Bench) -> None
     # The control: neither a row that is missing nor one that is listed too often goes unseen.
     for row in routes:
         assert routes != rows(CONTRACT) - rows(NOT_BUILT) - {row}
+
+
+def test_the_page_for_callers_lists_every_row() -> None:
+    """A row that the page forgets is found by nobody, and one too many fails at somebody."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([A-Z]+) (/\S+)` \|", text, re.MULTILINE)
+    variables = {f"BRIDGE_{one.name.upper()}" for one in fields(Settings)}
+
+    assert sorted(listed) == sorted(rows(CONTRACT) - rows(NOT_BUILT))
+    assert set(re.findall(r"`(BRIDGE_\w+)`", text)) == variables
 
 
 def test_the_description_says_what_the_routes_read_themselves(bench: Bench) -> None:

@@ -2,10 +2,11 @@
 
 import base64
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -14,6 +15,7 @@ from api_bridge.access.signing import HEADER, read_signer
 from tests.api_bridge.bench import MANIFEST, Bench, running_bench
 from tests.api_bridge.schemas import wrong
 from tests.api_bridge.toys import TOYS
+from tests.conventions.repository import ROOT
 
 KEYS = "/.well-known/export-signing-keys"
 
@@ -39,17 +41,17 @@ def kept(folder: Path, *keys: object) -> str:
     return str(path)
 
 
-def is_good(signature: str, body: bytes, jwks: dict[str, Any]) -> bool:
-    """What a receiver does: put the body into the detached JWS and ask a library."""
-    protected, _, value = signature.partition("..")
-    header = json.loads(base64.urlsafe_b64decode(protected + "=="))
-    (jwk,) = [one for one in jwks["keys"] if one["kid"] == header["kid"]]
-    token = f"{protected}.{encode(body)}.{value}"
-    try:
-        jwt.PyJWS().decode(token, jwt.PyJWK(jwk).key, algorithms=["EdDSA"])
-    except jwt.InvalidSignatureError:
-        return False
-    return True
+def _documented() -> Callable[[bytes, str, dict[str, Any]], bool]:
+    """The function that docs/api.md gives to receivers, run as it stands there."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own page, which must not drift
+    found: Callable[[bytes, str, dict[str, Any]], bool] = names["is_ours"]
+    return found
+
+
+is_ours = _documented()
 
 
 def test_a_manifest_is_signed_with_a_published_key(tmp_path: Path) -> None:
@@ -61,8 +63,8 @@ def test_a_manifest_is_signed_with_a_published_key(tmp_path: Path) -> None:
 
     signature = answer.headers[HEADER]
     assert answer.raw == MANIFEST
-    assert is_good(signature, MANIFEST, published.body)
-    assert not is_good(signature, MANIFEST + b" ", published.body)
+    assert is_ours(MANIFEST, signature, published.body)
+    assert not is_ours(MANIFEST + b" ", signature, published.body)
     assert wrong("signing-keys", published.body) == []
     assert [one["kid"] for one in published.body["keys"]] == ["k-1"]
     assert published.headers["Cache-Control"] == "public, max-age=3600"
@@ -85,9 +87,9 @@ def test_an_older_signature_can_be_checked_after_a_rotation(tmp_path: Path) -> N
     signed = before.headers(b"body")[HEADER]
     after = read_signer(kept(tmp_path, new, {n: v for n, v in old.items() if n != "d"}))
 
-    assert is_good(signed, b"body", before.jwks())
-    assert is_good(signed, b"body", after.jwks())
-    assert is_good(after.headers(b"body")[HEADER], b"body", before.jwks())
+    assert is_ours(b"body", signed, before.jwks())
+    assert is_ours(b"body", signed, after.jwks())
+    assert is_ours(b"body", after.headers(b"body")[HEADER], before.jwks())
     assert (before.kid, after.kid) == ("old", "new")
 
 
