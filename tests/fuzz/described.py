@@ -22,7 +22,7 @@ METHODS = ("get", "put", "post", "delete", "patch", "options", "head", "trace")
 CREDENTIALS = st.sampled_from(["all"] * 7 + ["reader", "foreign", "nobody", ""])
 UNKNOWN = "exp_000000000000000000000000"
 # What a caller sends who knows the bridge, where the description only says that it is text.
-KNOWN: Mapping[str, Sequence[str]] = {
+KNOWN: dict[str, Sequence[str]] = {
     "number": ("1", "2", "0"),
     "type_id": ("guests", "guests.2", "door-count", "entries.1"),
     "type": ("guests", "guests.2", "entries"),
