@@ -1,7 +1,7 @@
 """What an operator chooses about the bridge; read from the environment once, by a function."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 # RELIABILITY.md S12: a link for a person lives at most 15 minutes; API.md 1 says 10.
@@ -24,8 +24,8 @@ class Settings:
         issuer: The one `iss` that tokens may have.
         audience: What tokens must have in `aud`.
         jwks: Path of a JWKS file, or its URL (https, or http on loopback).
-        signing_keys: Path of the JWKS file with the keys that manifests are signed with; None:
-            they are not signed.
+        signing_keys: The JWKS with the keys that manifests are signed with, or the path of its
+            file; None: they are not signed.
         allowed_hosts: Names in the Host header that are ours.
         link_seconds: How long a download link works.
         queue_age_seconds: A due export that waits longer makes the bridge not ready.
@@ -38,7 +38,7 @@ class Settings:
     issuer: str
     audience: str
     jwks: str
-    signing_keys: str | None = None
+    signing_keys: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
     link_seconds: int = MAX_LINK_SECONDS
     queue_age_seconds: int = QUEUE_AGE_SECONDS

@@ -62,21 +62,29 @@ class Signer:
         }
 
 
-def read_signer(path: str | None) -> Signer:
-    """Read the keys of a JWKS file: the first that holds its private part signs.
+def read_signer(where: str | None) -> Signer:
+    """Read the keys of a JWKS: the first that holds its private part signs.
+
+    Args:
+        where: The path of the file, or the JWKS itself, since secret stores hand out values
+            rather than files; None for no keys.
 
     To rotate, put the new key behind the old one, wait until everybody has read it, then bring it
     to the front and leave the private part (`d`) of the old one out.
 
     Raises:
-        ValueError: It cannot be read, or holds anything but Ed25519 keys.
+        ValueError: It cannot be read, or holds anything but Ed25519 keys; the text shows nothing
+            of it.
     """
-    if path is None:
+    if where is None:
         return Signer()
     try:
-        keys = [_key(entry) for entry in parse_json(Path(path).read_bytes())["keys"]]
+        raw = where.encode() if where.lstrip().startswith("{") else Path(where).read_bytes()
+        keys = [_key(entry) for entry in parse_json(raw)["keys"]]
     except (OSError, MalformedJson, KeyError, TypeError, ValueError):
-        raise ValueError("BRIDGE_SIGNING_KEYS must be a JWKS file of Ed25519 keys") from None
+        raise ValueError(
+            "BRIDGE_SIGNING_KEYS must be a JWKS of Ed25519 keys, or its path"
+        ) from None
     signing = [(kid, private) for kid, private, _ in keys if private is not None]
     published = {kid: public for kid, _, public in keys}
     if not signing or len(published) != len(keys):

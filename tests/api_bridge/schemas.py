@@ -30,6 +30,11 @@ ANSWERS: Final = (
     ("GET", r"/readyz", "readiness"),
 )
 EMPTY: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.SEE_OTHER, HTTPStatus.NOT_MODIFIED)
+# Answers in another form than JSON, whose own tests read them.
+TEXTS: Final = (
+    ("GET", r"/v1/exports/[^/]+/events", "text/event-stream; charset=utf-8"),
+    ("GET", r"/metrics", "text/plain; version=0.0.4; charset=utf-8"),
+)
 PROBLEM: Final = "problem"
 
 
@@ -67,8 +72,13 @@ def check(method: str, path: str, answer: Answer) -> None:
         _fits(PROBLEM, answer)
         assert answer.body["status"] == answer.status
         return
+    plain = path.partition("?")[0]
+    for text in _found(TEXTS, method, plain):
+        assert answer.headers["Content-Type"] == text
+        return
     assert answer.headers["Content-Type"] == "application/json"
-    _fits(_of(method, path.partition("?")[0]), answer)
+    (name,) = _found(ANSWERS, method, plain)
+    _fits(name, answer)
 
 
 def _fits(name: str, answer: Answer) -> None:
@@ -76,8 +86,5 @@ def _fits(name: str, answer: Answer) -> None:
     assert found == [], f"{name}: {found}"
 
 
-def _of(method: str, path: str) -> str:
-    (found,) = [
-        name for verb, pattern, name in ANSWERS if verb == method and re.fullmatch(pattern, path)
-    ]
-    return found
+def _found(rows: tuple[tuple[str, str, str], ...], method: str, path: str) -> list[str]:
+    return [form for verb, pattern, form in rows if verb == method and re.fullmatch(pattern, path)]

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from api_bridge.access.signing import HEADER, read_signer
+from api_bridge.settings import Settings
 from tests.api_bridge.bench import MANIFEST, Bench, running_bench
 from tests.api_bridge.schemas import wrong
 from tests.api_bridge.toys import TOYS
@@ -78,6 +79,16 @@ def test_a_private_key_is_never_published(tmp_path: Path) -> None:
     assert key["d"] not in json.dumps(signer.jwks())
     assert key["d"] not in repr(signer)
     assert "private" not in repr(signer)
+
+
+def test_the_keys_may_come_as_a_value(tmp_path: Path) -> None:
+    """Secret stores fill variables, not files; and settings are printed sooner or later."""
+    key = made("k-1")
+    value = json.dumps({"keys": [key]})
+    settings = Settings(issuer="i", audience="a", jwks="j", signing_keys=value)
+
+    assert read_signer(value).jwks() == read_signer(kept(tmp_path, key)).jwks()
+    assert key["d"] not in repr(settings)
 
 
 def test_an_older_signature_can_be_checked_after_a_rotation(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from threading import Timer
 from typing import Any, Final
 from uuid import uuid4
 
@@ -76,10 +78,33 @@ class Story:
         if self.answered.status < 300 and not self.first:
             self.first = str(self.answered.body["id"])
 
-    def send(self, method: str, path: str, body: object = None) -> None:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Send one request as the caller."""
-        headers = list(self.headers.items()) if method == "POST" else []
-        self.answer = self.world.call(method, path, body, token=self.token, headers=headers)
+        usual = self.headers if method == "POST" else {}
+        sent = list({**usual, **(headers or {})}.items())
+        self.answer = self.world.call(method, path, body, token=self.token, headers=sent)
+
+    @contextmanager
+    def meanwhile(self, act: Callable[[], object]) -> Iterator[None]:
+        """Let something happen while the block waits for it."""
+        other = Timer(0.3, act)
+        other.start()
+        try:
+            yield
+        finally:
+            other.join()
+
+    def work_first(self) -> None:
+        """Make the one export that somebody has asked for."""
+        (asked,) = self.world.doors.mongo.exports.page({}, limit=9)
+        self.world.work(asked["_id"])
 
     def shown(self) -> Any:
         """The export as the bridge shows it now."""

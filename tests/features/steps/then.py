@@ -95,6 +95,18 @@ def _catalogue(story: Story) -> None:
     assert listed == list(CATALOG)
 
 
+@then(parsers.parse('it is told "{events}"'))
+def _told(story: Story, events: str) -> None:
+    lines = story.answered.raw.decode().splitlines()
+    assert [line[7:] for line in lines if line.startswith("event: ")] == events.split(", ")
+
+
+@then(parsers.parse('it counts "{one}" and "{other}"'))
+def _counted(story: Story, one: str, other: str) -> None:
+    assert story.answered.status == 200
+    assert {one, other} == {name for name in (one, other) if name in story.answered.raw.decode()}
+
+
 # --- its life ---------------------------------------------------------------------------
 
 

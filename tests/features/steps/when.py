@@ -26,6 +26,21 @@ def _estimates(story: Story, kind: str) -> None:
     story.send("POST", "/v1/exports/estimate", body)
 
 
+@when("somebody waits for it until a worker begins it")
+def _waits(story: Story) -> None:
+    etag = str(story.world.call("GET", story.path, token=story.token).headers["ETag"])
+    with story.meanwhile(lambda: story.world.begin(story.first)):
+        story.send("GET", story.path, headers={"If-None-Match": etag, "Prefer": "wait=20"})
+
+
+@when(parsers.parse('{who} asks for "{kind}" and waits until the export is made'))
+def _waits_for_it(story: Story, who: str, kind: str) -> None:
+    story.claims["sub"] = f"svc:{who}"
+    story.headers["Prefer"] = "wait=30"
+    with story.meanwhile(story.work_first):
+        story.ask(kind, {})
+
+
 @when("the same request comes again with the same key")
 def _again(story: Story) -> None:
     story.post(story.bodies[0])
