@@ -1,6 +1,6 @@
 """Each count of the attacks rises on a bridge that is wrong in that way, and only then."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from tests.fuzz import (
     cells,
     corpora,
     described,
-    operators,
     plants,
     rotation,
     statements,
@@ -77,17 +76,6 @@ def test_a_role_with_the_rights_of_another_is_counted(tmp_path: Path) -> None:
 
     wrong = [one for one in some if one.role == "operator" and not one.allowed]
     assert tally.faults["cells"] == len(wrong) > 0
-
-
-def test_an_operator_that_reaches_the_driver_is_counted(
-    stack: Mapping[str, str], tmp_path: Path
-) -> None:
-    """The recorder hears a query that a caller wrote."""
-    tally = Tally()
-    with operators.real_bridge(stack, tmp_path, wrap=plants.trusting) as (bridge, recorder):
-        operators.attack(bridge, recorder, tally, apart=131)
-
-    assert tally.faults["operators"] > 0
 
 
 def test_a_text_that_is_pasted_into_a_statement_is_counted() -> None:

@@ -1,6 +1,6 @@
 """A short round of every attack; `make fuzz-quick` and `make fuzz-bridge` are the long ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from tests.fuzz import (
     cells,
     corpora,
     described,
-    operators,
     relay,
     rotation,
     statements,
@@ -26,7 +25,7 @@ from tests.fuzz.judge import Tally
 
 SEED = 20
 # Each kind and each pair of role and action is still among the cells.
-CELLS_APART = 5
+CELLS_APART = 7
 
 
 @pytest.fixture(scope="module")
@@ -52,25 +51,25 @@ def assert_nothing(tally: Tally, cases: int) -> None:
 
 def test_no_described_operation_breaks_the_bridge(attacker: Attacker) -> None:
     """As the description says and not as it says: a client made from it does both."""
-    described.attack(attacker, 150, SEED)
+    described.attack(attacker, 100, SEED)
 
-    assert_nothing(attacker.tally, 150)
+    assert_nothing(attacker.tally, 100)
     assert len(described.operations(attacker.described)) >= 12
 
 
 def test_no_naughty_case_breaks_the_bridge(attacker: Attacker) -> None:
     """A sample by chance of twenty thousand."""
-    corpora.attack(attacker, 300, SEED)
+    corpora.attack(attacker, 200, SEED)
 
-    assert_nothing(attacker.tally, 300)
+    assert_nothing(attacker.tally, 200)
 
 
 def test_no_bad_token_is_accepted_over_http(attacker: Attacker) -> None:
     """What a unit refuses can still be a 500 further out."""
-    for token in tokens.mutated(attacker.bridge.issuer.token(), 150, SEED):
+    for token in tokens.mutated(attacker.bridge.issuer.token(), 100, SEED):
         attacker.send(tokens.presented(token))
 
-    assert_nothing(attacker.tally, 150)
+    assert_nothing(attacker.tally, 100)
     # The control: the token that they are made of opens.
     assert attacker.send(Case(origin="control", target=tokens.READ)).status == 200
 
@@ -95,18 +94,6 @@ def test_every_role_may_do_what_the_table_says(tmp_path: Path) -> None:
     assert len(every) == 7 * 7 * len(CATALOG)
     assert {one.kind for one in some} == set(CATALOG)
     assert len({(one.role, one.action) for one in some}) == 7 * 7
-
-
-def test_no_operator_of_a_caller_reaches_the_driver(
-    stack: Mapping[str, str], tmp_path: Path
-) -> None:
-    """The commands themselves are listened to: a refusal could still come too late."""
-    tally = Tally()
-    with operators.real_bridge(stack, tmp_path) as (bridge, recorder):
-        tried = operators.attack(bridge, recorder, tally, apart=73)
-
-    assert_nothing(tally, tried)
-    assert tried > 100
 
 
 def test_no_string_changes_the_shape_of_a_statement() -> None:
