@@ -3,6 +3,7 @@
 To add a group of routes, write a module in `routes/` and list its router in `ROUTERS`.
 """
 
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from api_bridge.routes import (
     export_types,
     exports,
     health,
+    limits,
     metrics,
     provenance,
     signing_keys,
@@ -46,6 +48,7 @@ from api_bridge.settings import Settings, settings_from
 from api_bridge.telemetry.exports import ExportsCollector
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
+from assets.admission import Admission, Limits
 from assets.exports.catalog import CATALOG
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
@@ -61,6 +64,7 @@ ROUTERS = (
     downloads.router,
     provenance.router,
     export_types.router,
+    limits.router,
     health.router,
     metrics.router,
     signing_keys.router,
@@ -145,14 +149,18 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
     authenticator = Authenticator(
         issuer=settings.issuer, audience=settings.audience, keys=keys, clock=doors.clock
     )
+    life = ExportLife(doors.stores.exports)
+    most = Limits(caller=settings.live_per_caller, campaign=settings.live_per_campaign)
+    spread = random.SystemRandom().random
     return Bridge(
         catalog=catalog,
         known=known_names(catalog),
         stores=doors.stores,
         objects=doors.objects,
         clock=doors.clock,
-        life=ExportLife(doors.stores.exports),
+        life=life,
         changes=Changes(doors.stores.exports, most=settings.waiting),
+        admission=Admission(life, doors.stores.claims, most, clock=doors.clock, random=spread),
         authenticator=authenticator,
         link_seconds=settings.link_seconds,
         queue_age_seconds=settings.queue_age_seconds,

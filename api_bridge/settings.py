@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from assets.admission import Limits
+
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 # RELIABILITY.md S12: a link for a person lives at most 15 minutes; API.md 1 says 10.
 MAX_LINK_SECONDS = 600
@@ -14,6 +16,7 @@ THREADS = 32
 CONCURRENCY = 200
 # uvicorn holds 1,000 connections (__main__.py); half of them are left for those who do not wait.
 WAITING = 500
+MOST = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,8 @@ class Settings:
         threads: Requests that talk to a door at once.
         concurrency: Requests inside at once; more are answered 503.
         waiting: Callers at once who wait for a change, beside those; a fifth may be one caller's.
+        live_per_caller: Live exports of one caller; more are answered 429.
+        live_per_campaign: Live exports of one campaign, whoever asks.
     """
 
     issuer: str
@@ -46,6 +51,8 @@ class Settings:
     threads: int = THREADS
     concurrency: int = CONCURRENCY
     waiting: int = WAITING
+    live_per_caller: int = MOST.caller
+    live_per_campaign: int = MOST.campaign
 
     def __post_init__(self) -> None:
         """Refuse values that would weaken the bridge."""
@@ -57,6 +64,7 @@ class Settings:
                 "BRIDGE_QUEUE_AGE_SECONDS, _SENSOR_AGE_SECONDS, _THREADS, _CONCURRENCY and "
                 "_WAITING must be positive"
             )
+        Limits(caller=self.live_per_caller, campaign=self.live_per_campaign)
         if "*" in self.allowed_hosts or not self.allowed_hosts:
             raise ValueError("BRIDGE_ALLOWED_HOSTS must list names; a wildcard allows every Host")
 
@@ -80,6 +88,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         threads=_whole(environment, "BRIDGE_THREADS", THREADS),
         concurrency=_whole(environment, "BRIDGE_CONCURRENCY", CONCURRENCY),
         waiting=_whole(environment, "BRIDGE_WAITING", WAITING),
+        live_per_caller=_whole(environment, "BRIDGE_LIVE_PER_CALLER", MOST.caller),
+        live_per_campaign=_whole(environment, "BRIDGE_LIVE_PER_CAMPAIGN", MOST.campaign),
     )
 
 

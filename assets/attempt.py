@@ -280,7 +280,7 @@ class Attempt:
         try:
             if not cancelled:
                 after = self._life.release(export_id, token)
-            elif self._life.cancel(export_id, by="dagster") is not None:
+            elif self._life.halt(export_id, by="dagster") is not None:
                 after = self._life.cancelled(export_id, token)
         except (LeaseLost, IllegalMove, DoorError):
             return  # committed, or somebody else's, or unknown: its files are not ours to touch
@@ -353,7 +353,10 @@ class Attempt:
             found = {
                 attempt_of(key)[0] for key in self._doors.objects.keys(export, unfinished=True)
             }
-            for prefix in found - ours:
+            if not (left := found - ours):
+                return
+            others = {attempt_of(key)[0] for key in self._life.keys_of_others(document)}
+            for prefix in left - others:
                 self._doors.objects.remove(prefix)
         except DoorError:
             return

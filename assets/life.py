@@ -16,6 +16,7 @@ from assets.model.lifecycle import (
     LIVE,
     MAX_ATTEMPTS,
     MAX_RESCUES,
+    PUBLISHED,
     SAFETY_LAG,
     TERMINAL,
     TRANSITIONS,
@@ -73,14 +74,28 @@ class ExportLife:
         client: str | None = None,
         idempotency: Mapping[str, str] | None = None,
         status: Status = Status.QUEUED,
+        export_id: str | None = None,
+        holds: Mapping[str, object] | None = None,
+        generation: str | None = None,
     ) -> Document:
         """Insert a new export.
+
+        Args:
+            request: What is asked for.
+            origin: Where it was asked.
+            subject: Who asks.
+            client: Which program asks for them.
+            idempotency: Digests of the key and of what was sent with it.
+            status: The first state.
+            export_id: Its id if that is known already, by `new_id`.
+            holds: The claims that it has taken, and their token (`assets/admission.py`).
+            generation: The export whose files a joined one waits for.
 
         Raises:
             AlreadyExists: An export with this idempotency digest exists.
         """
         document: dict[str, Any] = {
-            "_id": f"exp_{ObjectId()}",
+            "_id": export_id or new_id(),
             "type": request.type,
             "typeVersion": request.version,
             "status": str(status),
@@ -92,7 +107,7 @@ class ExportLife:
             "fingerprint": request.fingerprint(),
             "priority": 5,
             "requestedBy": {"subject": subject, "client": client},
-            "attempt": 0 if status is Status.QUEUED else 1,
+            "attempt": 1 if status is Status.DISPATCHED else 0,
             "maxAttempts": MAX_ATTEMPTS,
             "failures": 0,
             "rescues": 0,
@@ -104,9 +119,14 @@ class ExportLife:
             "shipping": None,
             "deliveries": {},
             "progress": {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0},
+            "sharers": 0,
+            "left": None,
+            "holds": dict(holds) if holds else None,
         }
         if idempotency:
             document["idempotency"] = dict(idempotency)
+        if generation:
+            document["generation"] = generation
         # Who may see what was decided here; the trail must tell it without the request's help.
         decided = {"origin": origin, "policy": request.policy.to_document()}
         return self._store.insert(document, push=_audit("created", subject, decided))
@@ -174,8 +194,8 @@ class ExportLife:
     def extend(self, document: Document) -> Document | None:
         """Let a dispatched export go on waiting, because its run still waits for a slot."""
         change = Change(delay={"lease.until": self.timing.dispatch_lease})
-        dispatched = Match(statuses=_sources(Move.START), equal={"attempt": document["attempt"]})
-        return self._store.change(document["_id"], dispatched, change)
+        same = {"attempt": document["attempt"]}
+        return self._move(Move.EXTEND, document["_id"], equal=same, change=change)
 
     def undispatched(self, limit: int) -> Sequence[Document]:
         """Queued exports whose time has come, most urgent first."""
@@ -275,9 +295,9 @@ class ExportLife:
 
     def purged(self, document: Document) -> Document | None:
         """Say that a dead export has no objects left."""
-        same = Match(statuses=(document["status"],), equal={"attempt": document["attempt"]})
+        same = {"status": document["status"], "attempt": document["attempt"]}
         gone = Change(set={"shipping": None}, stamp=("purgedAt",))
-        return self._store.change(document["_id"], same, gone)
+        return self._move(Move.PURGE, document["_id"], equal=same, change=gone)
 
     def expired(self, limit: int) -> Sequence[Document]:
         """Succeeded exports whose time is over."""
@@ -475,7 +495,7 @@ class ExportLife:
     # --- people's moves -----------------------------------------------------------------
 
     def cancel(self, export_id: str, *, by: str) -> Document | None:
-        """Ask an export to stop; one that no worker holds ends at once. Repeatable.
+        """Take back one request; its generation stops when nobody else waits for it. Repeatable.
 
         Returns:
             The document as it is now, or None if there is no such export.
@@ -483,21 +503,139 @@ class ExportLife:
         Raises:
             IllegalMove: It has ended in another way.
         """
-        wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
-        ended = _merged(_cancelled(), wish)
+        document = self._store.find(export_id)
+        if document is not None and document["status"] == Status.JOINED:
+            return self._part(document, by=by)
+        wish = {"left.by": by, "left.open": True}
+        for _ in range(2):  # between the two tries somebody may have joined, or gone
+            moved = self._halted(export_id, by=by, equal={"sharers": (0, None)})
+            moved = moved or self._move(
+                Move.LEAVE,
+                export_id,
+                equal={"left": None},
+                change=Change(set=wish, stamp=("left.at",), push=_audit("cancel", by)),
+            )
+            if moved is not None:
+                return moved
+        found = self._store.find(export_id)
+        if found is not None and found.get("left"):
+            return found
+        return self._already(export_id, (Status.CANCELLING, Status.CANCELLED))
+
+    def halt(self, export_id: str, *, by: str) -> Document | None:
+        """Stop a generation, whoever waits for it: all of them are cancelled. Repeatable.
+
+        Raises:
+            IllegalMove: It has ended in another way.
+        """
         for _ in range(2):  # between the two tries it may have gone from the one to the other
-            moved = self._move(Move.CANCEL_WAITING, export_id, change=ended)
-            moved = moved or self._move(Move.CANCEL, export_id, change=wish)
+            moved = self._halted(export_id, by=by, equal={})
             if moved is not None:
                 return moved
         return self._already(export_id, (Status.CANCELLING, Status.CANCELLED))
 
-    def retry(self, export_id: str, *, by: str) -> Document | None:
+    def _halted(self, export_id: str, *, by: str, equal: Mapping[str, object]) -> Document | None:
+        """Cancel what is live; an export that no worker holds ends at once."""
+        wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
+        ended = _merged(_cancelled(), wish)
+        moved = self._move(Move.CANCEL_WAITING, export_id, equal=equal, change=ended)
+        return moved or self._move(Move.CANCEL, export_id, equal=equal, change=wish)
+
+    def _part(self, document: Document, *, by: str) -> Document | None:
+        """Take back a request that waits for another one's files."""
+        wish = Change(set={"cancel.by": by}, stamp=("cancel.at",), push=_audit("cancel", by))
+        gone = self.settle(document)
+        gone = gone or self._move(
+            Move.CANCEL_WAITING,
+            document["_id"],
+            change=_merged(_cancelled(), wish),
+            only=Status.JOINED,
+        )
+        if gone is None or gone["status"] != Status.CANCELLED:
+            return self._already(document["_id"], (Status.CANCELLED,))
+        self.part(document["generation"], by=by)
+        return gone
+
+    def join(self, generation: str) -> Document | None:
+        """Count one more request that a generation is made for; None when it is too late.
+
+        Counted before the request is stored and taken off after it is gone, so the count is
+        never too low: a crash between can only make files that nobody waits for.
+        """
+        return self._move(Move.JOIN, generation, change=Change(increment={"sharers": 1}))
+
+    def part(self, generation: str, *, by: str) -> None:
+        """Count one request less; the last one that goes stops the generation."""
+        left = self._move(Move.PART, generation, change=Change(increment={"sharers": -1}))
+        if left is not None and left.get("left"):
+            self._halted(generation, by=by, equal={"sharers": 0})
+
+    def joined(self, *, after: str | None, limit: int) -> Sequence[Document]:
+        """A page, by id, of requests that wait for another one's files."""
+        return self._store.candidates(
+            Match(statuses=(str(Status.JOINED),)), after=after, limit=limit
+        )
+
+    def settle(self, document: Document) -> Document | None:
+        """Let a joined request end as its generation has ended; None while that is live."""
+        made = self._store.find(document["generation"]) or {}
+        export_id, status = document["_id"], made.get("status")
+        if status in PUBLISHED:
+            return self._move(Move.SHARE, export_id, change=_shared(made))
+        if status in (Status.CANCELLING, Status.CANCELLED):
+            wish = {"cancel": made.get("cancel")}
+            change = _also(_cancelled(), set=wish, audit={"action": "cancelled"})
+            return self._move(Move.CANCEL_WAITING, export_id, change=change, only=Status.JOINED)
+        if status in LIVE:
+            return None
+        lost = _error("GENERATION_LOST", "the export that it waited for is gone")
+        error = made.get("error") or {**lost, "attempt": 0, "runId": None}
+        told = {name: value for name, value in error.items() if name != "at"}
+        ended = _also(_ended(error=told), audit={"action": "failed", "code": error["code"]})
+        return self._move(Move.FAIL, export_id, change=ended, only=Status.JOINED)
+
+    def forsaken(self, limit: int) -> Sequence[Document]:
+        """Ended generations whose own request was taken back before they ended."""
+        ended = Match(statuses=_sources(Move.WITHDRAW), equal={"left.open": True})
+        return self._store.candidates(ended, limit=limit)
+
+    def withdraw(self, document: Document) -> Document | None:
+        """Cancel the request that a generation began with, once all others have its files."""
+        waiting = {"generation": document["_id"], "status": str(Status.JOINED)}
+        if self._store.first(waiting) is not None:
+            return None
+        change = Change(
+            set={
+                "left.open": False,
+                "result": None,
+                "error": None,
+                "expiresAt": None,
+                "cancel": {name: document["left"][name] for name in ("by", "at")},
+            }
+        )
+        return self._move(Move.WITHDRAW, document["_id"], change=change)
+
+    def keys_of_others(self, document: Document) -> frozenset[str]:
+        """Objects that the results of other requests name which share a generation with this."""
+        root = document.get("generation") or document["_id"]
+        shared = {"generation": root, "status": str(Status.SUCCEEDED)}
+        others = self._store.page(shared, limit=2)  # all of them name the same
+        if root != document["_id"]:
+            made = self._store.first({"_id": root, "status": str(Status.SUCCEEDED), "left": None})
+            others += [made] if made is not None else []
+        told = [one["result"] or {} for one in others if one["_id"] != document["_id"]]
+        manifests = {one["manifestKey"] for one in told if one}
+        return frozenset(manifests | {file["key"] for one in told for file in one["files"]})
+
+    def retry(
+        self, export_id: str, *, by: str, holds: Mapping[str, object] | None = None
+    ) -> Document | None:
         """Queue an ended export again, with fresh counters.
 
         Raises:
             IllegalMove: It has not ended, has succeeded, or was deleted.
         """
+        self._part_ways(export_id)
         fresh = {"failures": 0, "rescues": 0, "cancel": None, "error": None, "result": None}
         change = Change(
             set={
@@ -506,6 +644,10 @@ class ExportLife:
                 "finishedAt": None,
                 "expiresAt": None,
                 "purgedAt": None,  # a later attempt may leave something again
+                "generation": None,  # from now on it makes its own files
+                "sharers": 0,
+                "left": None,
+                "holds": dict(holds) if holds else None,
             },
             stamp=("queuedAt",),
             push=_audit("retry", by),
@@ -525,6 +667,10 @@ class ExportLife:
         Raises:
             IllegalMove: It has not ended.
         """
+        self._part_ways(export_id)
+        kept = self._kept_from(export_id, by=by)
+        if kept is not None:
+            return kept
         change = Change(
             set={"shipping": None},
             stamp=("deletedAt", "expiresAt"),
@@ -533,12 +679,33 @@ class ExportLife:
         moved = self._move(Move.DELETE, export_id, equal={"deletedAt": None}, change=change)
         return moved if moved is not None else self._already(export_id, TERMINAL)
 
+    def _kept_from(self, export_id: str, *, by: str) -> Document | None:
+        """Delete the request of one who left while its generation goes on for others."""
+        change = Change(stamp=("deletedAt",), push=_audit("delete", by))
+        same = {"left.open": True, "deletedAt": None}
+        return self._move(Move.LEAVE, export_id, equal=same, change=change)
+
+    def _part_ways(self, export_id: str) -> None:
+        """Make an ended request a document of its own, whatever it shared until now.
+
+        The sensor of outcomes does the same within seconds; a person does not wait for it.
+        """
+        found = self._store.find(export_id)
+        if found is not None and found["status"] == Status.JOINED:
+            self.settle(found)
+        waiting = {"generation": export_id, "status": str(Status.JOINED)}
+        while (one := self._store.first(waiting)) is not None and self.settle(one):
+            continue
+        forsaken = self._store.first({"_id": export_id, "left.open": True})
+        if forsaken is not None:
+            self.withdraw(forsaken)
+
     def record(
         self, export_id: str, *, action: str, actor: str, detail: Mapping[str, object]
     ) -> None:
         """Append to the audit trail, whatever state the export is in."""
-        everywhere = Match(statuses=tuple(map(str, (*LIVE, *TERMINAL))))
-        self._store.change(export_id, everywhere, Change(push=_audit(action, actor, detail)))
+        entry = Change(push=_audit(action, actor, detail))
+        self._move(Move.RECORD, export_id, change=entry)
 
     # --- how a move is written ----------------------------------------------------------
 
@@ -564,8 +731,9 @@ class ExportLife:
             due=due,
         )
         target = TRANSITIONS[move].target
-        moved = change if target is None else _also(change, set={"status": str(target)})
-        return self._store.change(export_id, match, moved)
+        if target is not None:
+            change = _also(change, set={"status": str(target)})
+        return self._store.change(export_id, match, change)
 
     def _held(self, move: Move, export_id: str, token: str, change: Change) -> Document:
         moved = self._move(move, export_id, token=token, change=change)
@@ -580,12 +748,19 @@ class ExportLife:
         raise IllegalMove(document["status"])
 
 
+def new_id() -> str:
+    """The id of an export that is not stored yet."""
+    return f"exp_{ObjectId()}"
+
+
 def _sources(move: Move) -> tuple[str, ...]:
     return tuple(str(status) for status in TRANSITIONS[move].sources)
 
 
 def _live_but_queued() -> tuple[str, ...]:
-    return tuple(str(status) for status in LIVE if status is not Status.QUEUED)
+    """States in which somebody must be at work; a joined export waits as a queued one does."""
+    idle = (Status.QUEUED, Status.JOINED)
+    return tuple(str(status) for status in LIVE if status not in idle)
 
 
 def _final(result: Mapping[str, Any]) -> dict[str, object]:
@@ -631,6 +806,16 @@ def _ended(*, error: Mapping[str, Any] | None = None) -> Change:
 def _cancelled() -> Change:
     """Ended by a person's wish; what was delivered stays on record, the files are nobody's."""
     return _also(_ended(error=None), set={"shipping": None})
+
+
+def _shared(made: Document) -> Change:
+    """The result of a generation, as one more request has it."""
+    kept = ("result", "expiresAt", "startedAt", "snapshotAt", "attempt", "progress", "dagster")
+    return _also(
+        _ended(error=None),
+        set={name: made.get(name) for name in kept},
+        audit={"action": "succeeded", "rows": made["result"]["rows"], "generation": made["_id"]},
+    )
 
 
 def _dropped(*, leaves: bool) -> dict[str, object]:

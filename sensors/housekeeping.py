@@ -1,9 +1,11 @@
 """The sensor that takes exports from dead workers and deletes expired files."""
 
 import random
+from collections.abc import Iterable
 
 import dagster as dg
 
+from assets.admission import release
 from assets.factory import Platform
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog
@@ -43,16 +45,26 @@ def build_housekeeping_sensor(catalog: Catalog) -> dg.SensorDefinition:
         expired = on_each(
             context,
             life.expired(MOST_EXPIRED),
-            lambda document: purge(life, object_store, document) is not None,
+            lambda document: (
+                purge(life, object_store, document) is not None and forgotten(mongo, document)
+            ),
         )
         cleared = on_each(
             context,
             life.dead(MOST_EXPIRED),
-            lambda document: clear(life, object_store, catalog, document),
+            lambda document: (
+                clear(life, object_store, catalog, document) and forgotten(mongo, document)
+            ),
         )
         return dg.SkipReason(f"rescued {rescued}, expired {expired}, cleared {cleared}")
 
     return housekeeping
+
+
+def forgotten(mongo: MongoStores, document: Document) -> bool:
+    """Forget what an ended export had claimed; true, so that it can stand after a condition."""
+    release(mongo.claims, document)
+    return True
 
 
 def clear(
@@ -62,19 +74,27 @@ def clear(
     request = ExportRequest.from_document(document["request"])
     prefix = export_prefix(request, catalog[request.type].scope, document["_id"])
     left = {attempt_of(key) for key in object_store.keys(prefix, unfinished=True)}
+    others = _prefixes(life.keys_of_others(document))
     for attempt, number in left:
-        if number <= document["attempt"]:
+        if number <= document["attempt"] and attempt not in others:
             object_store.remove(attempt)
     return life.purged(document) is not None
 
 
 def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Document | None:
     """Delete the objects of an expired export, then say so (DESIGN.md 3, rule 10)."""
-    # All that lies there: a worker that was killed between its commit and its sweep left what the
-    # attempts before it had left, and no result names that.
-    export = export_of(document["result"]["manifestKey"])
-    for prefix in sorted(
-        {attempt_of(key)[0] for key in object_store.keys(export, unfinished=True)}
-    ):
+    told = document["result"]
+    if document.get("generation"):
+        # Another export made the files and may be making new ones by now: only what is named.
+        gone = _prefixes([told["manifestKey"], *(entry["key"] for entry in told["files"])])
+    else:
+        # All that lies there: a worker that was killed between its commit and its sweep left what
+        # the attempts before it had left, and no result names that.
+        gone = _prefixes(object_store.keys(export_of(told["manifestKey"]), unfinished=True))
+    for prefix in sorted(gone - _prefixes(life.keys_of_others(document))):
         object_store.remove(prefix)
     return life.expire(document["_id"])
+
+
+def _prefixes(keys: Iterable[str]) -> set[str]:
+    return {attempt_of(key)[0] for key in keys}

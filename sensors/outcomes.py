@@ -1,4 +1,4 @@
-"""The sensor that tells exports what became of their Dagster runs."""
+"""The sensor that tells exports what became of their runs, and of the exports that they share."""
 
 import dagster as dg
 
@@ -9,6 +9,8 @@ from resources.mongo.stores import MongoStores
 from sensors.decisions import Outcome, outcome
 from sensors.each import on_each, paged
 
+# Generations of one tick whose first request is gone; there is rarely one.
+MOST_FORSAKEN = 100
 RUN_KEY_TAG = "dagster/run_key"
 
 
@@ -32,7 +34,16 @@ def build_outcomes_sensor() -> dg.SensorDefinition:
             paged(life.in_flight),
             lambda document: _settle(context, life, document),
         )
-        return dg.SkipReason(f"settled {settled} export(s)")
+        told = on_each(
+            context, paged(life.joined), lambda document: life.settle(document) is not None
+        )
+        withdrawn = on_each(
+            context,
+            life.forsaken(MOST_FORSAKEN),
+            lambda document: life.withdraw(document) is not None,
+        )
+        said = f"settled {settled}, told {told} that share, withdrew {withdrawn}"
+        return dg.SkipReason(said)
 
     return outcomes
 
@@ -42,7 +53,7 @@ def _settle(context: dg.SensorEvaluationContext, life: ExportLife, document: Doc
     match outcome(document["status"], _run_status(context, document)):
         case Outcome.CANCEL:
             try:
-                return life.cancel(document["_id"], by="dagster") is not None
+                return life.halt(document["_id"], by="dagster") is not None
             except IllegalMove:
                 return False
         case Outcome.EXTEND:

@@ -35,6 +35,8 @@ _PROBLEM: Mapping[str, Any] = {
         "required_scopes": {"type": "array", "items": {"type": "string"}},
         "denied_columns": {"type": "array", "items": {"type": "string"}},
         "export_status": {"type": "string"},
+        "limit": {"type": "string", "enum": ["caller", "campaign"]},
+        "most": {"type": "integer", "minimum": 1},
         "business_code": {"type": "string", "pattern": "^[A-Z_]+$"},
     },
 }
@@ -167,6 +169,11 @@ def _body(catalog: Catalog) -> dict[str, Any]:
             "properties": {
                 "type": {"type": "string", "enum": [one.name, one.versioned]},
                 "params": schema(one),
+                "fresh": {
+                    "type": "boolean",
+                    "default": False,
+                    "description": "Make new files even if an identical request is live.",
+                },
             },
         }
         for one in catalog.values()

@@ -41,6 +41,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
     NOT_EXPORTABLE = "not-exportable"
     NOT_DOWNLOADABLE = "not-downloadable"
+    TOO_MANY_EXPORTS = "too-many-exports"
     INTERNAL_ERROR = "internal-error"
     QUEUE_UNAVAILABLE = "queue-unavailable"
     QUEUE_STALLED = "queue-stalled"
@@ -91,6 +92,9 @@ REGISTRY: Mapping[Code, Kind] = {
     ),
     Code.NOT_EXPORTABLE: Kind(status=422, title="The campaign cannot have this export"),
     Code.NOT_DOWNLOADABLE: Kind(status=403, title="The files are for their delivery only"),
+    Code.TOO_MANY_EXPORTS: Kind(
+        status=429, title="As many exports are live as may be", retry_after=30
+    ),
     Code.INTERNAL_ERROR: Kind(status=500, title="The bridge failed"),
     Code.QUEUE_UNAVAILABLE: Kind(status=503, title="The queue does not answer", retry_after=5),
     Code.QUEUE_STALLED: Kind(status=503, title="The queue is not being worked off", retry_after=30),

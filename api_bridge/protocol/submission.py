@@ -15,7 +15,7 @@ from assets.model.request import canonical_json
 # Visible ASCII: what is left of a header value once nobody can disagree on it. API.md 3: 255.
 _KEY = re.compile(r"[!-~]{1,255}")
 _JSON_TYPE = re.compile(r"application/json *(; *charset=\"?utf-8\"?)?", re.IGNORECASE)
-_MEMBERS = frozenset({"type", "params"})
+_MEMBERS = frozenset({"type", "params", "fresh"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +25,14 @@ class Submission:
     Attributes:
         export_type: The kind of export.
         params: The parameters as sent.
+        fresh: Whether it must not share the files of an identical request that is live.
         payload: Digest of the versioned type and the parameters. They are as sent: with the
             defaults and scopes of the moment, a later retry would be another payload.
     """
 
     export_type: ExportType
     params: Mapping[str, Any]
+    fresh: bool
     payload: str
 
 
@@ -61,15 +63,20 @@ def parse_submission(
         if name not in body
     ]
     if body.keys() - _MEMBERS:
-        detail = "has a member that is not known; allowed are: params, type"
+        detail = "has a member that is not known; allowed are: fresh, params, type"
         problems.append(Problem(pointer="", detail=detail))
+    fresh = body.get("fresh", False)
+    if not isinstance(fresh, bool):
+        problems.append(Problem(pointer="/fresh", detail="must be true or false"))
     if problems:
         raise invalid(problems)
     export_type = find_type(body["type"], catalog)
     sent = {"type": export_type.versioned, "params": body["params"]}
+    sent |= {"fresh": True} if fresh else {}
     return Submission(
         export_type=export_type,
         params=body["params"],
+        fresh=fresh,
         payload=f"sha256:{hashlib.sha256(canonical_json(sent)).hexdigest()}",
     )
 

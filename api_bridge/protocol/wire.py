@@ -19,8 +19,9 @@ from assets.model.policy import Policy, withheld
 
 Document = Mapping[str, Any]
 
-# DISPATCHED is between the sensor and Dagster; callers see it as queued (DESIGN.md 3).
-SHOWN = tuple(status for status in Status if status is not Status.DISPATCHED)
+# DISPATCHED is between the sensor and Dagster; callers see it as queued (DESIGN.md 3). A joined
+# export shows what its generation shows.
+SHOWN = tuple(status for status in Status if status not in (Status.DISPATCHED, Status.JOINED))
 
 # API.md leaves the pace of polling to the ETA, "never < 1"; RELIABILITY.md S14 wants 2 s or more.
 LEAST_POLL_SECONDS = 2
@@ -55,16 +56,15 @@ def is_done(document: Document) -> bool:
 
 
 def stored_statuses(shown: Status) -> tuple[str, ...]:
-    """The stored states that a shown one stands for."""
-    if shown is Status.QUEUED:
-        return (str(Status.QUEUED), str(Status.DISPATCHED))
-    return (str(shown),)
+    """The stored states that may be shown as this one."""
+    also = (Status.DISPATCHED,) if shown is Status.QUEUED else ()
+    return tuple(map(str, (shown, *also, Status.JOINED)))
 
 
 def shown_status(document: Document) -> str:
     """The state as callers see it."""
     status = str(document["status"])
-    return str(Status.QUEUED) if status == Status.DISPATCHED else status
+    return status if status in SHOWN else str(Status.QUEUED)
 
 
 def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict[str, Any]:
@@ -85,7 +85,8 @@ def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict
         "finished_at": timestamp(document.get("finishedAt")),
         "expires_at": timestamp(document.get("expiresAt")),
         "fingerprint": document["fingerprint"],
-        "shared_with": None,
+        "shared_with": document.get("sharedWith", document.get("sharers") or 0),
+        "coalesced": document.get("generation") is not None,
         "queue_position": None,
         "progress": _progress(document, now),
         "snapshot_time": timestamp(document.get("snapshotAt")),

@@ -10,6 +10,7 @@ from api_bridge.access.caller import Caller
 from api_bridge.access.signing import Signer
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
+from assets.admission import Admission
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
 from resources.clock import Clock
@@ -29,6 +30,7 @@ class Bridge:
         clock: The time.
         life: Every write to an export document.
         changes: Tells those who wait that an export has changed.
+        admission: Who may have how many exports, and who shares one.
         authenticator: From header to caller.
         link_seconds: How long a download link works.
         queue_age_seconds: When a waiting export means that nobody works.
@@ -44,6 +46,7 @@ class Bridge:
     clock: Clock
     life: ExportLife
     changes: Changes
+    admission: Admission
     authenticator: Authenticator
     link_seconds: int
     queue_age_seconds: int

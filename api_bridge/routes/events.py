@@ -16,6 +16,7 @@ from api_bridge.protocol.wire import is_done
 from api_bridge.routes.context import Bridge, BridgeParam, CallerParam
 from api_bridge.routes.lookup import Document, find_export
 from api_bridge.waiting.changes import Full
+from assets.model.sharing import revisions
 
 # A stream that is silent for long is cut by what stands between (API.md 1).
 COMMENT_SECONDS = 15.0
@@ -71,7 +72,7 @@ async def _events(
         seconds = min(COMMENT_SECONDS, caller.expires - bridge.clock.now().timestamp())
         if seconds <= 0:
             return  # a token that could be used longer than it lives would be another one
-        if not await bridge.changes.following(document["_id"], document["revision"], seconds):
+        if not await bridge.changes.following(revisions(document), seconds):
             yield STILL_THERE
             continue
         try:

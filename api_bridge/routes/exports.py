@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -33,9 +33,10 @@ from api_bridge.protocol.wire import (
     stored_statuses,
 )
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
-from api_bridge.routes.lookup import Document, find_export, is_visible, present
+from api_bridge.routes.lookup import Document, find_export, is_visible, present, view
 from api_bridge.routes.patience import until_changed, until_ended
 from api_bridge.waiting.changes import Full
+from assets.admission import Asking, Contended, TooMany
 from assets.life import IllegalMove
 from assets.loading import load
 from assets.model.campaign import Facts
@@ -44,11 +45,14 @@ from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status
 from assets.model.parameters import Forbidden, InvalidRequest, parse
 from assets.model.request import ExportRequest
+from assets.model.sharing import seen
 from assets.steps.plan import plan
 from resources.crash_points import CrashPoint, passing
 from resources.errors import AlreadyExists
 
 ORIGIN = "api"
+
+_T = TypeVar("_T")
 
 router = APIRouter()
 
@@ -87,19 +91,21 @@ def _created(
     caller.require(create_scope(submission.export_type.name))
     export_request = asked_for(bridge, caller, submission, lenient=preferred.lenient)
     checked_ground(bridge, submission.export_type, export_request)
+    asking = Asking(
+        request=export_request,
+        origin=ORIGIN,
+        subject=caller.subject,
+        client=caller.client,
+        idempotency=key,
+        fresh=submission.fresh,
+    )
     passing(CrashPoint.K01)
     try:
-        document = bridge.life.create(
-            export_request,
-            origin=ORIGIN,
-            subject=caller.subject,
-            client=caller.client,
-            idempotency=key,
-        )
+        document = admitted(lambda: bridge.admission.ask(asking))
     except AlreadyExists:
         document = _first_with(bridge, key)
     passing(CrashPoint.K02)
-    return document
+    return view(bridge, document)
 
 
 @router.get("/v1/exports", summary="List exports, newest first")
@@ -108,16 +114,17 @@ def list_exports(request: Request, bridge: BridgeParam, caller: CallerParam) -> 
     caller.require(READ)
     listing = parse_listing(request.query_params.multi_items(), bridge.catalog)
     found = _page(bridge, caller, listing)
-    shown, more = found[: listing.page_size], len(found) > listing.page_size
+    page, more = found[: listing.page_size], len(found) > listing.page_size
     # One that cannot be decoded has no place to go on from; the last that has one is close enough.
-    last = next((document for document in reversed(shown) if "createdAt" in document), None)
+    last = next((document for document in reversed(page) if "createdAt" in document), None)
     token = listing.token_after(last) if more and last else None
     now = bridge.clock.now()
+    shown = _as_seen(bridge, [document for document in page if is_visible(document, caller)])
     body = {
         "exports": [
             export_resource(document, bridge.catalog, now)
             for document in shown
-            if is_visible(document, caller)
+            if listing.status in (None, shown_status(document))
         ],
         "next_page_token": token,
     }
@@ -175,7 +182,11 @@ def retry_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> Re
     """Queue an export that failed, was cancelled or expired once more, under the same id."""
     document = find_export(bridge, caller, export_id)
     caller.require(create_scope(document["type"]))
-    return _moved(bridge, lambda: bridge.life.retry(document["_id"], by=caller.subject))
+    return _moved(bridge, lambda: _retried(bridge, document, caller))
+
+
+def _retried(bridge: Bridge, document: Document, caller: Caller) -> Document | None:
+    return admitted(lambda: bridge.admission.retry(document, by=caller.subject))
 
 
 @router.delete("/v1/exports/{export_id}", status_code=204, summary="Delete an export")
@@ -296,6 +307,28 @@ def _page(bridge: Bridge, caller: Caller, listing: Listing) -> list[Any]:
     )
 
 
+def _as_seen(bridge: Bridge, page: list[Document]) -> list[Document]:
+    """A page as its requesters see it; 200 that share a generation ask for it once."""
+    waits_for = {d["generation"] for d in page if d["status"] == Status.JOINED}
+    made = {one: bridge.stores.exports.find(one) for one in sorted(waits_for)}
+    return [seen(document, made.get(document.get("generation"))) for document in page]
+
+
+def admitted(admit: Callable[[], _T]) -> _T:
+    """What an admission gives, or the 429 that says whose places are taken."""
+    try:
+        return admit()
+    except TooMany as too_many:
+        raise ProblemError(
+            Code.TOO_MANY_EXPORTS,
+            f"This {too_many.limit} has {too_many.most} live exports, which is all it may have. "
+            "Wait until one ends, or cancel one; GET /v1/limits tells how many there are.",
+            members={"limit": too_many.limit, "most": too_many.most},
+        ) from None
+    except Contended:
+        raise ProblemError(Code.OVERLOADED, "Others were faster; send it again.") from None
+
+
 def _moved(bridge: Bridge, move: Callable[[], Document | None]) -> Response:
     try:
         moved = move()
@@ -308,7 +341,7 @@ def _moved(bridge: Bridge, move: Callable[[], Document | None]) -> Response:
         ) from None
     if moved is None:
         raise not_found()
-    return _accepted(bridge, moved)
+    return _accepted(bridge, view(bridge, moved))
 
 
 def _accepted(

@@ -7,6 +7,8 @@ from typing import Any
 from api_bridge.access.caller import Caller
 from api_bridge.protocol.problems import Code, ProblemError, not_found
 from api_bridge.routes.context import Bridge
+from assets.model.lifecycle import Status
+from assets.model.sharing import seen
 
 Document = Mapping[str, Any]
 
@@ -25,7 +27,7 @@ def find_export(bridge: Bridge, caller: Caller, export_id: str) -> Document:
     document = bridge.stores.exports.find(known)
     if document is None or not is_visible(document, caller):
         raise not_found()
-    return present(document)
+    return view(bridge, present(document))
 
 
 def present(document: Document) -> Document:
@@ -37,6 +39,13 @@ def present(document: Document) -> Document:
     if document.get("deletedAt"):
         raise ProblemError(Code.GONE, "The export was deleted; ask for another.")
     return document
+
+
+def view(bridge: Bridge, document: Document) -> Document:
+    """The export as its requester sees it, whoever's generation makes its files."""
+    if document["status"] != Status.JOINED:
+        return seen(document, None)
+    return seen(document, bridge.stores.exports.find(document["generation"]))
 
 
 def is_visible(document: Document, caller: Caller) -> bool:

@@ -12,6 +12,7 @@ from api_bridge.middleware.admission import set_aside
 from api_bridge.protocol.wire import is_done
 from api_bridge.routes.context import Bridge
 from api_bridge.routes.lookup import Document, find_export
+from assets.model.sharing import revisions
 
 
 async def until_changed(
@@ -23,7 +24,7 @@ async def until_changed(
         Full: Too many wait already.
     """
     with bridge.changes.seat(caller.subject), set_aside(request.scope):
-        following = bridge.changes.following(document["_id"], document["revision"], seconds)
+        following = bridge.changes.following(revisions(document), seconds)
         return await _unless_gone(request, following)
 
 

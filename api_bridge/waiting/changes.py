@@ -6,7 +6,7 @@ a set on the event loop: a thousand waiters cost one query of revisions every ha
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -27,8 +27,7 @@ class Full(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Waiter:
-    export_id: str
-    revision: int
+    known: Mapping[str, int]
     told: asyncio.Future[None]
 
 
@@ -72,14 +71,14 @@ class Changes:
             self._seated[subject] -= 1
             self._seated += Counter()  # forgets who has none, or the names would only grow
 
-    async def following(self, export_id: str, revision: int, seconds: float) -> bool:
-        """Wait until an export has another revision than this.
+    async def following(self, known: Mapping[str, int], seconds: float) -> bool:
+        """Wait until one of some exports has another revision than this.
 
         Returns:
-            Whether it has; False when `seconds` are over, or the bridge is about to stop.
+            Whether one has; False when `seconds` are over, or the bridge is about to stop.
         """
         told = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(export_id=export_id, revision=revision, told=told)
+        waiter = _Waiter(known=known, told=told)
         self._waiters.add(waiter)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
@@ -111,11 +110,11 @@ class Changes:
             self._asking = None
 
     async def _tell(self) -> None:
-        asked = sorted({waiter.export_id for waiter in self._waiters})
+        asked = sorted({export_id for waiter in self._waiters for export_id in waiter.known})
         known = {} if self.closed else await run_in_threadpool(self._store.revisions, asked)
         for waiter in list(self._waiters):
-            unheard = waiter.export_id not in asked  # came while the database was thinking
+            unheard = not waiter.known.keys() <= set(asked)  # came while the database was thinking
             if unheard or waiter.told.done():
                 continue
-            if known.get(waiter.export_id) != waiter.revision:
+            if any(known.get(one) != revision for one, revision in waiter.known.items()):
                 waiter.told.set_result(None)

@@ -13,6 +13,7 @@ class Status(StrEnum):
     """The state of an export document."""
 
     QUEUED = "queued"
+    JOINED = "joined"
     DISPATCHED = "dispatched"
     RUNNING = "running"
     DELIVERING = "delivering"
@@ -40,6 +41,14 @@ class Move(StrEnum):
     EXPIRE = "expire"
     RETRY = "retry"
     DELETE = "delete"
+    EXTEND = "extend"
+    JOIN = "join"
+    PART = "part"
+    LEAVE = "leave"
+    SHARE = "share"
+    WITHDRAW = "withdraw"
+    PURGE = "purge"
+    RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +61,9 @@ class Transition:
 
 WAITING = (Status.QUEUED, Status.DISPATCHED)
 HELD = (Status.RUNNING, Status.DELIVERING)
-LIVE = (*WAITING, *HELD, Status.CANCELLING)
+# One that is made for requests; JOINED is a request that waits for another one's files.
+GENERATING = (*WAITING, *HELD)
+LIVE = (Status.JOINED, *GENERATING, Status.CANCELLING)
 # Files of these were published once, whatever became of them since.
 PUBLISHED = (Status.SUCCEEDED, Status.EXPIRED)
 TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.EXPIRED)
@@ -70,7 +81,7 @@ TRANSITIONS: Mapping[Move, Transition] = {
     Move.FAIL: Transition(sources=LIVE, target=Status.FAILED),
     Move.REQUEUE: Transition(sources=(Status.DISPATCHED, *HELD), target=Status.QUEUED),
     # No worker holds a waiting export, so it ends at once; a held one is asked to stop.
-    Move.CANCEL_WAITING: Transition(sources=WAITING, target=Status.CANCELLED),
+    Move.CANCEL_WAITING: Transition(sources=(*WAITING, Status.JOINED), target=Status.CANCELLED),
     Move.CANCEL: Transition(sources=HELD, target=Status.CANCELLING),
     Move.CANCELLED: Transition(sources=(Status.CANCELLING,), target=Status.CANCELLED),
     Move.EXPIRE: Transition(sources=(Status.SUCCEEDED,), target=Status.EXPIRED),
@@ -79,6 +90,18 @@ TRANSITIONS: Mapping[Move, Transition] = {
     ),
     # A mark: the files go when housekeeping comes by, as those of an expired one do.
     Move.DELETE: Transition(sources=TERMINAL, target=None),
+    Move.EXTEND: Transition(sources=(Status.DISPATCHED,), target=None),
+    # Identical requests share one generation (rule 8). One that is being cancelled is never joined.
+    Move.JOIN: Transition(sources=GENERATING, target=None),
+    Move.PART: Transition(sources=(*GENERATING, Status.CANCELLING), target=None),
+    # Who asked first goes, and the generation goes on for the others.
+    Move.LEAVE: Transition(sources=GENERATING, target=None),
+    Move.SHARE: Transition(sources=(Status.JOINED,), target=Status.SUCCEEDED),
+    Move.WITHDRAW: Transition(
+        sources=(Status.SUCCEEDED, Status.FAILED, Status.EXPIRED), target=Status.CANCELLED
+    ),
+    Move.PURGE: Transition(sources=(Status.FAILED, Status.CANCELLED), target=None),
+    Move.RECORD: Transition(sources=(*LIVE, *TERMINAL), target=None),
 }
 
 

@@ -22,7 +22,8 @@ NAME = "exports"
 
 # `queue` serves claiming and the reaper's pages; `campaign` and `requester` the listings; `history`
 # the chain of manifests; `idempotency` is the promise that one key makes one export (API.md);
-# `expiry` the retention sweep, not a TTL: documents stay; `finished` serves the metrics.
+# `generation` finds who waits for one, `forsaken` those whose own request was taken back; `expiry`
+# the retention sweep, not a TTL: documents stay; `finished` serves the metrics.
 INDEXES = (
     IndexModel(
         [
@@ -53,12 +54,21 @@ INDEXES = (
         unique=True,
         partialFilterExpression={"idempotency.digest": {"$type": "string"}},
     ),
+    IndexModel([("generation", ASCENDING), ("status", ASCENDING)], name="ix_generation"),
+    IndexModel(
+        [("left.open", ASCENDING), ("_id", ASCENDING)],
+        name="ix_forsaken",
+        partialFilterExpression={"left.open": True},
+    ),
     IndexModel([("expiresAt", ASCENDING)], name="ix_expiry"),
     IndexModel([("finishedAt", ASCENDING)], name="ix_finished"),
     IndexModel(
         [("requestedBy.subject", ASCENDING), ("createdAt", DESCENDING)], name="ix_requester"
     ),
 )
+
+# Lists that only grow: what stands in them is what happened.
+APPENDED = frozenset({"audit"})
 
 # Set by the database clock when a document is inserted.
 BORN = ("createdAt", "updatedAt", "queuedAt")
@@ -117,6 +127,10 @@ class ExportDocument(TypedDict, total=False):
     error: dict[str, Any] | None
     shipping: dict[str, Any] | None
     deliveries: dict[str, Any]
+    sharers: int
+    generation: str | None
+    left: dict[str, Any] | None
+    holds: dict[str, Any] | None
     audit: list[dict[str, Any]]
     undecodable: bool
 
@@ -314,7 +328,7 @@ def compile_match(match: Match) -> Document:
     query: Document = {"status": {"$in": list(match.statuses)}, **_equal(match.equal)}
     if match.token is not None:
         query["lease.token"] = {"$eq": match.token}
-    now = [_is_older(path, seconds) for path, seconds in match.older.items()]
+    now = [is_older(path, seconds) for path, seconds in match.older.items()]
     now += [_is_due(path) for path in match.due]
     if now:
         query["$expr"] = {"$and": now}
@@ -325,7 +339,7 @@ def compile_change(change: Change) -> list[Document]:
     """Return the update pipeline of a ``Change``; pure.
 
     Raises:
-        ValueError: A path is malformed, given twice, or inside another.
+        ValueError: A path is malformed, given twice, inside another, or inside the audit trail.
     """
     writes: list[tuple[str, object]] = [
         ("revision", _increased("revision", 1)),
@@ -339,7 +353,18 @@ def compile_change(change: Change) -> list[Document]:
     expressions = dict(writes)
     if len(expressions) != len(writes):
         raise ValueError("a change writes one path twice")
+    if any(path.partition(".")[0] in APPENDED for path, _ in writes if path not in change.push):
+        raise ValueError("a list that only grows is only pushed to")
     return [{"$set": _tree(expressions)}]
+
+
+def is_older(path: str, seconds: float) -> Document:
+    """Return the condition that a path is a date before the database's now minus so many seconds.
+
+    Pure; it stands inside ``$expr``.
+    """
+    # Null, absent and numbers sort before every date, so the type must be asked too.
+    return {"$and": [_is_date(path), {"$lt": [f"${_path(path)}", _from_now(-seconds)]}]}
 
 
 def _equal(equal: Mapping[str, object]) -> Document:
@@ -350,11 +375,6 @@ def _equals(value: object) -> Document:
     if isinstance(value, tuple):
         return {"$in": list(value)}
     return {"$eq": value}
-
-
-def _is_older(path: str, seconds: float) -> Document:
-    # Null, absent and numbers sort before every date, so the type must be asked too.
-    return {"$and": [_is_date(path), {"$lt": [f"${_path(path)}", _from_now(-seconds)]}]}
 
 
 def _is_due(path: str) -> Document:

@@ -1,9 +1,9 @@
-"""The eight stores over one connection, and the indexes they need."""
+"""The nine stores over one connection, and the indexes they need."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from resources.mongo import campaigns, entries, exports, markets, promoters, scoring, users
+from resources.mongo import campaigns, claims, entries, exports, markets, promoters, scoring, users
 from resources.mongo.connection import MongoConnection, ServerFacts
 from resources.mongo.operations import OperationsStore
 
@@ -33,6 +33,7 @@ class MongoStores:
         """Make the stores; nothing is opened."""
         self._connection = connection
         self.campaigns = campaigns.CampaignStore(connection)
+        self.claims = claims.ClaimStore(connection)
         self.entries = entries.EntryStore(connection)
         self.exports = exports.ExportStore(connection)
         self.markets = markets.MarketStore(connection)

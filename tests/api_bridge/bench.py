@@ -180,6 +180,7 @@ class Bench(Client):
     def clear(self) -> None:
         """Forget every export and object, and what the fakes were asked."""
         self.stores.exports.kept = FakeCollection()
+        self.stores.claims.clear()
         self.objects.objects.clear()
         self.stores.operations.forget()
         stores = self.stores
@@ -198,10 +199,11 @@ def running_bench(
     catalog: Catalog,
     *,
     wrap: Callable[[FastAPI], ASGIApp] = _as_it_is,
+    clock: ManualClock | None = None,
     **settings: Any,
 ) -> Iterator[Bench]:
     """Run a bridge on a free loopback port until the block ends; `wrap` may spoil it first."""
-    clock = ManualClock()
+    clock = clock or ManualClock()
     issuer = Issuer(clock=clock)
     (folder / "jwks.json").write_bytes(issuer.jwks())
     campaigns = [{"_id": key, "key": key, "deletedAt": None} for key in CAMPAIGNS]

@@ -25,6 +25,7 @@ ANSWERS: Final = (
     ("GET", r"/v1/exports/[^/]+/lineage", "lineage"),
     ("GET", r"/v1/export-types", "export-types"),
     ("GET", r"/v1/export-types/[^/]+", "export-type"),
+    ("GET", r"/v1/limits", "limits"),
     ("GET", r"/healthz", "health"),
     ("GET", r"/\.well-known/export-signing-keys", "signing-keys"),
     ("GET", r"/readyz", "readiness"),

@@ -83,6 +83,7 @@ ROUTES = {
     "lineage": Route(
         method="GET", path="/v1/exports/{id}/lineage", scopes=READ, allowed=200, state=_document
     ),
+    "limits": Route(method="GET", path="/v1/limits", scopes=READ, allowed=200),
     "types": Route(method="GET", path="/v1/export-types", scopes=READ, allowed=200),
     "type": Route(method="GET", path="/v1/export-types/guests", scopes=READ, allowed=200),
 }

@@ -275,7 +275,6 @@ NOT_BUILT = """
 POST   /v1/webhook-endpoints
 GET    /v1/webhook-endpoints
 DELETE /v1/webhook-endpoints/{endpoint_id}
-GET    /v1/limits
 """
 # The description does not describe itself, and the page is no part of the API.
 UNDESCRIBED = {("GET", "/openapi.json")}

@@ -108,6 +108,7 @@ def test_the_resource_holds_its_members_and_no_field_of_the_document(bench: Benc
         "id", "type", "params", "status", "phase", "done", "origin", "attempt", "created_at",
         "started_at", "finished_at", "expires_at", "fingerprint", "shared_with", "queue_position",
         "progress", "snapshot_time", "result", "error", "columns_withheld", "requested_by", "links",
+        "coalesced",
     }  # fmt: skip
 
 

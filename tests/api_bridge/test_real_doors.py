@@ -3,10 +3,12 @@
 import hashlib
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +17,7 @@ from api_bridge.__main__ import server_config
 from api_bridge.app import app_from
 from assets.life import ExportLife
 from resources.clock import SystemClock
+from resources.mongo.claims import ClaimStore
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
@@ -23,7 +26,9 @@ from tests.api_bridge.bench import GOOD_PARAMS, Answer, Client, serving
 from tests.api_bridge.forwarder import Forwarder
 from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
 
-BODY = {"type": "waitlist", "params": {**GOOD_PARAMS, "pii": "none"}}
+PARAMS = {**GOOD_PARAMS, "pii": "none"}
+BODY = {"type": "waitlist", "params": PARAMS}
+FEW = 5
 
 
 @pytest.fixture
@@ -52,19 +57,47 @@ def client(
     tmp_path: Path,
 ) -> Iterator[Client]:
     """A bridge put together from the environment, over an empty database with one campaign."""
+    with bridge(stack, line, database, mongo, tmp_path) as client:
+        yield client
+
+
+@pytest.fixture
+def tight(
+    stack: Mapping[str, str],
+    line: Forwarder,
+    database: MongoConnection,
+    mongo: MongoStores,
+    tmp_path: Path,
+) -> Iterator[Client]:
+    """The same where a caller may have few exports."""
+    with bridge(stack, line, database, mongo, tmp_path, BRIDGE_LIVE_PER_CALLER=str(FEW)) as client:
+        yield client
+
+
+@contextmanager
+def bridge(
+    stack: Mapping[str, str],
+    line: Forwarder,
+    database: MongoConnection,
+    mongo: MongoStores,
+    folder: Path,
+    **variables: str,
+) -> Iterator[Client]:
+    """Run it until the block ends."""
     uri = urlsplit(stack[MONGODB_URI])._replace(netloc=f"127.0.0.1:{line.port}").geturl()
     campaigns = database.collection("campaigns")
     mongo.ping()  # asked for its indexes
     campaigns.insert_one({"key": GOOD_PARAMS["campaign_id"], "deletedAt": None})
     issuer = Issuer(clock=SystemClock())
-    (tmp_path / "jwks.json").write_bytes(issuer.jwks())
+    (folder / "jwks.json").write_bytes(issuer.jwks())
     environment = {
         **stack,
         MONGODB_URI: uri,
         MONGODB_DATABASE: campaigns.database.name,
         "BRIDGE_ISSUER": ISSUER,
         "BRIDGE_AUDIENCE": AUDIENCE,
-        "BRIDGE_JWKS": str(tmp_path / "jwks.json"),
+        "BRIDGE_JWKS": str(folder / "jwks.json"),
+        **variables,
     }
     with serving(server_config(app_from(environment), host="127.0.0.1", port=0)) as port:
         yield Client(port=port, issuer=issuer)
@@ -105,6 +138,59 @@ def test_many_identical_requests_make_one_document(client: Client, mongo: MongoS
     assert {answer.status for answer in answers} == {202}
     assert len({answer.body["id"] for answer in answers}) == 1
     assert len(mongo.exports.page({}, limit=10)) == 1
+
+
+def test_identical_requests_share_one_run_and_one_file(
+    client: Client, mongo: MongoStores, bucket: ObjectStore
+) -> None:
+    """Two hundred people press the button at once (DESIGN.md 3, rule 8): 1 run, 200 ids, 1 file."""
+    answers = at_once(client, [BODY] * 200)
+
+    ids = {answer.body["id"] for answer in answers}
+    assert ({answer.status for answer in answers}, len(ids)) == ({202}, 200)
+    (made,) = mongo.exports.page({"status": "queued"}, limit=10)
+    finish(mongo, bucket, made["_id"], b"one\r\n")
+    shown = [client.call("GET", f"/v1/exports/{one}").body for one in sorted(ids)[:20]]
+    assert {one["status"] for one in shown} == {"succeeded"}
+    assert {one["shared_with"] for one in shown} == {199}
+    assert len({one["result"]["files"][0]["sha256"] for one in shown}) == 1
+    assert mongo.exports.page({"status": "queued"}, limit=1) == []
+
+
+def test_the_places_of_a_caller_are_not_oversold(tight: Client, mongo: MongoStores) -> None:
+    """The unique key of the claims decides, under real concurrency (API.md 4, race-free)."""
+    answers = at_once(tight, [unlike(n) for n in range(30)])
+
+    statuses = [answer.status for answer in answers]
+    assert (statuses.count(202), statuses.count(429)) == (FEW, 30 - FEW)
+    assert len(mongo.exports.page({"status": "queued"}, limit=50)) == FEW
+    limits = tight.call("GET", "/v1/limits").body
+    assert limits["caller"] == {"limit": FEW, "used": FEW, "remaining": 0}
+
+
+def test_without_the_claims_both_promises_break(
+    tight: Client, mongo: MongoStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: the same bursts where a claim is given to everybody."""
+    monkeypatch.setattr(ClaimStore, "take", lambda *_: True)
+    at_once(tight, [BODY] * 8)
+    doubled = len(mongo.exports.page({"status": "queued"}, limit=50))
+    at_once(tight, [unlike(n) for n in range(FEW + 2)])
+    live = len(mongo.exports.page({"status": "queued"}, limit=50))
+
+    assert doubled > 1
+    assert live - doubled > FEW
+
+
+def at_once(client: Client, bodies: Sequence[object]) -> list[Answer]:
+    """Send requests from 32 threads."""
+    with ThreadPoolExecutor(32) as pool:
+        return list(pool.map(lambda body: client.call("POST", "/v1/exports", body), bodies))
+
+
+def unlike(number: int) -> dict[str, Any]:
+    """A request that is like no other."""
+    return {**BODY, "params": {**PARAMS, "top_n": number + 1}}
 
 
 def test_an_export_is_cancelled_and_queued_again(client: Client) -> None:

@@ -397,7 +397,7 @@ def test_everybody_is_let_go_when_the_bridge_stops() -> None:
         changes = Changes(store, most=1, tick_seconds=0.01)
         begun = time.monotonic()
         asyncio.get_running_loop().call_later(0.05, changes.close)
-        told = await changes.following("exp_1", 1, 30)
+        told = await changes.following({"exp_1": 1}, 30)
         return told, time.monotonic() - begun
 
     told, took = asyncio.run(ends())

@@ -66,6 +66,23 @@ class ExportStoreContract:
         assert found is not None
         assert found["_id"] == "exp_1"
 
+    def test_the_audit_trail_can_be_added_to_and_nothing_else(self, store: ExportStore) -> None:
+        """A trail that a bug can rewrite proves nothing about who has had which file."""
+        store.insert({"_id": "exp_1", "status": "queued"}, push={"audit": {"actor": "me"}})
+
+        for change in (
+            Change(set={"audit": []}),
+            Change(set={"audit.0": {}}),
+            Change(stamp=("audit",)),
+            Change(increment={"audit.n": 1}),
+        ):
+            with pytest.raises(ValueError, match="only grows"):
+                store.change("exp_1", ANY, change)
+
+        found = store.find("exp_1")
+        assert found is not None
+        assert [entry["actor"] for entry in found["audit"]] == ["me"]
+
     def test_exports_without_a_digest_do_not_collide(self, store: ExportStore) -> None:
         """The unique index must not treat absent keys as equal ones."""
         store.insert({"_id": "exp_1", "status": "queued"})

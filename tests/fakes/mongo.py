@@ -18,6 +18,7 @@ from resources.mongo.scoring import OverrideDocument, RunDocument, ScoringStore
 from resources.mongo.stores import MongoStores
 from resources.mongo.users import UserDocument, UserStore
 from tests.fakes.asked import Asked
+from tests.fakes.claims import FakeClaimStore
 from tests.fakes.collection import FakeCollection, given, strict
 from tests.fakes.entries import FakeEntryStore
 from tests.fakes.exports import NOWHERE, FakeExportStore
@@ -242,6 +243,7 @@ class FakeMongoStores(MongoStores):
     """
 
     campaigns: FakeCampaignStore
+    claims: FakeClaimStore
     entries: FakeEntryStore
     exports: FakeExportStore
     markets: FakeMarketStore
@@ -268,6 +270,7 @@ class FakeMongoStores(MongoStores):
         self.campaigns = FakeCampaignStore(campaigns)
         self.entries = FakeEntryStore(entries)
         self.exports = FakeExportStore(clock, exports)
+        self.claims = FakeClaimStore(clock, self.exports)
         self.markets = FakeMarketStore(markets)
         self.operations = FakeOperationsStore(clock, self.exports)
         self.promoters = FakePromoterStore(promoters)

@@ -35,7 +35,7 @@ from tests.assets.workbench import workbench
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 # Objects whose members are named by data: counts by reason, files by section, options by kind.
 MAPS = {"filtered", "rejected", "beside", "unfit", "notes", "companions", "options", "detail"}
-OPEN = MAPS | {"params", "stated"}
+OPEN = MAPS | {"params", "stated", "campaigns"}
 
 
 def objects(part: object, name: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

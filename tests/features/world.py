@@ -83,7 +83,8 @@ class World:
 
     def clear(self) -> None:
         """Forget what earlier scenarios left: exports, scoring runs, strangers, faults, time."""
-        self.database.collection("exports").delete_many({})
+        for name in ("exports", "export_claims"):
+            self.database.collection(name).delete_many({})
         self.database.collection("users").delete_many({"accountId": STRANGER})
         self.database.collection("scoring").delete_many({"status": "exported"})
         self.codes.script()

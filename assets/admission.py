@@ -1,0 +1,273 @@
+"""Who may have how many exports at once, and who shares one (DESIGN.md 3, rule 8; API.md 4).
+
+Both are promises of unique claims, not of counting: before it is stored, an export takes the claim
+of its fingerprint and a numbered place of its caller and of its campaign. Two processes cannot
+have the same. The end of an export frees all it has, because the claim of an ended export may be
+taken over; so a crash leaves no counter that is wrong.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from assets.life import Document, ExportLife, IllegalMove, new_id
+from assets.model.lifecycle import GENERATING, LIVE, Status
+from assets.model.request import ExportRequest
+from resources.clock import Clock
+from resources.errors import AlreadyExists
+from resources.mongo.claims import Claim, ClaimStore, Holder
+
+# Each try is lost only to somebody who won; 200 at once for the last places need a few.
+TRIES = 16
+# Seconds between two looks at an identical request that was let in but is not stored yet: 2 s in
+# all, ten times what two writes take on a busy machine.
+PAUSES = (*(0.01,) * 10, *(0.05,) * 20, *(0.1,) * 9)
+# A claim whose export is not stored after so many seconds is left over from a crash. Who takes
+# claims stores within the shorter time or gives up, and each write of the bridge ends in 2 s.
+GRACE = 15.0
+IN_TIME = 8.0
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many exports may be live at once; requests that share one count once.
+
+    Attributes:
+        caller: Of one caller.
+        campaign: Of one campaign, whoever asks.
+    """
+
+    caller: int = 250
+    campaign: int = 500
+
+    def __post_init__(self) -> None:
+        """Refuse a limit that would refuse everybody."""
+        if min(self.caller, self.campaign) < 1:
+            raise ValueError("a limit of live exports is at least 1")
+
+
+class TooMany(Exception):
+    """All places are taken; `limit` says whose: `caller` or `campaign`."""
+
+    def __init__(self, limit: str, most: int) -> None:
+        super().__init__(limit)
+        self.limit, self.most = limit, most
+
+
+class Contended(Exception):
+    """Others were faster each time; the same request may succeed in a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A request and who sends it.
+
+    Attributes:
+        request: In its canonical form.
+        origin: Where it was asked.
+        subject: Who asks.
+        client: Which program asks for them.
+        idempotency: Digests of the key and of what was sent with it.
+        fresh: Whether it must not share a generation that began earlier.
+    """
+
+    request: ExportRequest
+    origin: str
+    subject: str
+    client: str | None = None
+    idempotency: Mapping[str, str] | None = None
+    fresh: bool = False
+
+    def words(self) -> dict[str, Any]:
+        """What an export is created with, whoever makes its files."""
+        return {
+            "origin": self.origin,
+            "subject": self.subject,
+            "client": self.client,
+            "idempotency": self.idempotency,
+        }
+
+
+class Admission:
+    """Lets requests in.
+
+    Args:
+        life: The moves of an export.
+        claims: What only one live export may have.
+        limits: How many at once.
+        clock: The clock of this process.
+        random: Gives a number in [0, 1): which place is tried.
+    """
+
+    def __init__(
+        self,
+        life: ExportLife,
+        claims: ClaimStore,
+        limits: Limits,
+        *,
+        clock: Clock,
+        random: Callable[[], float],
+    ) -> None:
+        self._life, self._claims, self.limits = life, claims, limits
+        self._clock, self._random = clock, random
+
+    def ask(self, asking: Asking) -> Document:
+        """Store a request: as one more of a live generation, or with a generation of its own.
+
+        Raises:
+            AlreadyExists: There is an export with this idempotency digest.
+            Contended: Others were faster each time.
+            TooMany: The caller or the campaign has as many as it may.
+        """
+        if asking.fresh:
+            return self._alone(asking, _holder(new_id()), ())
+        shared = f"live:{asking.request.fingerprint()}"
+        for pause in PAUSES:
+            claim = self._claims.held([shared]).get(shared)
+            joined = self._joined(asking, claim) if claim is not None else None
+            if joined is not None:
+                return joined
+            holder = _holder(new_id())
+            if self._takes(shared, claim, holder, keeping=GENERATING):
+                return self._alone(asking, holder, (shared,))
+            self._clock.sleep(pause)
+        raise Contended
+
+    def retry(self, document: Document, *, by: str) -> Document | None:
+        """Queue an ended export again, if there is a place for it.
+
+        Raises:
+            Contended: Others were faster each time.
+            IllegalMove: It has not ended, or has succeeded.
+            TooMany: The caller or the campaign has as many as it may.
+        """
+        export_id = document["_id"]
+        moved = self._placed(
+            {"caller": by, "campaign": document.get("campaign")},
+            _holder(export_id),
+            (),
+            lambda holds: self._life.retry(export_id, by=by, holds=holds),
+        )
+        release(self._claims, document)  # what it had in its life before
+        return moved
+
+    def used(self, limit: str, name: str) -> int:
+        """How many live exports a caller or a campaign has.
+
+        Args:
+            limit: `caller` or `campaign`.
+            name: The subject or the campaign's key.
+        """
+        held = self._claims.held(self._all(limit, name)).values()
+        return sum(claim.status in LIVE for claim in held)
+
+    def _joined(self, asking: Asking, claim: Claim) -> Document | None:
+        """One more request of a generation; None when that has ended, or is not stored yet."""
+        generation = claim.holder.export
+        if claim.status not in GENERATING or self._life.join(generation) is None:
+            return None
+        try:
+            return self._life.create(
+                asking.request, status=Status.JOINED, generation=generation, **asking.words()
+            )
+        except AlreadyExists:
+            self._life.part(generation, by=asking.subject)
+            raise
+
+    def _alone(self, asking: Asking, holder: Holder, shared: Sequence[str]) -> Document:
+        """Store a request with a generation of its own."""
+        return self._placed(
+            {"caller": asking.subject, "campaign": asking.request.campaign},
+            holder,
+            shared,
+            lambda holds: self._life.create(
+                asking.request, export_id=holder.export, holds=holds, **asking.words()
+            ),
+        )
+
+    def _placed(
+        self,
+        wanted: Mapping[str, str | None],
+        holder: Holder,
+        shared: Sequence[str],
+        write: Callable[[Mapping[str, object]], _T],
+    ) -> _T:
+        """Write an export that has a place of each kind; if it is not written, it keeps none.
+
+        Where the database did not confirm, the claims stay: the write may be in force.
+        """
+        begun, claims = self._clock.monotonic(), [*shared]
+        try:
+            for limit, name in wanted.items():
+                if name is not None:
+                    claims.append(self._place(limit, name, holder))
+            if self._clock.monotonic() - begun > IN_TIME:
+                raise Contended
+            return write({"token": holder.token, "claims": claims})
+        except (AlreadyExists, Contended, IllegalMove, TooMany):
+            self._claims.release(claims, holder)
+            raise
+
+    def _place(self, limit: str, name: str, holder: Holder) -> str:
+        """Take a place: any at first, since most are free; after a clash one that is."""
+        places = self._all(limit, name)
+        place = self._any(places)
+        if self._claims.take(place, holder):
+            return place
+        for _ in range(TRIES):
+            held = self._claims.held(places)
+            free = [place for place in places if place not in held or _ended(held[place])]
+            if not free:
+                return self._left_over(limit, places, held, holder)
+            place = self._any(free)
+            if self._takes(place, held.get(place), holder, keeping=LIVE):
+                return place
+        raise Contended
+
+    def _left_over(
+        self, limit: str, places: Sequence[str], held: Mapping[str, Claim], holder: Holder
+    ) -> str:
+        """Take a place that a crash left, since every other is somebody's."""
+        for place in places:
+            if self._takes(place, held[place], holder, keeping=LIVE):
+                return place
+        raise TooMany(limit, getattr(self.limits, limit))
+
+    def _takes(
+        self, name: str, claim: Claim | None, holder: Holder, *, keeping: Sequence[Status]
+    ) -> bool:
+        """Take a claim that was seen to be nobody's, or whose export is in none of these states.
+
+        An export that is not stored is being let in at this moment, or never will be.
+        """
+        if claim is None:
+            return self._claims.take(name, holder)
+        if claim.status in keeping:
+            return False
+        older = GRACE if claim.status is None else None
+        return self._claims.take_over(name, holder, instead_of=claim.holder, older=older)
+
+    def _any(self, places: Sequence[str]) -> str:
+        return places[int(self._random() * len(places))]
+
+    def _all(self, limit: str, name: str) -> list[str]:
+        """Every place, `<limit>:<name>#<number>`: whatever the name holds, the last `#` ends it."""
+        return [f"{limit}:{name}#{number}" for number in range(getattr(self.limits, limit))]
+
+
+def release(claims: ClaimStore, document: Document) -> None:
+    """Forget the claims of an ended export; they may be taken over anyhow, so this only tidies."""
+    if holds := document.get("holds"):
+        holder = Holder(export=document["_id"], token=holds["token"])
+        claims.release(holds["claims"], holder)
+
+
+def _holder(export_id: str) -> Holder:
+    return Holder(export=export_id, token=secrets.token_hex(8))
+
+
+def _ended(claim: Claim) -> bool:
+    return claim.status is not None and claim.status not in LIVE
