@@ -122,10 +122,16 @@ class BridgeClient:
         """One kind of export."""
         return self._json("GET", f"v1/export-types/{_segment(name)}")
 
-    def create(self, name: str, params: Mapping[str, Any]) -> Export:
-        """Ask for an export; sent twice by the network, it is still one."""
+    def create(self, name: str, params: Mapping[str, Any], *, fresh: bool = False) -> Export:
+        """Ask for an export; sent twice by the network, it is still one.
+
+        Args:
+            name: The kind.
+            params: What its schema describes.
+            fresh: Whether it must not share the files of an identical export that is live.
+        """
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        body = {"type": name, "params": dict(params)}
+        body = {"type": name, "params": dict(params), **({"fresh": True} if fresh else {})}
         return Export.from_wire(self._json("POST", "v1/exports", json=body, headers=headers))
 
     def export(self, export_id: str) -> Export:
