@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants bench bench-quick burst bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants bench bench-quick burst bench-catalogue bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -113,6 +113,9 @@ latency: setup ## From a request to a file, 50 small exports one after another (
 
 burst: setup ## 200 small exports at once, beside a process for each (about 4 minutes)
 	@$(BIN)/python -m benchmarks.burst $(ARGS)
+
+bench-catalogue: setup ## CPU of each of the 22 exports on 20,000 entries, and the slowest one's profile (4 minutes)
+	@$(BIN)/python -m benchmarks.catalogue $(ARGS)
 
 bench-memory: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
 	@$(BIN)/python -m benchmarks.memory $(ARGS)

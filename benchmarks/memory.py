@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from export_platform.local.seed import loader
@@ -23,22 +24,28 @@ from export_platform.local.stack import Stack
 CAMPAIGN = "small-2026"
 
 
+@contextmanager
+def seeded(size: int, folder: Path) -> Iterator[dict[str, str]]:
+    """A stack with so many entries, as the variables that name it."""
+    stack = Stack(folder)
+    try:
+        env = stack.up()
+        os.environ.update(env)  # boto3 reads the stand-in's credentials there
+        loader.load(
+            pack_named("small", entries=size),
+            mongo_uri=env["MONGODB_URI"],
+            database=env["MONGODB_DATABASE"],
+            s3=loader.lake_client(env["AWS_ENDPOINT_URL_S3"]),
+        )
+        yield env
+    finally:
+        stack.down()
+
+
 def measured(size: int) -> dict[str, float]:
     """Seed a stack with so many entries and export them in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder))
-        try:
-            env = stack.up()
-            os.environ.update(env)  # boto3 reads the stand-in's credentials there
-            loader.load(
-                pack_named("small", entries=size),
-                mongo_uri=env["MONGODB_URI"],
-                database=env["MONGODB_DATABASE"],
-                s3=loader.lake_client(env["AWS_ENDPOINT_URL_S3"]),
-            )
-            return _exported(env)
-        finally:
-            stack.down()
+    with tempfile.TemporaryDirectory() as folder, seeded(size, Path(folder)) as env:
+        return _exported(env)
 
 
 def _exported(env: Mapping[str, str]) -> dict[str, float]:
