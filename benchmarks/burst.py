@@ -89,10 +89,10 @@ def _finished(exports: ExportStore, ids: Iterable[str], deployment: Deployment) 
 
 def _memory(deployment: Deployment) -> Iterator[float]:
     """Proportional memory of each process of Dagster's, MB (proc(5), smaps_rollup)."""
-    home = f"DAGSTER_HOME={deployment.dagster_home}".encode()
+    home = f"DAGSTER_HOME={deployment.places().logs.parent}/".encode()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile, or is somebody else's
-            if home in (process / "environ").read_bytes().split(b"\0"):
+            if home in (process / "environ").read_bytes():
                 lines = (process / "smaps_rollup").read_text(encoding="ascii").splitlines()
                 yield next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 

@@ -88,12 +88,12 @@ class Deployment:
             NotStartedError: A process did not become healthy; the text holds the end of its log.
         """
         stack = self.stack.up()
-        _dagster_home(self.dagster_home, self._instance)
+        _dagster_home(self._dagster_home, self._instance)
         followed = {
             **stack,
             **self.issuer.variables(),
             **self._variables,
-            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_HOME": str(self._dagster_home),
             "DAGSTER_DISABLE_TELEMETRY": "yes",
         }
         ports = self._supervisor(followed).up()
@@ -130,8 +130,7 @@ class Deployment:
         return self._places(ports, self.stack.environment())
 
     @property
-    def dagster_home(self) -> Path:
-        """Where Dagster keeps its settings and storage; a variable of all its processes."""
+    def _dagster_home(self) -> Path:
         return self._directory / "dagster"
 
     def _supervisor(self, followed: Mapping[str, str]) -> Supervisor:
@@ -150,7 +149,7 @@ class Deployment:
             _daemon(ports_of_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
             _bridge(lambda: followed),
         ]
-        placed = [service(self.dagster_home) for service in services]
+        placed = [service(self._dagster_home) for service in services]
         supervisor = Supervisor(self._directory, placed, state_name="platform.json")
         return supervisor
 
@@ -159,7 +158,7 @@ class Deployment:
 
         Read from Dagster's own storage: its liveness command spends 2 s on imports.
         """
-        storage = self.dagster_home / "runs.db"  # as `dagster.yaml` says
+        storage = self._dagster_home / "runs.db"  # as `dagster.yaml` says
         query = "select timestamp from daemon_heartbeats where daemon_type = 'SENSOR'"
         try:
             with contextlib.closing(sqlite3.connect(f"file:{storage}?mode=ro", uri=True)) as found:
