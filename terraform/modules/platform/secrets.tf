@@ -11,6 +11,7 @@ locals {
   secret_names = {
     mongodb-uri-bridge    = "MongoDB for the bridge: reads campaigns, writes exports"
     mongodb-uri-platform  = "MongoDB for sensors and runs"
+    bridge-signing-keys   = "JWKS of the private keys that manifests are signed with"
     hash-secret           = "Key of the pseudonyms in files; a new one makes files of before and after impossible to join"
     codes-service-token   = "Token of the codes service"
     entries-service-token = "Token of the entries service"
@@ -34,7 +35,11 @@ locals {
 
   # Variable = secret, by kind of process.
   secrets = {
-    bridge    = { MONGODB_URI = local.secret["mongodb-uri-bridge"] }
+    bridge = {
+      MONGODB_URI         = local.secret["mongodb-uri-bridge"]
+      BRIDGE_SIGNING_KEYS = local.secret["bridge-signing-keys"]
+    }
+
     daemon    = local.dagster_secrets
     webserver = local.dagster_secrets
 
