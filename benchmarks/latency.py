@@ -86,7 +86,7 @@ def _succeeded(client: BridgeClient) -> tuple[str, float]:
     """Ask for one export and wait for it: its id, and how long that took."""
     CLOCK.sleep(IDLE_SECONDS)
     began = CLOCK.monotonic()
-    export = client.create(KIND, {"campaign_id": CAMPAIGN})
+    export = client.create(KIND, {"campaign_id": CAMPAIGN}, fresh=True)
     while not export.done:
         if CLOCK.monotonic() > began + PATIENCE_SECONDS:
             raise SystemExit(f"{export.id} is {export.status} after {PATIENCE_SECONDS:g} s")
