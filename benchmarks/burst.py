@@ -79,9 +79,10 @@ def _finished(exports: ExportStore, ids: Iterable[str], deployment: Deployment) 
     """Wait for the end of all; the peak of memory meanwhile, in MB."""
     peak, until = 0.0, CLOCK.monotonic() + PATIENCE_SECONDS
     for export_id in ids:
-        while (status := str((exports.find(export_id) or {}).get("status"))) != "succeeded":
-            if status in ("failed", "cancelled") or CLOCK.monotonic() > until:
-                raise SystemExit(f"{export_id} is {status}")
+        while (found := exports.find(export_id) or {}).get("status") != "succeeded":
+            if found.get("status") in ("failed", "cancelled") or CLOCK.monotonic() > until:
+                why = (found.get("error") or {}).get("code")
+                raise SystemExit(f"{export_id} is {found.get('status')}: {why}")
             peak = max(peak, sum(_memory(deployment)))
             CLOCK.sleep(LOOK_SECONDS)
     return peak
