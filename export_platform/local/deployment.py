@@ -13,6 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from export_platform.local.issuer import DevelopmentIssuer
@@ -64,6 +65,8 @@ class Deployment:
         clock: For heartbeats and tokens.
         variables: More variables for every process, such as shorter leases in tests.
         instance: The settings of the Dagster instance.
+        heartbeat: Tells, given the instance's folder, when the sensor daemon last said that it
+            lives, in UTC without a zone; None: never. For an instance whose storage is no file.
     """
 
     def __init__(
@@ -73,11 +76,13 @@ class Deployment:
         *,
         variables: Mapping[str, str] | None = None,
         instance: Path = _PROJECT / "dagster.yaml",
+        heartbeat: Callable[[Path], datetime | None] | None = None,
     ) -> None:
         self._directory = directory.absolute()
         self._clock = clock
         self._variables = dict(variables or {})
         self._instance = instance
+        self._heartbeat = heartbeat or _heartbeat_in_file
         self.stack = Stack(self._directory)
         self.issuer = DevelopmentIssuer(self._directory / "keys", clock)
 
@@ -154,21 +159,11 @@ class Deployment:
         return supervisor
 
     def _heartbeat_age(self) -> float:
-        """Seconds since the sensor daemon last said that it lives; infinite when it never did.
-
-        Read from Dagster's own storage: its liveness command spends 2 s on imports.
-        """
-        storage = self._dagster_home / "runs.db"  # as `dagster.yaml` says
-        query = "select timestamp from daemon_heartbeats where daemon_type = 'SENSOR'"
-        try:
-            with contextlib.closing(sqlite3.connect(f"file:{storage}?mode=ro", uri=True)) as found:
-                row = found.execute(query).fetchone()
-        except sqlite3.Error:
+        """Seconds since the sensor daemon last said that it lives; infinite when it never did."""
+        said = self._heartbeat(self._dagster_home)
+        if said is None:
             return float("inf")
-        if row is None:
-            return float("inf")
-        now = self._clock.now().replace(tzinfo=None)  # Dagster stores UTC without a zone
-        return (now - type(now).fromisoformat(row[0])).total_seconds()
+        return (self._clock.now().replace(tzinfo=None) - said).total_seconds()
 
     def _await_readiness(self, port: int) -> None:
         until = self._clock.monotonic() + _READY_SECONDS
@@ -187,6 +182,18 @@ class Deployment:
             logs=self._directory / "logs",
             environment=dict(environment),
         )
+
+
+def _heartbeat_in_file(home: Path) -> datetime | None:
+    """Read from Dagster's own SQLite storage: its liveness command spends 2 s on imports."""
+    storage = home / "runs.db"  # as `dagster.yaml` says
+    query = "select timestamp from daemon_heartbeats where daemon_type = 'SENSOR'"
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{storage}?mode=ro", uri=True)) as found:
+            row = found.execute(query).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else datetime.fromisoformat(row[0])
 
 
 _Followed = Callable[[], Mapping[str, str]]

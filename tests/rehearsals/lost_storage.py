@@ -1,0 +1,217 @@
+"""Dagster's PostgreSQL is lost while exports run: what is finished stays, what is live ends once.
+
+The platform runs with the settings of production but for what is of AWS: PostgreSQL over TLS, the
+queued coordinator with its lanes, the monitoring of runs.
+"""
+
+import hashlib
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+import yaml  # type: ignore[import-untyped] # it ships no types
+
+from export_platform.commands.client import BridgeClient, Export
+from export_platform.commands.seed import ensure
+from export_platform.commands.watching import watch
+from export_platform.local import kernel
+from export_platform.local.deployment import CODE, DAEMON, WEBSERVER, WORKERS, Deployment
+from export_platform.local.seed.catalog import pack_named
+from resources.clock import SystemClock
+from resources.wiring import environment
+from tests.export_platform.production.postgres import running
+from tests.export_platform.production.test_instances import OF_AWS, written
+
+# Leases ten times shorter than in production: the rehearsal takes minutes, not an hour.
+VARIABLES = {"EXPORT_TIMING_FACTOR": "0.1", "EXPORT_RUNS_AT_ONCE": "4"}
+CAMPAIGN = "aurora-lights-2026"
+BY_LOCALE = ("waitlist", "entries", "selected-fans")
+KINDS = (*BY_LOCALE, "market-demand", "registration-timeline", "boost-leaderboard")
+PATIENCE_SECONDS = 300.0
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        finished: How many exports had ended before.
+        kept: How many of them are listed and give the same bytes after.
+        live: How many were asked for and had not ended.
+        ended: How many of them have succeeded since.
+        doubled: Objects below the exports that no document names.
+        runs: How many runs the new storage knows.
+    """
+
+    finished: int
+    kept: int
+    live: int
+    ended: int
+    doubled: int
+    runs: int
+
+    @property
+    def good(self) -> bool:
+        """Nothing lost, nothing twice, and Dagster has a history again."""
+        return (
+            self.kept == self.finished > 0
+            and self.ended == self.live > 0
+            and self.doubled == 0
+            and self.runs > 0
+        )
+
+
+def rehearse(note: Note) -> Outcome:
+    """Start, finish some, ask for more, lose the storage, and see."""
+    with _folder() as database, _folder() as home, running(database) as storage:
+        deployment = Deployment(
+            home,
+            SystemClock(),
+            variables={**VARIABLES, **storage},
+            instance=_instance(home),
+            heartbeat=lambda _: _heartbeat(storage),
+        )
+        try:
+            ensure(pack_named("tiny"), deployment.stack.up())
+            return _rehearsed(deployment, storage, note)
+        finally:
+            deployment.down()
+
+
+def _rehearsed(deployment: Deployment, storage: Mapping[str, str], note: Note) -> Outcome:
+    places = deployment.up()
+    note("up on PostgreSQL")
+    with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
+        done = _ended(client, [_asked(client, kind) for kind in KINDS])
+        before = {one.id: _digests(client, one.id) for one in done if one.status == "succeeded"}
+        note(f"{len(before)} exports have ended well; {_runs(storage)} runs in the storage")
+        live = [_asked(client, kind, locale) for kind in KINDS for locale in ("en-US", "de-DE")]
+        _kill_dagster(deployment)
+        _lose(storage)
+        note(f"{len(live)} exports asked for; Dagster killed, its database dropped")
+    places = deployment.up()
+    note("up again on an empty database")
+    with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
+        kept = sum(_digests(client, name) == told for name, told in before.items())
+        ended = _ended(client, live)
+        succeeded = [one for one in ended if one.status == "succeeded"]
+        names = [*before, *(one.id for one in succeeded)]
+        return Outcome(
+            finished=len(before),
+            kept=kept,
+            live=len(live),
+            ended=len(succeeded),
+            doubled=_unnamed(places.environment, names),
+            runs=_runs(storage),
+        )
+
+
+def _asked(client: BridgeClient, kind: str, locale: str | None = None) -> Export:
+    params = {"locales": [locale]} if locale is not None and kind in BY_LOCALE else {}
+    return client.create(kind, {"campaign_id": CAMPAIGN, **params})
+
+
+def _ended(client: BridgeClient, exports: list[Export]) -> list[Export]:
+    return watch(client, exports, SystemClock(), seconds=PATIENCE_SECONDS)
+
+
+def _digests(client: BridgeClient, export_id: str) -> tuple[str, str]:
+    """Of the manifest and of the first file, as a caller gets them through a link."""
+    with client.file(export_id, 1) as pieces:
+        file = hashlib.sha256(b"".join(pieces)).hexdigest()
+    return hashlib.sha256(client.manifest(export_id)).hexdigest(), file
+
+
+def _kill_dagster(deployment: Deployment) -> None:
+    """As a machine that is lost: no process of Dagster says good-bye."""
+    pids = {each.name: each.pid for each in deployment.status() if each.pid is not None}
+    for name in (DAEMON, WEBSERVER, WORKERS, CODE):
+        leader = kernel.identity(pids[name])
+        if leader is not None:
+            for process in [*kernel.session_of(leader), leader]:
+                kernel.send(process, signal.SIGKILL)
+
+
+def _unnamed(env: Mapping[str, str], names: list[str]) -> int:
+    """Objects of these exports that their documents do not name: an attempt too many."""
+    stores, objects = environment.mongo_stores(env), environment.object_store(env)
+    try:
+        results = [(stores.exports.find(name) or {})["result"] for name in names]
+        named = {one["manifestKey"] for one in results if one}
+        named |= {file["key"] for one in results if one for file in one["files"]}
+        of_theirs = {key.rsplit("/", 2)[0] for key in named}
+        found = {key for key in objects.keys("exports/") if key.rsplit("/", 2)[0] in of_theirs}
+        return len(found - named)
+    finally:
+        stores.close()
+        objects.close()
+
+
+def _instance(home: Path) -> Path:
+    """Production's settings, but for what is of AWS and for where files go."""
+    local = written("local")
+    said = {key: value for key, value in written("production").items() if key not in OF_AWS}
+    said["run_launcher"] = local["run_launcher"]
+    said["local_artifact_storage"]["config"]["base_dir"] = str(home / "artifacts")
+    path = home / "instance.yaml"
+    path.write_text(yaml.safe_dump(said), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="lost"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _engine(storage: Mapping[str, str], database: str | None = None) -> sqlalchemy.Engine:
+    url = sqlalchemy.URL.create(
+        "postgresql+psycopg2",
+        username=storage["DAGSTER_PG_USERNAME"],
+        password=storage["DAGSTER_PG_PASSWORD"],
+        host=storage["DAGSTER_PG_HOST"],
+        port=int(storage["DAGSTER_PG_PORT"]),
+        database=database or storage["DAGSTER_PG_DB"],
+        query={"sslmode": "require"},
+    )
+    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+
+
+def _lose(storage: Mapping[str, str]) -> None:
+    """Drop the database, whoever holds it, and make an empty one."""
+    name = storage["DAGSTER_PG_DB"]
+    with _engine(storage, "postgres").connect() as opened:
+        alone = opened.execution_options(isolation_level="AUTOCOMMIT")
+        alone.execute(sqlalchemy.text(f"drop database {name} with (force)"))
+        alone.execute(sqlalchemy.text(f"create database {name}"))
+
+
+def _runs(storage: Mapping[str, str]) -> int:
+    return int(_told(storage, "select count(*) from runs") or 0)
+
+
+def _heartbeat(storage: Mapping[str, str]) -> datetime | None:
+    query = "select max(timestamp) from daemon_heartbeats where daemon_type = 'SENSOR'"
+    found: datetime | None = _told(storage, query)
+    return found
+
+
+def _told(storage: Mapping[str, str], query: str) -> Any:
+    """The one value of a query; None while there is no such table."""
+    try:
+        with _engine(storage).connect() as opened:
+            return opened.execute(sqlalchemy.text(query)).scalar()
+    except sqlalchemy.exc.DBAPIError:
+        return None
