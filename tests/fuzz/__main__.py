@@ -9,8 +9,11 @@ import random
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from hypothesis.errors import HypothesisDeprecationWarning
 
 from assets.exports.catalog import CATALOG
 from tests.api_bridge.bench import running_bench
@@ -55,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     log = LOGS / f"{said.seed}.log"
     # The server says of each request that it cannot read that it cannot read it.
     logging.disable(logging.WARNING)
+    # Hypothesis takes what a bridge in this process draws by chance for a draw of the strategy.
+    warnings.simplefilter("ignore", HypothesisDeprecationWarning)
     tally = Tally()
     with tempfile.TemporaryDirectory() as name:
         for title, attack in _attacks(said, Path(name), tally):

@@ -82,7 +82,8 @@ def renewed(bench: Bench, kind: str) -> Sequence[str]:
 
 
 def _created(bench: Bench, kind: str, campaign: str) -> str:
-    body = {"type": kind, "params": {"campaign_id": campaign, "pii": "none"}}
+    # Each of its own, where identical requests would share one.
+    body = {"type": kind, "params": {"campaign_id": campaign, "pii": "none"}, "fresh": True}
     answer = bench.call("POST", "/v1/exports", body, token=bench.token(campaigns=[campaign]))
     return str(answer.body["id"])
 

@@ -90,7 +90,7 @@ def attack(bench: Bench, tally: Tally, asked: Iterable[Cell]) -> None:
 
 def _states(bench: Bench) -> Mapping[str, Mapping[str, Any]]:
     """An export in each state, as the store holds it."""
-    body = {"type": "entries", "params": {"campaign_id": CAMPAIGN, "pii": "none"}}
+    body = {"type": "entries", "params": {"campaign_id": CAMPAIGN, "pii": "none"}, "fresh": True}
     ids = [str(bench.call("POST", "/v1/exports", body).body["id"]) for _ in range(3)]
     bench.fail(ids[1])
     bench.finish(ids[2])
@@ -119,7 +119,7 @@ def _asked(cell: Cell, export_id: str) -> tuple[Any, str]:
     """Body and path."""
     if cell.action == "create":
         params = sample_params(CATALOG[cell.kind], CAMPAIGN)
-        return {"type": cell.kind, "params": params}, "/v1/exports"
+        return {"type": cell.kind, "params": params, "fresh": True}, "/v1/exports"
     if cell.action == "describe":
         return None, f"/v1/export-types/{cell.kind}"
     return None, f"/v1/exports/{export_id}"
