@@ -13,6 +13,10 @@ from resources.wiring import environment
 
 # Tokens are taken within 30 s (RELIABILITY.md S2); AWS refuses signatures at 15 minutes.
 MOST_SECONDS_APART = 20.0
+# They look every few seconds; a restart of Dagster takes a minute (DAGSTER.md).
+MOST_SECONDS_SILENT = 120.0
+# Who has to look: what starts exports, and what takes them from dead workers.
+SENSORS = ("requests", "housekeeping")
 
 
 def look(env: Mapping[str, str], clock: Clock) -> list[Finding]:
@@ -33,6 +37,7 @@ def look(env: Mapping[str, str], clock: Clock) -> list[Finding]:
         findings += _is_right(facts, before, clock.now())
         findings.append(_readable(stores))
         findings.append(_indexes(stores))
+        findings.append(sensors(stores.operations.ticks(), facts.now))
     return findings
 
 
@@ -70,6 +75,24 @@ def clocks(facts: ServerFacts, before: datetime, after: datetime) -> Finding:
         "clock",
         f"{apart:.0f} s from the database's",
         "set the clocks by NTP: tokens and signatures of AWS are refused by their time",
+    )
+
+
+def sensors(ticks: Mapping[str, datetime], now: datetime) -> Finding:
+    """Whether somebody works off the queue: Dagster itself is not asked, it may be elsewhere.
+
+    Args:
+        ticks: When each sensor looked last.
+        now: The database's clock, by which they were written down.
+    """
+    ages = {name: (now - ticks[name]).total_seconds() for name in SENSORS if name in ticks}
+    silent = [name for name in SENSORS if ages.get(name, float("inf")) > MOST_SECONDS_SILENT]
+    if not silent:
+        return good("sensors", f"each has looked within {max(ages.values()):.0f} s")
+    return wrong(
+        "sensors",
+        f"not looked for {MOST_SECONDS_SILENT:.0f} s, or never: {', '.join(silent)}",
+        "start code server and daemon; look at Automation in Dagster's page: is it switched off?",
     )
 
 

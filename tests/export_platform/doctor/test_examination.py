@@ -27,6 +27,8 @@ BAD_MONGODB = f"mongodb://{CLOSED_PORT}/?serverSelectionTimeoutMS=300"
 def env(stack: Mapping[str, str], mongo: MongoStores, database: MongoConnection) -> dict[str, str]:
     """The variables of a process of a healthy platform."""
     mongo.ensure_indexes()
+    for name in database_checks.SENSORS:
+        mongo.operations.tick(name)
     name = database.collection("any").database.name
     return {**stack, environment.MONGODB_DATABASE: name, environment.AWS_REGION: "us-east-1"}
 
@@ -50,6 +52,7 @@ def test_nothing_is_wrong_with_a_healthy_stack(env: dict[str, str]) -> None:
         "clock",
         "permissions on MongoDB",
         "indexes of MongoDB",
+        "sensors",
         "bucket of the exports",
         "buckets of scores",
         "Athena",
@@ -148,6 +151,33 @@ def test_a_clock_that_is_off_is_found_whichever_it_is() -> None:
 def test_the_clock_of_the_real_database_is_compared(env: dict[str, str]) -> None:
     """A machine of another year is told to set its clock."""
     assert "clock" in wrong(database_checks.look(env, ManualClock()))
+
+
+@pytest.mark.parametrize(
+    ("ages", "silent"),
+    [
+        ({"requests": 5, "housekeeping": 20}, ""),
+        ({"requests": 121, "housekeeping": 20}, "requests"),
+        ({"requests": 5}, "housekeeping"),
+        ({}, "requests, housekeeping"),
+    ],
+)
+def test_a_sensor_that_does_not_look_is_named(ages: dict[str, int], silent: str) -> None:
+    """Nothing is started, or dead workers are not noticed, and the bridge goes on accepting."""
+    ticks = {name: MORNING - timedelta(seconds=age) for name, age in ages.items()}
+    found = database_checks.sensors(ticks, MORNING)
+
+    assert found.good == (not silent)
+    assert found.good or found.says.endswith(f": {silent}")
+
+
+def test_sensors_that_never_looked_are_found_in_the_real_database(
+    env: dict[str, str], database: MongoConnection
+) -> None:
+    """A platform whose daemon was forgotten."""
+    database.collection("ticks").delete_many({})
+
+    assert {"sensors"} == set(wrong(database_checks.look(env, SystemClock())))
 
 
 def test_a_server_that_stands_alone_is_found() -> None:
