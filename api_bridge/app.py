@@ -150,6 +150,8 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         issuer=settings.issuer, audience=settings.audience, keys=keys, clock=doors.clock
     )
     life = ExportLife(doors.stores.exports)
+    changes = Changes(doors.stores.exports, most=settings.waiting)
+    counted.follow("bridge_waiting", "Callers who wait for a change.", lambda: changes.seated)
     most = Limits(caller=settings.live_per_caller, campaign=settings.live_per_campaign)
     spread = random.SystemRandom().random
     return Bridge(
@@ -159,7 +161,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         objects=doors.objects,
         clock=doors.clock,
         life=life,
-        changes=Changes(doors.stores.exports, most=settings.waiting),
+        changes=changes,
         admission=Admission(life, doors.stores.claims, most, clock=doors.clock, random=spread),
         authenticator=authenticator,
         link_seconds=settings.link_seconds,

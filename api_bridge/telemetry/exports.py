@@ -91,6 +91,8 @@ def _ended(documents: Iterable[Mapping[str, Any]]) -> Iterator[GaugeMetricFamily
         ended[(*kind, str(document.get("status")))] += 1
         if document.get("status") == Status.FAILED:
             failed[(str((document.get("error") or {}).get("code")),)] += 1
+        if document.get("generation"):
+            continue  # its files were made for another, where they are counted
         result = document.get("result") or {}
         for name in ("rows", "bytes"):
             sums[name][kind] += result.get(name) or 0

@@ -1,6 +1,8 @@
 """The requests of this process, counted as they end, and all of it in one text."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,6 +34,10 @@ class Metrics:
         )
         for collector in collectors:
             self._registry.register(collector)
+
+    def follow(self, name: str, said: str, now: Callable[[], float]) -> None:
+        """Tell a number as it is whenever somebody reads."""
+        Gauge(name, said, registry=self._registry).set_function(now)
 
     def answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer. Every argument is one of a few words, never what a caller sent."""

@@ -55,6 +55,11 @@ class Changes:
         self._asking: asyncio.Task[None] | None = None
         self.closed = False
 
+    @property
+    def seated(self) -> int:
+        """How many wait now."""
+        return self._seated.total()
+
     @contextmanager
     def seat(self, subject: str) -> Iterator[None]:
         """Have one of the places for waiting.
@@ -62,7 +67,7 @@ class Changes:
         Raises:
             Full: There is none.
         """
-        if self._seated.total() >= self._most or self._seated[subject] >= self._most_of_one:
+        if self.seated >= self._most or self._seated[subject] >= self._most_of_one:
             raise Full
         self._seated[subject] += 1
         try:

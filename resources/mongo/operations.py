@@ -19,7 +19,16 @@ from resources.mongo.exports import Match, compile_match
 NAME = "ticks"
 
 # What an ended export came to, in a few bytes of its document.
-OUTCOME = ("type", "status", "error.code", "result.rows", "result.bytes", "startedAt", "finishedAt")
+OUTCOME = (
+    "type",
+    "status",
+    "error.code",
+    "result.rows",
+    "result.bytes",
+    "generation",
+    "startedAt",
+    "finishedAt",
+)
 # As many as ended within an hour on a very busy day; more would be read for nobody's eyes.
 MOST_OUTCOMES = 10_000
 
