@@ -45,7 +45,11 @@ OPERATORS = (
 # Below these a query takes a text for a text; in an expression only `$literal` does.
 LITERALLY = frozenset({"$eq", "$in"})
 EXPRESSIONS = frozenset({"$expr", "update", "pipeline"})
+# A payload that is refused because there are many exports already is not tried.
+MANY = 2_000
 CREATE, ESTIMATE = b"/v1/exports", b"/v1/exports/estimate"
+# What the driver adds to every command of its own accord.
+DRIVERS_OWN = frozenset({"$db", "$clusterTime", "$readPreference"})
 Place = tuple[str, ...]
 
 
@@ -62,7 +66,8 @@ class Recorder(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         """A command is about to be sent."""
-        self.seen |= set(places(event.command, (event.command_name,)))
+        said = {name: one for name, one in event.command.items() if name not in DRIVERS_OWN}
+        self.seen |= set(places(said, (event.command_name,)))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """What comes back says nothing about what was asked."""
@@ -107,7 +112,13 @@ def real_bridge(
     _seed(connection)
     issuer = Issuer(clock=SystemClock())
     (folder / "operators.json").write_bytes(issuer.jwks())
-    settings = Settings(issuer=ISSUER, audience=AUDIENCE, jwks=str(folder / "operators.json"))
+    settings = Settings(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        jwks=str(folder / "operators.json"),
+        live_per_caller=MANY,
+        live_per_campaign=MANY,
+    )
     doors = Doors(stores=stores, objects=FakeObjectStore(), clock=SystemClock())
     app = create_app(settings, doors, TOYS)
     with serving(server_config(wrap(app), host="127.0.0.1", port=0)) as port:
@@ -153,6 +164,8 @@ def _usual(attacker: Attacker) -> str:
              "since": "2026-01-01T00:00:00Z", "with_plus_one": True}  # fmt: skip
     made = [_created(attacker, params, key) for key, params in (("a", PARAMS), ("b", every))]
     attacker.send(_posted({**JSON_BODY, "params": PARAMS}, key="a"))
+    attacker.send(_posted({**JSON_BODY, "fresh": True}))
+    attacker.send(_got("/v1/limits"))
     for chosen in product((False, True), repeat=len(_FILTERS)):
         query = {n: v for (n, v), taken in zip(_FILTERS.items(), chosen, strict=True) if taken}
         attacker.send(_got(f"/v1/exports?{urlencode(query)}"))
@@ -226,7 +239,7 @@ def _headed(form: str, export_id: str) -> Iterator[Case]:
     """What is kept of headers goes into the audit trail, by an update that knows expressions."""
     for name in ("Idempotency-Key", "User-Agent", "X-Request-Id", "Prefer", "If-None-Match"):
         headers = ((name.encode(), form.encode()),)
-        yield _posted({**JSON_BODY}, headers=headers)
+        yield _posted({**JSON_BODY, "fresh": True}, headers=headers)
         yield Case(origin="operator", target=_path(export_id), headers=headers, marker=MARKER)
 
 
@@ -235,7 +248,7 @@ def by_token(attacker: Attacker, export_id: str) -> Iterator[Case]:
     for operator in OPERATORS:
         token = attacker.bridge.issuer.token(sub=operator, client_id=operator)
         headers = ((b"Authorization", b"Bearer " + token.encode()),)
-        yield _posted({**JSON_BODY}, headers=headers)
+        yield _posted({**JSON_BODY, "fresh": True}, headers=headers)
         yield _got("/v1/exports?mine=true", headers=headers)
         for verb in ("cancel", "retry"):
             target = _path(export_id, verb)
