@@ -34,6 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--format-rows", type=int, default=20_000, help="rows of the comparison of two formats"
     )
     parser.addoption("--runs", type=int, default=6, help="runs that must give one sha256")
+    parser.addoption("--traces", type=int, default=25, help="lives of exports by chance")
+    parser.addoption(
+        "--traces-on-server", type=int, default=3, help="the same over the embedded MongoDB"
+    )
 
 
 class _Companies(LoadScopeScheduling):
