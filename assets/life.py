@@ -18,7 +18,6 @@ from assets.model.lifecycle import (
     MAX_RESCUES,
     PUBLISHED,
     SAFETY_LAG,
-    TERMINAL,
     TRANSITIONS,
     Move,
     Status,
@@ -668,16 +667,17 @@ class ExportLife:
             IllegalMove: It has not ended.
         """
         self._part_ways(export_id)
-        kept = self._kept_from(export_id, by=by)
-        if kept is not None:
-            return kept
         change = Change(
             set={"shipping": None},
             stamp=("deletedAt", "expiresAt"),
             push=_audit("delete", by),
         )
         moved = self._move(Move.DELETE, export_id, equal={"deletedAt": None}, change=change)
-        return moved if moved is not None else self._already(export_id, TERMINAL)
+        moved = moved or self._kept_from(export_id, by=by)
+        if moved is not None:
+            return moved
+        found = self._store.find(export_id)
+        return found if found and found.get("deletedAt") else self._already(export_id, ())
 
     def _kept_from(self, export_id: str, *, by: str) -> Document | None:
         """Delete the request of one who left while its generation goes on for others."""
