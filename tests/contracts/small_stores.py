@@ -1,7 +1,7 @@
 """What the five stores of small documents, and the bundle of all stores, promise."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import bson
@@ -51,6 +51,15 @@ class SmallStoresContract:
         stores.ping()
         stores.ensure_indexes()
         stores.ensure_indexes()
+
+    def test_the_database_says_what_it_is_and_lacks(self, stores: MongoStores) -> None:
+        """Whoever looks for what is wrong asks this first; once made, no index is missing."""
+        facts = stores.about()
+        stores.ensure_indexes()
+
+        assert facts.version.split(".")[0].isdecimal()
+        assert facts.now.utcoffset() == timedelta(0)
+        assert stores.lacking_indexes() == []
 
     def test_a_closed_bundle_opens_again(self, stores: MongoStores) -> None:
         """A resource that is torn down twice, or used once more, must not break a run."""

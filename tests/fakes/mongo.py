@@ -10,6 +10,7 @@ from bson import ObjectId
 from resources.clock import Clock
 from resources.errors import AlreadyExists
 from resources.mongo.campaigns import CampaignDocument, CampaignListing, CampaignStore
+from resources.mongo.connection import ServerFacts
 from resources.mongo.exports import Match
 from resources.mongo.markets import MarketDocument, MarketStore
 from resources.mongo.operations import MOST_OUTCOMES, OUTCOME, OperationsStore
@@ -239,7 +240,8 @@ class FakeMongoStores(MongoStores):
     """Every store in memory.
 
     Attributes:
-        asked: The calls of ``ping``, ``ensure_indexes`` and ``close``.
+        asked: The calls of ``ping``, ``about``, ``lacking_indexes``, ``ensure_indexes`` and
+            ``close``.
     """
 
     campaigns: FakeCampaignStore
@@ -267,6 +269,7 @@ class FakeMongoStores(MongoStores):
         """Start with these documents; the clock is the database's."""
         super().__init__(NOWHERE)
         self.asked = Asked()
+        self._clock = clock
         self.campaigns = FakeCampaignStore(campaigns)
         self.entries = FakeEntryStore(entries)
         self.exports = FakeExportStore(clock, exports)
@@ -280,6 +283,16 @@ class FakeMongoStores(MongoStores):
     def ping(self) -> None:
         """Answer."""
         self.asked.note("ping")
+
+    def about(self) -> ServerFacts:
+        """Be a server of a replica set, as production has one."""
+        self.asked.note("about")
+        return ServerFacts(version="8.0.32", replica_set="fake", now=self._clock.now())
+
+    def lacking_indexes(self) -> list[str]:
+        """Lack none: the fakes check what the indexes would."""
+        self.asked.note("lacking_indexes")
+        return []
 
     def ensure_indexes(self) -> None:
         """Do nothing: the fakes check what the indexes would."""
