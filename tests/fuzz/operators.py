@@ -1,17 +1,19 @@
 """Query operators sent everywhere to a bridge over a real driver, which is listened to.
 
-Good requests show what the bridge itself says to the database: which commands with which operators
-at which places. Whatever stands at another place afterwards came from a caller (RELIABILITY.md S8).
+Good requests show what the bridge itself says to the database: which operators at which places. An
+operator at another place afterwards, with a caller's words in it, came from a caller, and so did a
+text of theirs that would be read as an expression (RELIABILITY.md S8).
 """
 
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from fastapi import FastAPI
 from pymongo import monitoring
@@ -35,11 +37,12 @@ from tests.fuzz.exchange import Case
 from tests.fuzz.judge import Tally
 from tests.fuzz.values import MARKER
 
+# Without `$$NOW`, which the bridge says itself at many places.
 OPERATORS = (
     "$gt", "$gte", "$lt", "$lte", "$ne", "$eq", "$in", "$nin", "$exists", "$type", "$regex",
     "$where", "$expr", "$jsonSchema", "$mod", "$text", "$all", "$elemMatch", "$size", "$not",
     "$and", "$or", "$nor", "$function", "$accumulator", "$literal", "$comment", "$set", "$rename",
-    "$out", "$merge", "$lookup", "$unionWith", "$$ROOT", "$$NOW", "$_id", "$graphLookup",
+    "$out", "$merge", "$lookup", "$unionWith", "$$ROOT", "$$CLUSTER_TIME", "$_id", "$graphLookup",
     "$replaceWith",
 )  # fmt: skip
 # Below these a query takes a text for a text; in an expression only `$literal` does.
@@ -50,6 +53,9 @@ MANY = 2_000
 CREATE, ESTIMATE = b"/v1/exports", b"/v1/exports/estimate"
 # What the driver adds to every command of its own accord.
 DRIVERS_OWN = frozenset({"$db", "$clusterTime", "$readPreference"})
+# The last part of a place whose operand holds a caller's words; stands before a text that the
+# database would read as an expression.
+THEIRS, EXPRESSION = "(theirs)", "="
 Place = tuple[str, ...]
 
 
@@ -82,12 +88,14 @@ def places(node: Any, here: Place) -> Iterator[Place]:
         for name, child in node.items():
             if name.startswith("$") or MARKER in name or "\0" in name:
                 yield (*here, name)
+                if MARKER in f"{name}{child}":
+                    yield (*here, name, THEIRS)
             yield from places(child, (*here, name))
     elif isinstance(node, list | tuple):
         for child in node:
             yield from places(child, (*here, "[]"))
     elif isinstance(node, str) and node.startswith("$") and not _literal(set(here)):
-        yield (*here, "=", node)
+        yield (*here, EXPRESSION, node)
 
 
 def _literal(above: set[str]) -> bool:
@@ -151,11 +159,20 @@ def attack(bridge: Attacked, recorder: Recorder, tally: Tally, *, apart: int = 1
     some = [*payloads(export_id), *by_token(attacker, export_id)][::apart]
     for case in some:
         attacker.send(case)
-        for place in recorder.seen - known:
+        for place in (one for one in recorder.seen - known if _came_with(case, one, known)):
             tally.fault("operators", f"{'.'.join(place)} by {case!r:.300}")
         recorder.seen &= known
     attacker.close()
     return len(some)
+
+
+def _came_with(case: Case, place: Place, known: frozenset[Place]) -> bool:
+    """Whether what stands at a place that is not the bridge's own came with a case."""
+    if place[-1] == THEIRS:
+        return place[:-1] not in known
+    headers = b"".join(value for _, value in case.headers)
+    sent = (unquote_to_bytes(case.target) + headers + case.body).decode("utf-8", "replace")
+    return EXPRESSION in place and place[-1] in (sent + case.marker)
 
 
 def _usual(attacker: Attacker) -> str:
@@ -248,11 +265,16 @@ def by_token(attacker: Attacker, export_id: str) -> Iterator[Case]:
     for operator in OPERATORS:
         token = attacker.bridge.issuer.token(sub=operator, client_id=operator)
         headers = ((b"Authorization", b"Bearer " + token.encode()),)
-        yield _posted({**JSON_BODY, "fresh": True}, headers=headers)
-        yield _got("/v1/exports?mine=true", headers=headers)
+        for case in (
+            _posted({**JSON_BODY, "fresh": True}, headers=headers),
+            _got("/v1/exports?mine=true", headers=headers),
+        ):
+            yield replace(case, marker=operator)
         for verb in ("cancel", "retry"):
             target = _path(export_id, verb)
-            yield Case(origin="operator", method="POST", target=target, headers=headers)
+            yield Case(
+                origin="operator", method="POST", target=target, headers=headers, marker=operator
+            )
 
 
 def _posted(
