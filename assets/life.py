@@ -626,6 +626,20 @@ class ExportLife:
         manifests = {one["manifestKey"] for one in told if one}
         return frozenset(manifests | {file["key"] for one in told for file in one["files"]})
 
+    def quarantine(self, export_id: str, *, by: str) -> Document | None:
+        """Fail a live export that does harm, whoever holds it; a person may retry it later.
+
+        Raises:
+            IllegalMove: It has ended.
+        """
+        error = _error("QUARANTINED", "an operator has taken it out of work")
+        change = _merged(
+            _ended(error={**error, "attempt": 0, "runId": None}),
+            Change(push=_audit("quarantine", by)),
+        )
+        moved = self._move(Move.FAIL, export_id, change=change)
+        return moved if moved is not None else self._already(export_id, ())
+
     def retry(
         self, export_id: str, *, by: str, holds: Mapping[str, object] | None = None
     ) -> Document | None:

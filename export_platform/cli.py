@@ -12,6 +12,7 @@ from export_platform.commands import (
     exports,
     indexes,
     kinds,
+    mongo,
     platform,
     seed,
     stack,
@@ -55,3 +56,4 @@ main.command()(exports.download)
 main.command()(verify.verify)
 main.command()(decode.decode)
 main.add_typer(stack.app, name="stack")
+main.add_typer(mongo.app, name="mongo")
