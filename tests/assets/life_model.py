@@ -137,6 +137,8 @@ class LifeModel:
         if export.status in GENERATING and export.sharers > 0:
             export.left = export.left or "open"
             return export.status
+        if export.left:
+            return export.status  # it was taken back before, whatever became of the files
         return self.halt(export)
 
     def _parted(self, export: Export) -> str:
