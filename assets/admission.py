@@ -27,6 +27,8 @@ PAUSES = (*(0.01,) * 10, *(0.05,) * 20, *(0.1,) * 9)
 # claims stores within the shorter time or gives up, and each write of the bridge ends in 2 s.
 GRACE = 15.0
 IN_TIME = 8.0
+# All places of a caller or a campaign are asked for in one query: a million do not fit into it.
+MOST_PLACES = 10_000
 
 _T = TypeVar("_T")
 
@@ -44,9 +46,9 @@ class Limits:
     campaign: int = 500
 
     def __post_init__(self) -> None:
-        """Refuse a limit that would refuse everybody."""
-        if min(self.caller, self.campaign) < 1:
-            raise ValueError("a limit of live exports is at least 1")
+        """Refuse a limit that would refuse everybody, or that no query can ask for."""
+        if min(self.caller, self.campaign) < 1 or max(self.caller, self.campaign) > MOST_PLACES:
+            raise ValueError(f"a limit of live exports is from 1 to {MOST_PLACES:,}")
 
 
 class TooMany(Exception):

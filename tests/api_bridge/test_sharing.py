@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assets.admission import GRACE, IN_TIME
+from assets.admission import GRACE, IN_TIME, Limits
 from resources.mongo.claims import Holder
 from sensors.housekeeping import purge
 from tests.api_bridge.bench import GOOD_BODY, Answer, Bench, running_bench
@@ -466,3 +466,12 @@ def test_fresh_is_a_boolean(bench: Bench, fresh: object) -> None:
     answer = post(bench, fresh=fresh)
 
     assert (answer.status, answer.pointers) == (400, ["/fresh"])
+
+
+@pytest.mark.parametrize("most", [0, 10_001])
+def test_a_limit_that_nobody_or_no_query_could_keep_is_refused_at_the_start(most: int) -> None:
+    """A million places made a query that the driver could not send, and each request a 500."""
+    with pytest.raises(ValueError, match="from 1 to 10,000"):
+        Limits(caller=most)
+    with pytest.raises(ValueError, match="from 1 to 10,000"):
+        Limits(campaign=most)
