@@ -495,6 +495,7 @@ def drive(machine: type[LifeMachine], traces: int, *, shrinks: bool = True) -> N
         stateful_step_count=30,
         deadline=None,
         database=None,
+        derandomize=traces < 100,  # `make test` asks the same each time
         print_blob=True,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, *((Phase.shrink,) if shrinks else ())),
