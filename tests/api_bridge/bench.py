@@ -23,7 +23,7 @@ from api_bridge.settings import Settings
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
 from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import ManualClock, PatientClock
 from tests.fakes.collection import FakeCollection
 from tests.fakes.mongo import FakeMongoStores
 from tests.fakes.object_store import FakeObjectStore
@@ -203,7 +203,7 @@ def running_bench(
     **settings: Any,
 ) -> Iterator[Bench]:
     """Run a bridge on a free loopback port until the block ends; `wrap` may spoil it first."""
-    clock = clock or ManualClock()
+    clock = clock or PatientClock()
     issuer = Issuer(clock=clock)
     (folder / "jwks.json").write_bytes(issuer.jwks())
     campaigns = [{"_id": key, "key": key, "deletedAt": None} for key in CAMPAIGNS]

@@ -13,24 +13,15 @@ from resources.mongo.claims import Holder
 from sensors.housekeeping import purge
 from tests.api_bridge.bench import GOOD_BODY, Answer, Bench, running_bench
 from tests.api_bridge.toys import TOYS
-from tests.fakes.clock import ManualClock
 
 FEW = 3
-
-
-class PatientClock(ManualClock):
-    """A clock whose sleep waits: the threads that share it must not move it for each other."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
-        time.sleep(seconds)
 
 
 @pytest.fixture(scope="module")
 def module_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A bridge with the usual limits."""
     folder: Path = tmp_path_factory.mktemp("bridge")
-    with running_bench(folder, TOYS, clock=PatientClock()) as bench:
+    with running_bench(folder, TOYS) as bench:
         yield bench
 
 
@@ -39,7 +30,7 @@ def tight_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A bridge that lets few exports in."""
     folder: Path = tmp_path_factory.mktemp("tight")
     most: dict[str, Any] = {"live_per_caller": FEW, "live_per_campaign": FEW + 1}
-    with running_bench(folder, TOYS, clock=PatientClock(), **most) as bench:
+    with running_bench(folder, TOYS, **most) as bench:
         yield bench
 
 

@@ -45,8 +45,8 @@ def uploading(platform: Platform, export_id: str) -> bool:
 
 
 def asked(platform: Platform, crowd: str, **params: object) -> Export:
-    """An export of everything, uncompressed so that it has many bytes."""
-    return platform.ask("entries", crowd, compression="none", **params)
+    """An export of everything: many bytes, and slow, since JSON Lines are made in Python."""
+    return platform.ask("entries", crowd, format="jsonl", compression="none", **params)
 
 
 def objects_of(platform: Platform, export_id: str) -> set[str]:

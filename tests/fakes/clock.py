@@ -1,5 +1,6 @@
 """A clock that moves when it is told to."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 MORNING = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
@@ -34,3 +35,11 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move on by so many seconds without having been asked to wait."""
         self._passed += seconds
+
+
+class PatientClock(ManualClock):
+    """A clock whose sleep waits: the threads that share it must not move it for each other."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
