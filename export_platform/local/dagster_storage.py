@@ -60,13 +60,13 @@ class _KeptEngine:
 _IN_ORDER: Final = set[Path]()
 
 
-def _is_new(base_dir: str, name: str) -> bool:
-    """Whether this process has not looked at a file yet, or it is gone; it is looked at once."""
+def _in_order(base_dir: str, name: str, prepare: Callable[[str], object]) -> str:
+    """The connection string of a file that was prepared, once a process and again if it is gone."""
     file = Path(base_dir) / f"{name}.db"
-    if file in _IN_ORDER and file.exists():
-        return False
-    _IN_ORDER.add(file)
-    return True
+    if file not in _IN_ORDER or not file.exists():
+        prepare(base_dir)
+        _IN_ORDER.add(file)  # only then: what failed half-way must be tried again
+    return create_db_conn_string(base_dir, name)
 
 
 class RunStorage(_KeptEngine, SqliteRunStorage):
@@ -82,9 +82,7 @@ class RunStorage(_KeptEngine, SqliteRunStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "RunStorage":
         """As Dagster makes it from `dagster.yaml`."""
-        if _is_new(config_value["base_dir"], "runs"):
-            return cls.from_local(inst_data=inst_data, **config_value)
-        return cls(create_db_conn_string(config_value["base_dir"], "runs"), inst_data)
+        return cls(_in_order(config_value["base_dir"], "runs", cls.from_local), inst_data)
 
 
 class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
@@ -100,9 +98,7 @@ class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "ScheduleStorage":
         """As Dagster makes it from `dagster.yaml`."""
-        if _is_new(config_value["base_dir"], "schedules"):
-            cls.from_local(**config_value)  # declared as Dagster's own, so made again as ours
-        return cls(create_db_conn_string(config_value["base_dir"], "schedules"), inst_data)
+        return cls(_in_order(config_value["base_dir"], "schedules", cls.from_local), inst_data)
 
 
 class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.runs import SqliteRunStorage
 
-from export_platform.local.dagster_storage import RunStorage, ScheduleStorage
+from export_platform.local.dagster_storage import RunStorage, ScheduleStorage, _in_order
 
 STORAGES = (
     ("run_storage", "RunStorage"),
@@ -116,3 +116,21 @@ def test_dagsters_own_storage_makes_an_engine_for_each_statement(tmp_path: Path)
     with storage.connect() as first, storage.connect() as second:
         assert first.engine is not second.engine
         assert first.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+
+
+def test_a_file_whose_preparation_failed_is_prepared_again(tmp_path: Path) -> None:
+    """A database that was locked for a moment must not stay without its tables."""
+    tried: list[str] = []
+
+    def locked(folder: str) -> None:
+        (Path(folder) / "runs.db").touch()
+        tried.append(folder)
+        raise TimeoutError
+
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            _in_order(str(tmp_path), "runs", locked)
+    _in_order(str(tmp_path), "runs", tried.append)
+    _in_order(str(tmp_path), "runs", tried.append)
+
+    assert len(tried) == 3
