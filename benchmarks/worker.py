@@ -9,23 +9,19 @@ last line is JSON: rows, read, bytes, seconds, cpu_seconds, peak_mb.
 import cProfile
 import json
 import os
-import random
 import sys
 import time
 from contextlib import nullcontext
 from typing import Final
 
-from assets.attempt import Attempt, Build, Done
 from assets.exports.catalog import CATALOG
-from assets.life import ExportLife
-from assets.model.lifecycle import Status
 from assets.model.parameters import parse
 from assets.model.policy import PII_SCOPES
-from assets.reading import Doors
+from assets.model.request import ExportRequest
+from benchmarks.attempt import export
 from benchmarks.usage import peak_mb
 from export_platform.doors import opened
 from export_platform.local.seed.asking import sample_params
-from resources.clock import SystemClock
 
 SCOPES: Final = (*PII_SCOPES, "scores:read", "answers:sensitive", "codes:reveal")
 
@@ -35,7 +31,7 @@ def main(name: str, campaign: str, profile: str = "") -> None:
     with opened(os.environ, secret=b"benchmark") as doors:
         seconds, cpu = time.perf_counter(), time.process_time()
         with cProfile.Profile() if profile else nullcontext() as profiled:
-            done = _export(name, campaign, doors)
+            done = export(_asked(name, campaign), doors, doors.mongo)
         seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
     if profiled is not None:
         profiled.dump_stats(profile)
@@ -50,23 +46,12 @@ def main(name: str, campaign: str, profile: str = "") -> None:
     print(json.dumps(found))
 
 
-def _export(name: str, campaign: str, doors: Doors) -> Done:
-    life = ExportLife(doors.mongo.exports)
+def _asked(name: str, campaign: str) -> ExportRequest:
+    """A request for the file alone: made and not delivered, since the file is what is measured."""
     kind = CATALOG[name]
-    params = {**sample_params(kind, campaign), "pii": "full"}
-    # Made and not delivered: the file is what is measured.
     undelivered = {"deliver": []} if kind.deliveries else {}
-    request = parse(kind, {**params, **undelivered}, scopes=SCOPES)
-    document = life.create(request, origin="dagster", subject="me", status=Status.DISPATCHED)
-    worker = Attempt(
-        life,
-        doors,
-        CATALOG,
-        build=Build(version="benchmark", git_sha="unknown"),
-        clock=SystemClock(),
-        jitter=random.SystemRandom().random,
-    )
-    return worker.run(document["_id"], 1, run_id="benchmark")
+    params = {**sample_params(kind, campaign), "pii": "full", **undelivered}
+    return parse(kind, params, scopes=SCOPES)
 
 
 if __name__ == "__main__":
