@@ -27,7 +27,7 @@ from assets.model.request import ExportRequest
 from assets.pipeline import Produced, produce
 from assets.reading import Doors
 from assets.shipping import LEAVES_REJECTS, STARTS_OVER, Shipping, ids_prefix, keeps
-from assets.steps.address import Address, address, attempt_of, export_of
+from assets.steps.address import Address, address, attempts_of, export_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
 from resources.clock import Clock
@@ -347,15 +347,13 @@ class Attempt:
         """Remove what the attempts of a published export left behind, but for what it names."""
         told = document["result"]
         named = {told["manifestKey"], *(entry["key"] for entry in told["files"])}
-        ours = {attempt_of(key)[0] for key in named}
+        ours = attempts_of(named)
         export = export_of(told["manifestKey"])
         try:
-            found = {
-                attempt_of(key)[0] for key in self._doors.objects.keys(export, unfinished=True)
-            }
+            found = attempts_of(self._doors.objects.keys(export, unfinished=True))
             if not (left := found - ours):
                 return
-            others = {attempt_of(key)[0] for key in self._life.keys_of_others(document)}
+            others = attempts_of(self._life.keys_of_others(document))
             for prefix in left - others:
                 self._doors.objects.remove(prefix)
         except DoorError:

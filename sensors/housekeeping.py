@@ -1,7 +1,6 @@
 """The sensor that takes exports from dead workers and deletes expired files."""
 
 import random
-from collections.abc import Iterable
 
 import dagster as dg
 
@@ -10,7 +9,7 @@ from assets.factory import Platform
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog
 from assets.model.request import ExportRequest
-from assets.steps.address import attempt_of, export_of, export_prefix
+from assets.steps.address import attempt_of, attempts_of, export_of, export_prefix
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from sensors.each import on_each, paged
@@ -74,7 +73,7 @@ def clear(
     request = ExportRequest.from_document(document["request"])
     prefix = export_prefix(request, catalog[request.type].scope, document["_id"])
     left = {attempt_of(key) for key in object_store.keys(prefix, unfinished=True)}
-    others = _prefixes(life.keys_of_others(document))
+    others = attempts_of(life.keys_of_others(document))
     for attempt, number in left:
         if number <= document["attempt"] and attempt not in others:
             object_store.remove(attempt)
@@ -86,15 +85,11 @@ def purge(life: ExportLife, object_store: ObjectStore, document: Document) -> Do
     told = document["result"]
     if document.get("generation"):
         # Another export made the files and may be making new ones by now: only what is named.
-        gone = _prefixes([told["manifestKey"], *(entry["key"] for entry in told["files"])])
+        gone = attempts_of([told["manifestKey"], *(entry["key"] for entry in told["files"])])
     else:
         # All that lies there: a worker that was killed between its commit and its sweep left what
         # the attempts before it had left, and no result names that.
-        gone = _prefixes(object_store.keys(export_of(told["manifestKey"]), unfinished=True))
-    for prefix in sorted(gone - _prefixes(life.keys_of_others(document))):
+        gone = attempts_of(object_store.keys(export_of(told["manifestKey"]), unfinished=True))
+    for prefix in sorted(gone - attempts_of(life.keys_of_others(document))):
         object_store.remove(prefix)
     return life.expire(document["_id"])
-
-
-def _prefixes(keys: Iterable[str]) -> set[str]:
-    return {attempt_of(key)[0] for key in keys}

@@ -1,5 +1,6 @@
 """Where the files of an attempt lie: made of ids only, never of user text (DESIGN.md 3)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assets.model.export_type import Scope
@@ -54,6 +55,11 @@ def attempt_of(key: str) -> tuple[str, int]:
     prefix = key.rsplit("/", 1)[0] + "/"
     number = prefix.rsplit("/", 2)[-2].removeprefix("a").partition("-")[0]
     return prefix, int(number)
+
+
+def attempts_of(keys: Iterable[str]) -> set[str]:
+    """The prefixes of the attempts that objects belong to."""
+    return {attempt_of(key)[0] for key in keys}
 
 
 def address(
