@@ -200,10 +200,11 @@ def running_bench(
     *,
     wrap: Callable[[FastAPI], ASGIApp] = _as_it_is,
     clock: ManualClock | None = None,
+    objects: FakeObjectStore | None = None,
     **settings: Any,
 ) -> Iterator[Bench]:
     """Run a bridge on a free loopback port until the block ends; `wrap` may spoil it first."""
-    clock = clock or PatientClock()
+    clock, objects = clock or PatientClock(), objects or FakeObjectStore()
     issuer = Issuer(clock=clock)
     (folder / "jwks.json").write_bytes(issuer.jwks())
     campaigns = [{"_id": key, "key": key, "deletedAt": None} for key in CAMPAIGNS]
@@ -213,7 +214,6 @@ def running_bench(
         for key in "ab"
     ]
     stores = FakeMongoStores(clock, campaigns=campaigns, markets=markets)
-    objects = FakeObjectStore()
     chosen = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": str(folder / "jwks.json")} | settings
     doors = Doors(stores=stores, objects=objects, clock=clock)
     app = create_app(Settings(**chosen), doors, catalog)

@@ -26,10 +26,11 @@ _AUTHORIZATION = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """The one key pair this server knows."""
+    """The one key pair this server knows, and the session token of one that is temporary."""
 
     key_id: str
     secret: str = field(repr=False)
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class _Claim:
     signature: str
     instant: datetime
     payload: str
+    token: str
 
 
 def verify(environ: dict[str, Any], credentials: Credentials, now: datetime) -> None:
@@ -78,6 +80,8 @@ def _compare(claim: _Claim, canonical_request: bytes, credentials: Credentials) 
             "The AWS Access Key Id you provided does not exist in our records.",
             {"AWSAccessKeyId": claim.key_id},
         )
+    if claim.token != credentials.token:
+        raise bad_request("InvalidToken", "The provided token is malformed or otherwise invalid.")
     text = "\n".join(
         (
             _ALGORITHM,
@@ -116,6 +120,7 @@ def _claim_of_link(environ: dict[str, Any], query: dict[str, str], now: datetime
         signature=query["X-Amz-Signature"],
         instant=instant,
         payload=environ.get("HTTP_X_AMZ_CONTENT_SHA256", _UNSIGNED),
+        token=query.get("X-Amz-Security-Token", ""),
     )
 
 
@@ -169,6 +174,7 @@ def _claim_of_header(environ: dict[str, Any], now: datetime) -> _Claim:
         signature=found[3],
         instant=instant,
         payload=payload,
+        token=environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""),
     )
 
 
@@ -185,7 +191,7 @@ def _credential(text: str, instant: datetime) -> tuple[str, str]:
 
 def _canonical_request(environ: dict[str, Any], claim: _Claim) -> bytes:
     names = claim.signed_headers.split(";")
-    if "host" not in names:
+    if not {"host", *_headers_of_amazon(environ)} <= {*names}:
         raise forbidden(
             "AccessDenied", "There were headers present in the request which were not signed"
         )
@@ -206,6 +212,16 @@ def _canonical_request(environ: dict[str, Any], claim: _Claim) -> bytes:
     )
     # WSGI decodes header bytes as Latin-1 (PEP 3333); this gives the bytes back as they came.
     return "\n".join(lines).encode("latin-1")
+
+
+def _headers_of_amazon(environ: dict[str, Any]) -> list[str]:
+    """All of them change what is asked for, so all must be signed."""
+    prefix = "HTTP_X_AMZ_"
+    return [
+        f"x-amz-{key.removeprefix(prefix).replace('_', '-').lower()}"
+        for key in environ
+        if key.startswith(prefix)
+    ]
 
 
 def _encoded(text: str) -> str:

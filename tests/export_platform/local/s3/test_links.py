@@ -112,6 +112,58 @@ def test_an_old_style_link_is_refused(stack: Mapping[str, str]) -> None:
     assert refusal(signed(old)) == (400, "InvalidRequest")
 
 
+# The worked example of "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)"
+# in the S3 API reference; key pair, object and signature are AWS's own.
+DOCUMENTED = Credentials(
+    key_id="AKIAIOSFODNN7EXAMPLE", secret="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+)
+DOCUMENTED_QUERY = (
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256"
+    "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+    "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+    "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+)
+
+
+def documented(query: str = DOCUMENTED_QUERY, **changes: str) -> dict[str, Any]:
+    """The WSGI variables of that example, changed."""
+    asked = {"REQUEST_METHOD": "GET", "HTTP_HOST": "examplebucket.s3.amazonaws.com"}
+    return {**asked, "REQUEST_URI": f"/test.txt?{query}", "QUERY_STRING": query} | changes
+
+
+def test_the_worked_example_of_the_documentation_is_accepted_on_its_day_only() -> None:
+    """Signer and verifier could both be wrong in the same way; a signature of AWS's own cannot."""
+    day = datetime(2013, 5, 24, tzinfo=UTC)
+
+    verify(documented(), DOCUMENTED, day)
+    verify(documented(), DOCUMENTED, day + timedelta(days=1))
+
+    for late in (timedelta(days=1, seconds=1), timedelta(minutes=-16)):
+        with pytest.raises(RefusalError, match="AccessDenied"):
+            verify(documented(), DOCUMENTED, day + late)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        (documented(REQUEST_METHOD="PUT"), "SignatureDoesNotMatch"),
+        (documented(HTTP_HOST="examplebucket.s3.eu-west-1.amazonaws.com"), "SignatureDoesNotMatch"),
+        (documented(REQUEST_URI=f"/tast.txt?{DOCUMENTED_QUERY}"), "SignatureDoesNotMatch"),
+        (documented(DOCUMENTED_QUERY.replace("86400", "86401")), "SignatureDoesNotMatch"),
+        (documented(f"{DOCUMENTED_QUERY}&versionId=1"), "SignatureDoesNotMatch"),
+        (documented(f"{DOCUMENTED_QUERY}&X-Amz-Security-Token=t"), "InvalidToken"),
+        (documented(HTTP_X_AMZ_ACL="public-read"), "AccessDenied"),
+        (documented(DOCUMENTED_QUERY.replace("%2Fs3%2F", "%2Fiam%2F")), "AuthorizationQuery"),
+    ],
+)
+def test_the_worked_example_changed_in_one_place_is_refused(
+    changed: dict[str, Any], code: str
+) -> None:
+    """Each part of the request is in what is signed."""
+    with pytest.raises(RefusalError, match=code):
+        verify(changed, DOCUMENTED, datetime(2013, 5, 24, 12, tzinfo=UTC))
+
+
 def request_at(instant: datetime, seconds: int) -> dict[str, Any]:
     """The WSGI variables of a link for `seconds` that was signed at `instant`."""
 

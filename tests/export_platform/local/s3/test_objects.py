@@ -73,8 +73,6 @@ class StreamingSigner(S3SigV4QueryAuth):
 
 def chunked(endpoint: str, key: str, body: bytes, checksum: str) -> int:
     """A PUT as SDKs send a stream: chunks, then the checksum as a trailer; its status."""
-    request = AWSRequest("PUT", f"{endpoint}/exports/{key}")
-    StreamingSigner(Credentials("local", "local-secret"), "s3", "us-east-1").add_auth(request)
     half = len(body) // 2
     wire = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (body[:half], body[half:]))
     wire += b"0\r\nx-amz-checksum-sha256:%s\r\n\r\n" % checksum.encode()
@@ -84,6 +82,8 @@ def chunked(endpoint: str, key: str, body: bytes, checksum: str) -> int:
         "X-Amz-Decoded-Content-Length": str(len(body)),
         "X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
     }
+    request = AWSRequest("PUT", f"{endpoint}/exports/{key}", headers=headers)
+    StreamingSigner(Credentials("local", "local-secret"), "s3", "us-east-1").add_auth(request)
     return requests.put(str(request.url), data=wire, headers=headers, timeout=5).status_code
 
 
