@@ -27,7 +27,7 @@ from api_bridge.middleware.head import HeadMiddleware
 from api_bridge.middleware.metrics import MetricsMiddleware
 from api_bridge.middleware.request_id import RequestIdMiddleware, request_id
 from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
-from api_bridge.page import site
+from api_bridge.page import problems, site
 from api_bridge.protocol.openapi import describe
 from api_bridge.protocol.problems import Code, ProblemError, not_found, problem_response
 from api_bridge.protocol.submission import known_names
@@ -69,6 +69,7 @@ ROUTERS = (
     metrics.router,
     signing_keys.router,
     site.router,
+    problems.router,
 )
 
 # RELIABILITY.md 4.3: a request gets its 503 within 2 s when the database is down or slow.
@@ -117,6 +118,8 @@ def create_app(settings: Settings, doors: Doors, catalog: Catalog) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # What a generated client calls a request: the name of its function, without its path.
+        generate_unique_id_function=lambda route: route.name,
         middleware=_middleware(settings, doors.clock, counted),
         lifespan=_lifespan(settings.threads, doors),
         exception_handlers={HTTPException: _routing_problem},
@@ -169,6 +172,8 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         sensor_age_seconds=settings.sensor_age_seconds,
         metrics=counted,
         signer=read_signer(settings.signing_keys),
+        dagster_url=settings.dagster_url,
+        since=doors.clock.monotonic(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from assets.admission import Limits
 
@@ -30,6 +31,7 @@ class Settings:
         signing_keys: The JWKS with the keys that manifests are signed with, or the path of its
             file; None: they are not signed.
         allowed_hosts: Names in the Host header that are ours.
+        dagster_url: Where people see Dagster's pages, for links to runs and lineage; None: nowhere.
         link_seconds: How long a download link works.
         queue_age_seconds: A due export that waits longer makes the bridge not ready.
         sensor_age_seconds: Sensors that have not looked for longer make the bridge not ready.
@@ -45,6 +47,7 @@ class Settings:
     jwks: str
     signing_keys: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = LOCAL_HOSTS
+    dagster_url: str | None = None
     link_seconds: int = MAX_LINK_SECONDS
     queue_age_seconds: int = QUEUE_AGE_SECONDS
     sensor_age_seconds: int = SENSOR_AGE_SECONDS
@@ -58,6 +61,8 @@ class Settings:
         """Refuse values that would weaken the bridge."""
         if not 1 <= self.link_seconds <= MAX_LINK_SECONDS:
             raise ValueError(f"BRIDGE_LINK_SECONDS must be from 1 to {MAX_LINK_SECONDS}")
+        if self.dagster_url is not None and not _is_web_address(self.dagster_url):
+            raise ValueError("BRIDGE_DAGSTER_URL must be an address with http or https")
         counts = (self.threads, self.concurrency, self.waiting)
         if min(self.queue_age_seconds, self.sensor_age_seconds, *counts) < 1:
             raise ValueError(
@@ -82,6 +87,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         jwks=_required(environment, "BRIDGE_JWKS"),
         signing_keys=environment.get("BRIDGE_SIGNING_KEYS") or None,
         allowed_hosts=tuple(host.strip() for host in hosts.split(",")),
+        dagster_url=(environment.get("BRIDGE_DAGSTER_URL") or "").rstrip("/") or None,
         link_seconds=_whole(environment, "BRIDGE_LINK_SECONDS", MAX_LINK_SECONDS),
         queue_age_seconds=_whole(environment, "BRIDGE_QUEUE_AGE_SECONDS", QUEUE_AGE_SECONDS),
         sensor_age_seconds=_whole(environment, "BRIDGE_SENSOR_AGE_SECONDS", SENSOR_AGE_SECONDS),
@@ -98,6 +104,11 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise ValueError(f"the environment variable {name} is not set")
     return value
+
+
+def _is_web_address(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
 
 
 def _whole(environment: Mapping[str, str], name: str, otherwise: int) -> int:

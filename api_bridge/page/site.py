@@ -41,7 +41,8 @@ def _policy(index: str) -> str:
 
 
 @cache
-def _headers() -> dict[str, str]:
+def headers() -> dict[str, str]:
+    """What every page is sent with."""
     policy = _policy(_INDEX.read_text(encoding="utf-8"))
     return {"Cache-Control": _FRESH, "Content-Security-Policy": policy}
 
@@ -64,4 +65,4 @@ router = APIRouter()
 @router.get("/", include_in_schema=False)
 def index() -> Response:
     """Show the page."""
-    return FileResponse(_INDEX, headers=_headers())
+    return FileResponse(_INDEX, headers=headers())

@@ -6,11 +6,9 @@ comes back gets the present state, whatever was missed (API.md 1).
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
-from api_bridge.protocol.wire import Document, export_resource, is_done
-from assets.model.export_type import Catalog
+from api_bridge.protocol.wire import Document, Surroundings, export_resource, is_done
 
 MEDIA_TYPE = "text/event-stream"
 # The browser's own waits are 3 to 5 s; the pace of polling is 2 s (RELIABILITY.md S14).
@@ -25,19 +23,16 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def changes(
-    before: Document | None, after: Document, catalog: Catalog, now: datetime
-) -> Iterator[bytes]:
+def changes(before: Document | None, after: Document, around: Surroundings) -> Iterator[bytes]:
     """The events that lead from one state of an export to another.
 
     Args:
         before: The state that the caller knows; None for none.
         after: The state as it is.
-        catalog: The kinds of export there are.
-        now: What the estimates in `progress` count from.
+        around: What they are shown with.
     """
-    known = None if before is None else export_resource(before, catalog, now)
-    shown = export_resource(after, catalog, now)
+    known = None if before is None else export_resource(before, around)
+    shown = export_resource(after, around)
     for name, members in _PARTS.items():
         part = {member: shown[member] for member in members}
         if known is None or any(known[member] != shown[member] for member in members):

@@ -57,54 +57,179 @@ class Kind:
     Attributes:
         status: The HTTP status.
         title: What it is, for people.
+        remedy: What whoever gets it can do; shown on its page, `/problems/<code>`.
         retry_after: Seconds after which the same request may succeed; None means never.
     """
 
     status: int
     title: str
+    remedy: str
     retry_after: int | None = None
 
 
 REGISTRY: Mapping[Code, Kind] = {
-    Code.INVALID_PARAMETERS: Kind(status=400, title="The parameters are not valid"),
-    Code.MALFORMED_BODY: Kind(status=400, title="The body is not acceptable JSON"),
-    Code.UNREADABLE_REQUEST: Kind(status=400, title="The request is not HTTP/1.1"),
-    Code.INVALID_HOST: Kind(status=400, title="The Host header is not one of ours"),
-    Code.INVALID_IDEMPOTENCY_KEY: Kind(status=400, title="The Idempotency-Key is malformed"),
-    Code.UNAUTHENTICATED: Kind(status=401, title="A valid access token is needed"),
-    Code.INSUFFICIENT_SCOPE: Kind(status=403, title="The token's scopes do not allow this"),
-    Code.NOT_FOUND: Kind(status=404, title="There is nothing here that the token may see"),
-    Code.UNKNOWN_TYPE: Kind(status=404, title="There is no such kind of export"),
-    Code.UNKNOWN_FILE: Kind(status=404, title="The export has no such file"),
-    Code.METHOD_NOT_ALLOWED: Kind(status=405, title="The resource does not know this method"),
-    Code.REQUEST_TIMEOUT: Kind(status=408, title="The body took too long", retry_after=1),
-    Code.NOT_READY: Kind(status=409, title="The export has no files in its present state"),
-    Code.NOT_TERMINAL: Kind(status=409, title="The export has not ended"),
-    Code.ILLEGAL_TRANSITION: Kind(status=409, title="Not possible in the export's present state"),
+    Code.INVALID_PARAMETERS: Kind(
+        status=400,
+        title="The parameters are not valid",
+        remedy="Change what `errors` names: each pointer says where, its detail says what helps. "
+        "`GET /v1/export-types/{type}` has the JSON Schema.",
+    ),
+    Code.MALFORMED_BODY: Kind(
+        status=400,
+        title="The body is not acceptable JSON",
+        remedy="Send one JSON object in UTF-8, without duplicate names, NaN or deep nesting.",
+    ),
+    Code.UNREADABLE_REQUEST: Kind(
+        status=400,
+        title="The request is not HTTP/1.1",
+        remedy="Send well-formed HTTP/1.1; a proxy between us may have broken it.",
+    ),
+    Code.INVALID_HOST: Kind(
+        status=400,
+        title="The Host header is not one of ours",
+        remedy="Use the address that you were given; operators list names in "
+        "`BRIDGE_ALLOWED_HOSTS`.",
+    ),
+    Code.INVALID_IDEMPOTENCY_KEY: Kind(
+        status=400,
+        title="The Idempotency-Key is malformed",
+        remedy="Send one key of 1 to 255 printable characters, a UUID for example.",
+    ),
+    Code.UNAUTHENTICATED: Kind(
+        status=401,
+        title="A valid access token is needed",
+        remedy="Send `Authorization: Bearer` with a token that has not expired; get a new one.",
+    ),
+    Code.INSUFFICIENT_SCOPE: Kind(
+        status=403,
+        title="The token's scopes do not allow this",
+        remedy="`required_scopes` names what is missing, `denied_columns` what it is missing for. "
+        "Ask for the scopes, leave the columns out, or send `Prefer: handling=lenient`.",
+    ),
+    Code.NOT_FOUND: Kind(
+        status=404,
+        title="There is nothing here that the token may see",
+        remedy="Check the id and the campaigns of the token. What is somebody else's looks the "
+        "same as what does not exist.",
+    ),
+    Code.UNKNOWN_TYPE: Kind(
+        status=404,
+        title="There is no such kind of export",
+        remedy="`GET /v1/export-types` lists the kinds.",
+    ),
+    Code.UNKNOWN_FILE: Kind(
+        status=404,
+        title="The export has no such file",
+        remedy="Files count from 1; `result.files` of the export has an address for each.",
+    ),
+    Code.METHOD_NOT_ALLOWED: Kind(
+        status=405,
+        title="The resource does not know this method",
+        remedy="The Allow header names the methods that it knows.",
+    ),
+    Code.REQUEST_TIMEOUT: Kind(
+        status=408,
+        title="The body took too long",
+        retry_after=1,
+        remedy="Send the whole body at once; bodies are small.",
+    ),
+    Code.NOT_READY: Kind(
+        status=409,
+        title="The export has no files in its present state",
+        remedy="`export_status` says how it is. Wait until it has succeeded; one that has failed "
+        "says why in its `error`.",
+    ),
+    Code.NOT_TERMINAL: Kind(
+        status=409,
+        title="The export has not ended",
+        remedy="Cancel it and wait, or let it end, before you delete it.",
+    ),
+    Code.ILLEGAL_TRANSITION: Kind(
+        status=409,
+        title="Not possible in the export's present state",
+        remedy="Look at the export: its `links` name what is possible now.",
+    ),
     Code.IDEMPOTENCY_IN_PROGRESS: Kind(
-        status=409, title="The first request with this key is still being recorded", retry_after=1
+        status=409,
+        title="The first request with this key is still being recorded",
+        retry_after=1,
+        remedy="Send the same request with the same key once more in a second.",
     ),
-    Code.GONE: Kind(status=410, title="The export or its files are gone"),
-    Code.BODY_TOO_LARGE: Kind(status=413, title="The body is too large"),
-    Code.UNSUPPORTED_MEDIA_TYPE: Kind(status=415, title="The body must be application/json"),
+    Code.GONE: Kind(
+        status=410,
+        title="The export or its files are gone",
+        remedy="Its time is over or it was deleted. One that expired can be tried again; else "
+        "ask for a new export.",
+    ),
+    Code.BODY_TOO_LARGE: Kind(
+        status=413,
+        title="The body is too large",
+        remedy="Send at most 64 kB; long lists belong into the campaign, not into a request.",
+    ),
+    Code.UNSUPPORTED_MEDIA_TYPE: Kind(
+        status=415,
+        title="The body must be application/json",
+        remedy="Send `Content-Type: application/json` and no content coding.",
+    ),
     Code.IDEMPOTENCY_KEY_REUSED: Kind(
-        status=422, title="The Idempotency-Key was used with another payload"
+        status=422,
+        title="The Idempotency-Key was used with another payload",
+        remedy="Take a new key for another request; the same key means the same request.",
     ),
-    Code.NOT_EXPORTABLE: Kind(status=422, title="The campaign cannot have this export"),
-    Code.NOT_DOWNLOADABLE: Kind(status=403, title="The files are for their delivery only"),
+    Code.NOT_EXPORTABLE: Kind(
+        status=422,
+        title="The campaign cannot have this export",
+        remedy="`business_code` says why; change that in the campaign, or ask for another kind.",
+    ),
+    Code.NOT_DOWNLOADABLE: Kind(
+        status=403,
+        title="The files are for their delivery only",
+        remedy="Nobody downloads files of this kind; `result.deliveries` says where they went.",
+    ),
     Code.TOO_MANY_EXPORTS: Kind(
-        status=429, title="As many exports are live as may be", retry_after=30
+        status=429,
+        title="As many exports are live as may be",
+        retry_after=30,
+        remedy="`limit` says whose places are taken. Wait until one ends, or cancel one; "
+        "`GET /v1/limits` has the numbers.",
     ),
-    Code.INTERNAL_ERROR: Kind(status=500, title="The bridge failed"),
-    Code.QUEUE_UNAVAILABLE: Kind(status=503, title="The queue does not answer", retry_after=5),
-    Code.QUEUE_STALLED: Kind(status=503, title="The queue is not being worked off", retry_after=30),
+    Code.INTERNAL_ERROR: Kind(
+        status=500,
+        title="The bridge failed",
+        remedy="Report the `request_id`: our log has what happened under it.",
+    ),
+    Code.QUEUE_UNAVAILABLE: Kind(
+        status=503,
+        title="The queue does not answer",
+        retry_after=5,
+        remedy="Nothing was recorded, or not for sure: send the same request with the same "
+        "Idempotency-Key after `Retry-After` seconds.",
+    ),
+    Code.QUEUE_STALLED: Kind(
+        status=503,
+        title="The queue is not being worked off",
+        retry_after=30,
+        remedy="Requests are kept and will be worked off. Operators: see the runbook, Dagster "
+        "may be down.",
+    ),
     Code.STORAGE_UNAVAILABLE: Kind(
-        status=503, title="The file storage does not answer", retry_after=5
+        status=503,
+        title="The file storage does not answer",
+        retry_after=5,
+        remedy="Ask again after `Retry-After` seconds.",
     ),
     Code.KEYS_UNAVAILABLE: Kind(
-        status=503, title="The keys that tokens are checked with do not answer", retry_after=5
+        status=503,
+        title="The keys that tokens are checked with do not answer",
+        retry_after=5,
+        remedy="Your token may be good: ask again after `Retry-After` seconds.",
     ),
-    Code.OVERLOADED: Kind(status=503, title="Too many requests at once", retry_after=1),
+    Code.OVERLOADED: Kind(
+        status=503,
+        title="Too many requests at once",
+        retry_after=1,
+        remedy="Ask again after `Retry-After` seconds, and less often.",
+    ),
 }
 
 

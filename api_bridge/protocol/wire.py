@@ -67,9 +67,24 @@ def shown_status(document: Document) -> str:
     return status if status in SHOWN else str(Status.QUEUED)
 
 
-def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict[str, Any]:
-    """The resource of API.md 2; what later issues compute is null until then."""
-    export_type = catalog.get(document["type"])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an export is shown with, beside its document.
+
+    Attributes:
+        catalog: The kinds of export there are.
+        now: What ages and estimates count from.
+        dagster_url: Where people see Dagster's pages; None: nowhere.
+    """
+
+    catalog: Catalog
+    now: datetime
+    dagster_url: str | None = None
+
+
+def export_resource(document: Document, around: Surroundings) -> dict[str, Any]:
+    """The resource of API.md 2."""
+    export_type, now = around.catalog.get(document["type"]), around.now
     dispatched = document["status"] == Status.DISPATCHED
     return {
         "id": document["_id"],
@@ -94,7 +109,7 @@ def export_resource(document: Document, catalog: Catalog, now: datetime) -> dict
         "error": error_resource(document.get("error")),
         "columns_withheld": columns_withheld(document["request"], export_type),
         "requested_by": document["requestedBy"]["subject"],
-        "links": _links(document),
+        "links": _links(document, around.dagster_url),
     }
 
 
@@ -272,10 +287,14 @@ def error_resource(error: Document | None) -> dict[str, Any] | None:
     }
 
 
-def _links(document: Document) -> dict[str, str]:
+def _links(document: Document, dagster_url: str | None) -> dict[str, str]:
     """Only what would work now."""
     base = f"/v1/exports/{document['_id']}"
     links, status = {"self": base}, Status(document["status"])
+    run_id = (document.get("dagster") or {}).get("runId")
+    if dagster_url is not None and run_id:
+        links["dagster_run"] = f"{dagster_url}/runs/{run_id}"
+        links["dagster_asset"] = f"{dagster_url}/assets/exports/{document['type']}?view=lineage"
     if status in LIVE:
         links["events"] = f"{base}/events"
     if status in LIVE and status is not Status.CANCELLING:

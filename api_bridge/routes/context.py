@@ -1,6 +1,7 @@
 """What the routes work with, made once by the application, and how a route asks for it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -8,6 +9,7 @@ from fastapi import Depends, Request
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.caller import Caller
 from api_bridge.access.signing import Signer
+from api_bridge.protocol.wire import Surroundings
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
 from assets.admission import Admission
@@ -37,6 +39,8 @@ class Bridge:
         sensor_age_seconds: When silent sensors mean that nobody looks.
         metrics: What was counted.
         signer: Signs manifests.
+        dagster_url: Where people see Dagster's pages, if anywhere.
+        since: When it was put together, on the clock's monotonic scale.
     """
 
     catalog: Catalog
@@ -53,6 +57,16 @@ class Bridge:
     sensor_age_seconds: int
     metrics: Metrics
     signer: Signer
+    dagster_url: str | None
+    since: float
+
+    def age(self) -> float:
+        """Seconds that it has been up."""
+        return self.clock.monotonic() - self.since
+
+    def around(self, now: datetime) -> Surroundings:
+        """What an export is shown with."""
+        return Surroundings(catalog=self.catalog, now=now, dagster_url=self.dagster_url)
 
 
 def _bridge(request: Request) -> Bridge:

@@ -64,7 +64,7 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     yield BEGINNING
     while True:
-        for event in changes(known, document, bridge.catalog, bridge.clock.now()):
+        for event in changes(known, document, bridge.around(bridge.clock.now())):
             yield event
         known = document
         if is_done(document) or bridge.changes.closed:

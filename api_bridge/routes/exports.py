@@ -118,11 +118,11 @@ def list_exports(request: Request, bridge: BridgeParam, caller: CallerParam) -> 
     # One that cannot be decoded has no place to go on from; the last that has one is close enough.
     last = next((document for document in reversed(page) if "createdAt" in document), None)
     token = listing.token_after(last) if more and last else None
-    now = bridge.clock.now()
+    around = bridge.around(bridge.clock.now())
     shown = _as_seen(bridge, [document for document in page if is_visible(document, caller)])
     body = {
         "exports": [
-            export_resource(document, bridge.catalog, now)
+            export_resource(document, around)
             for document in shown
             if listing.status in (None, shown_status(document))
         ],
@@ -366,5 +366,5 @@ def _shown(
     headers: dict[str, str],
     status_code: int = 200,
 ) -> Response:
-    body = export_resource(document, bridge.catalog, now)
+    body = export_resource(document, bridge.around(now))
     return JSONResponse(body, status_code=status_code, headers=headers)

@@ -18,11 +18,15 @@ async def healthz() -> Response:
 
 @router.get("/readyz", summary="Would a request be served?")
 def readyz(bridge: BridgeParam) -> Response:
-    """Ask the database, and whether somebody works off the queue (API.md 1)."""
+    """Ask the database, and whether somebody works off the queue (API.md 1).
+
+    Where no sensor has ever looked, as long as the bridge is up is how long none has been seen.
+    """
     bridge.stores.ping()
     felt = pulse(bridge.stores, bridge.clock)
+    unseen = felt.sensor_age if felt.sensor_age is not None else bridge.age()
     _check("An export has been due", felt.queue_age, bridge.queue_age_seconds)
-    _check("No sensor has looked at the queue", felt.sensor_age, bridge.sensor_age_seconds)
+    _check("No sensor has looked at the queue", unseen, bridge.sensor_age_seconds)
     ages = {"queue_age_seconds": felt.queue_age, "sensor_age_seconds": felt.sensor_age}
     return JSONResponse({"status": "ready", **ages})
 

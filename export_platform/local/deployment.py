@@ -147,12 +147,15 @@ class Deployment:
                 "RUN_WORKERS_PORT": str(ports[WORKERS]),
             }
 
+        def with_pages() -> Mapping[str, str]:
+            return {**followed, "BRIDGE_DAGSTER_URL": _url(supervisor.ports()[WEBSERVER])}
+
         services = [
             _code_server(lambda: followed),
             _run_workers(lambda: followed),
             _webserver(ports_of_code),
             _daemon(ports_of_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
-            _bridge(lambda: followed),
+            _bridge(with_pages),
         ]
         placed = [service(self._dagster_home) for service in services]
         supervisor = Supervisor(self._directory, placed, state_name="platform.json")
@@ -177,11 +180,15 @@ class Deployment:
 
     def _places(self, ports: Mapping[str, int], environment: Mapping[str, str]) -> Places:
         return Places(
-            bridge_url=f"http://{_LOOPBACK}:{ports[BRIDGE]}",
-            dagster_url=f"http://{_LOOPBACK}:{ports[WEBSERVER]}",
+            bridge_url=_url(ports[BRIDGE]),
+            dagster_url=_url(ports[WEBSERVER]),
             logs=self._directory / "logs",
             environment=dict(environment),
         )
+
+
+def _url(port: int) -> str:
+    return f"http://{_LOOPBACK}:{port}"
 
 
 def _heartbeat_in_file(home: Path) -> datetime | None:

@@ -16,6 +16,7 @@ from tests.api_bridge.toys import TOYS
 def test_ready_says_so_when_the_database_answers(bench: Bench) -> None:
     """And nobody needs a token to ask."""
     bench.create()
+    bench.stores.operations.tick("requests")
 
     answer = bench.call("GET", "/readyz", token=None)
 
@@ -34,6 +35,7 @@ def test_not_ready_while_the_oldest_due_export_waits_too_long(bench: Bench) -> N
     """Accepting more work that nobody does is a promise that is not kept (API.md 1)."""
     export_id = bench.create()
     bench.clock.advance(601)
+    bench.stores.operations.tick("requests")
     answer = bench.call("GET", "/readyz", token=None)
 
     assert (answer.status, answer.body["code"]) == (503, "queue-stalled")
@@ -61,6 +63,18 @@ def test_not_ready_while_no_sensor_looks_at_the_queue(bench: Bench) -> None:
     assert bench.create()
 
 
+def test_not_ready_where_no_sensor_has_ever_looked(tmp_path: Path) -> None:
+    """A deployment whose Dagster never started must not look healthy for ever."""
+    with running_bench(tmp_path, TOYS) as bench:
+        bench.clock.advance(120)
+        in_time = bench.call("GET", "/readyz", token=None)
+        bench.clock.advance(1)
+        late = bench.call("GET", "/readyz", token=None)
+
+    assert (in_time.status, in_time.body["sensor_age_seconds"]) == (200, None)
+    assert (late.status, late.body["code"]) == (503, "queue-stalled")
+
+
 def test_an_export_that_waits_for_its_next_attempt_is_not_overdue(bench: Bench) -> None:
     """It was queued long ago, but its time has not come; counted from then it is."""
     export_id = bench.create()
@@ -70,9 +84,11 @@ def test_an_export_that_waits_for_its_next_attempt_is_not_overdue(bench: Bench) 
     assert document is not None
     error = {"code": "SLOW", "message": "m", "retryable": True, "attempt": 1}
     bench.life.fail(document, token, error=error, jitter=0.9)
+    bench.stores.operations.tick("requests")
 
     assert bench.call("GET", "/readyz", token=None).status == 200
     bench.clock.advance(700)
+    bench.stores.operations.tick("requests")
     assert bench.call("GET", "/readyz", token=None).status == 503
 
 

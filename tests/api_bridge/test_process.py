@@ -101,7 +101,8 @@ def test_a_missing_setting_is_named(missing: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("LINK_SECONDS", "601"), ("LINK_SECONDS", "0"), ("LINK_SECONDS", "x"), ("THREADS", "0"),
-     ("ALLOWED_HOSTS", "*"), ("ALLOWED_HOSTS", "a.test,*"), ("QUEUE_AGE_SECONDS", "-1")],
+     ("ALLOWED_HOSTS", "*"), ("ALLOWED_HOSTS", "a.test,*"), ("QUEUE_AGE_SECONDS", "-1"),
+     ("DAGSTER_URL", "javascript:x"), ("DAGSTER_URL", "https://name@dagster.test")],
 )  # fmt: skip
 def test_a_setting_that_would_weaken_the_bridge_is_refused(name: str, value: str) -> None:
     """Ten minutes for a link, and names for hosts, are promises and not defaults (API.md 1)."""

@@ -1,10 +1,12 @@
 """Watching exports: the resource, its validator, the pace of polling, and the listing."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api_bridge.bench import Bench
+from tests.api_bridge.bench import Bench, running_bench
+from tests.api_bridge.toys import TOYS
 
 
 def get(bench: Bench, path: str, **headers: str) -> Any:
@@ -66,6 +68,20 @@ def test_a_finished_export_names_its_files_and_is_done(bench: Bench) -> None:
     assert "Retry-After" not in answer.headers
     assert answer.headers["Sunset"].endswith("GMT")
     assert b"a1-0badcafe" not in answer.raw
+
+
+def test_an_export_leads_to_its_run_and_its_lineage_in_dagster(tmp_path: Path) -> None:
+    """Once there is a run, and only where somebody said where Dagster's pages are (API.md 2)."""
+    with running_bench(tmp_path, TOYS, dagster_url="https://dagster.test/ops") as bench:
+        export_id = bench.create()
+        queued = get(bench, f"/v1/exports/{export_id}").body["links"]
+        bench.start(export_id)
+        running = get(bench, f"/v1/exports/{export_id}").body["links"]
+
+    assert not {"dagster_run", "dagster_asset"} & set(queued)
+    assert running["dagster_run"] == "https://dagster.test/ops/runs/run-1"
+    asset = "https://dagster.test/ops/assets/exports/guests?view=lineage"
+    assert running["dagster_asset"] == asset
 
 
 def test_a_failed_export_is_a_200_that_says_why(bench: Bench) -> None:

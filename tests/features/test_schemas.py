@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from api_bridge.app import ROUTERS
 from api_bridge.protocol.problems import Code, ProblemError, problem_response
 from api_bridge.protocol.provenance import errors_resource, lineage_resource
-from api_bridge.protocol.wire import SHOWN, export_resource, export_type_resource
+from api_bridge.protocol.wire import SHOWN, Surroundings, export_resource, export_type_resource
 from assets.exports.catalog import CATALOG
 from assets.model.column import Pii
 from assets.model.delivery import Destination
@@ -33,6 +33,7 @@ from tests.api_bridge.schemas import ANSWERS, PROBLEM, TEXTS, names, schema, wro
 from tests.assets.workbench import workbench
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
+AROUND = Surroundings(catalog=CATALOG, now=NOW)
 # Objects whose members are named by data: counts by reason, files by section, options by kind.
 MAPS = {"filtered", "rejected", "beside", "unfit", "notes", "companions", "options", "detail"}
 OPEN = MAPS | {"params", "stated", "campaigns"}
@@ -99,12 +100,12 @@ def test_an_export_is_shown_as_its_schema_says() -> None:
     """The mapper lists its members one by one, and so does the schema: both must change."""
     bench = workbench()
     document = bench.asked("waitlist")
-    shown = export_resource(document, CATALOG, NOW)
+    shown = export_resource(document, AROUND)
 
     assert wrong("export", shown) == []
     assert set(shown) == set(schema("export")["properties"])
     assert set(shown) == set(schema("export")["required"])
-    done = export_resource(bench.run("waitlist").document, CATALOG, NOW)
+    done = export_resource(bench.run("waitlist").document, AROUND)
     assert wrong("export", done) == []
     assert set(done["result"]) == set(schema("export")["$defs"]["result"]["properties"])
 
@@ -186,7 +187,7 @@ def test_closed_sets_are_those_of_the_code() -> None:
 )
 def test_a_wrong_answer_does_not_fit(change: Mapping[str, Any]) -> None:
     """The negative control: a schema that lets everything through would make all this green."""
-    shown = export_resource(workbench().asked("waitlist"), CATALOG, NOW)
+    shown = export_resource(workbench().asked("waitlist"), AROUND)
 
     assert wrong("export", shown) == []
     assert wrong("export", {**shown, **change}) != []

@@ -112,6 +112,7 @@ function About({ found }) {
       ["Id", html`<code>${found.id}</code>`],
       ["Asked", html`${time(found.created_at)} by ${found.requested_by}`],
       ["Attempt", found.attempt],
+      ["Dagster", found.links.dagster_run && html`<a href=${found.links.dagster_run}>its run</a>, <a href=${found.links.dagster_asset}>its lineage</a>`],
       ["Rows as of", found.snapshot_time && time(found.snapshot_time)],
       ["Finished", found.finished_at && time(found.finished_at)],
       ["Files stay until", found.expires_at && time(found.expires_at)],
