@@ -16,9 +16,11 @@ from assets.model.lifecycle import (
     LIVE,
     MAX_ATTEMPTS,
     MAX_RESCUES,
+    NEWS,
     PUBLISHED,
     SAFETY_LAG,
     TRANSITIONS,
+    Event,
     Move,
     Status,
     Timing,
@@ -121,6 +123,7 @@ class ExportLife:
             "sharers": 0,
             "left": None,
             "holds": dict(holds) if holds else None,
+            "outbox": None,
         }
         if idempotency:
             document["idempotency"] = dict(idempotency)
@@ -721,6 +724,18 @@ class ExportLife:
         entry = Change(push=_audit(action, actor, detail))
         self._move(Move.RECORD, export_id, change=entry)
 
+    def untold(self, *, after: str | None, limit: int) -> Sequence[Document]:
+        """A page, by id, of exports with `outbox.events` that nobody was told of yet."""
+        news = Match(statuses=_sources(Move.TELL), equal={"outbox.open": True})
+        return self._store.candidates(news, after=after, limit=limit)
+
+    def told(self, document: Document) -> Document | None:
+        """Forget what was handed on; None when something has happened meanwhile."""
+        same = {"revision": document["revision"]}
+        return self._move(
+            Move.TELL, document["_id"], equal=same, change=Change(set={"outbox": None})
+        )
+
     # --- how a move is written ----------------------------------------------------------
 
     def _move(
@@ -747,7 +762,7 @@ class ExportLife:
         target = TRANSITIONS[move].target
         if target is not None:
             change = _also(change, set={"status": str(target)})
-        return self._store.change(export_id, match, change)
+        return self._store.change(export_id, match, _merged(change, _news(move, change)))
 
     def _held(self, move: Move, export_id: str, token: str, change: Change) -> Document:
         moved = self._move(move, export_id, token=token, change=change)
@@ -782,6 +797,28 @@ def _final(result: Mapping[str, Any]) -> dict[str, object]:
     read = result["accounting"]["read"]
     final = {"rowsRead": read, "rowsTotal": read, "rowsWritten": result["rows"]}
     return {f"progress.{name}": n for name, n in {**final, "bytes": result["bytes"]}.items()}
+
+
+def _news(move: Move, change: Change) -> Change:
+    """What a move is to those who are told, in the same write, so that a crash loses none of it.
+
+    What becomes of a generation is no news to who has left it; that was its cancel.
+    """
+    if move not in NEWS:
+        return Change()
+    types = [NEWS[move], *((Event.REJECTED,) if _rejected(change) else ())]
+    return Change(
+        set={"outbox.open": True},
+        push={"outbox.events": {"id": f"evt_{ObjectId()}", "types": list(map(str, types))}},
+        unless={"outbox.events": "left"},
+    )
+
+
+def _rejected(change: Change) -> bool:
+    """Whether a receiver has not taken rows: some of them, or so many that the export failed."""
+    result: Any = change.set.get("result") or {}
+    some = any(delivery["rejected"] for delivery in result.get("deliveries", ()))
+    return some or change.set.get("error.code") == "DELIVERY_REJECTED"
 
 
 def _error(code: str, message: str) -> dict[str, object]:
@@ -873,4 +910,5 @@ def _merged(first: Change, second: Change) -> Change:
         stamp=(*first.stamp, *second.stamp),
         delay={**first.delay, **second.delay},
         push={**first.push, **second.push},
+        unless={**first.unless, **second.unless},
     )

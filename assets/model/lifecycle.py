@@ -49,6 +49,17 @@ class Move(StrEnum):
     WITHDRAW = "withdraw"
     PURGE = "purge"
     RECORD = "record"
+    TELL = "tell"
+
+
+class Event(StrEnum):
+    """What those are told of an export who have asked to be told (API.md 5)."""
+
+    SUCCEEDED = "export.succeeded"
+    FAILED = "export.failed"
+    CANCELLED = "export.cancelled"
+    EXPIRED = "export.expired"
+    REJECTED = "delivery.rejected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +113,20 @@ TRANSITIONS: Mapping[Move, Transition] = {
     ),
     Move.PURGE: Transition(sources=(Status.FAILED, Status.CANCELLED), target=None),
     Move.RECORD: Transition(sources=(*LIVE, *TERMINAL), target=None),
+    # What happened has been handed on to those who are told.
+    Move.TELL: Transition(sources=(*LIVE, *TERMINAL), target=None),
+}
+
+# The moves that are news to whoever asked for the export. WITHDRAW is none: who left sees the
+# export cancelled from then on, whatever becomes of the generation.
+NEWS: Mapping[Move, Event] = {
+    Move.SUCCEED: Event.SUCCEEDED,
+    Move.SHARE: Event.SUCCEEDED,
+    Move.FAIL: Event.FAILED,
+    Move.CANCEL_WAITING: Event.CANCELLED,
+    Move.CANCELLED: Event.CANCELLED,
+    Move.LEAVE: Event.CANCELLED,
+    Move.EXPIRE: Event.EXPIRED,
 }
 
 

@@ -23,7 +23,8 @@ NAME = "exports"
 # `queue` serves claiming and the reaper's pages; `campaign` and `requester` the listings; `history`
 # the chain of manifests; `idempotency` is the promise that one key makes one export (API.md);
 # `generation` finds who waits for one, `forsaken` those whose own request was taken back; `expiry`
-# the retention sweep, not a TTL: documents stay; `finished` serves the metrics.
+# the retention sweep, not a TTL: documents stay; `finished` serves the metrics; `outbox` finds what
+# has happened and nobody was told of yet.
 INDEXES = (
     IndexModel(
         [
@@ -59,6 +60,11 @@ INDEXES = (
         [("left.open", ASCENDING), ("_id", ASCENDING)],
         name="ix_forsaken",
         partialFilterExpression={"left.open": True},
+    ),
+    IndexModel(
+        [("outbox.open", ASCENDING), ("_id", ASCENDING)],
+        name="ix_outbox",
+        partialFilterExpression={"outbox.open": True},
     ),
     IndexModel([("expiresAt", ASCENDING)], name="ix_expiry"),
     IndexModel([("finishedAt", ASCENDING)], name="ix_finished"),
@@ -131,6 +137,7 @@ class ExportDocument(TypedDict, total=False):
     generation: str | None
     left: dict[str, Any] | None
     holds: dict[str, Any] | None
+    outbox: dict[str, Any] | None
     audit: list[dict[str, Any]]
     undecodable: bool
 
@@ -170,6 +177,8 @@ class Change:
         delay: Path becomes the database's now plus so many seconds, to the millisecond.
         push: The document, with ``at`` = the database's now added, is appended to the list at the
             path.
+        unless: A path of ``push`` to another path: where that one is not null before the change,
+            nothing is appended.
     """
 
     set: Mapping[str, object] = field(default_factory=dict)
@@ -177,6 +186,7 @@ class Change:
     stamp: tuple[str, ...] = ()
     delay: Mapping[str, float] = field(default_factory=dict)
     push: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    unless: Mapping[str, str] = field(default_factory=dict)
 
 
 class ExportStore:
@@ -349,7 +359,10 @@ def compile_change(change: Change) -> list[Document]:
     writes += [(path, _increased(path, step)) for path, step in change.increment.items()]
     writes += [(path, "$$NOW") for path in change.stamp]
     writes += [(path, _from_now(seconds)) for path, seconds in change.delay.items()]
-    writes += [(path, _appended(path, entry)) for path, entry in change.push.items()]
+    writes += [
+        (path, _appended(path, entry, unless=change.unless.get(path)))
+        for path, entry in change.push.items()
+    ]
     expressions = dict(writes)
     if len(expressions) != len(writes):
         raise ValueError("a change writes one path twice")
@@ -396,9 +409,17 @@ def _increased(path: str, step: int) -> Document:
     return {"$add": [{"$ifNull": [f"${_path(path)}", 0]}, {"$literal": step}]}
 
 
-def _appended(path: str, entry: Mapping[str, object]) -> Document:
+def _appended(path: str, entry: Mapping[str, object], *, unless: str | None = None) -> Document:
     stamped = {"$mergeObjects": [{"$literal": dict(entry)}, {"at": "$$NOW"}]}
-    return {"$concatArrays": [{"$ifNull": [f"${_path(path)}", []]}, [stamped]]}
+    there = {"$ifNull": [f"${_path(path)}", []]}
+    appended = {"$concatArrays": [there, [stamped]]}
+    if unless is None:
+        return appended
+    return {"$cond": [_is_null(unless), appended, there]}
+
+
+def _is_null(path: str) -> Document:
+    return {"$eq": [{"$ifNull": [f"${_path(path)}", None]}, None]}
 
 
 def _older_than(created: datetime, export_id: str) -> Iterator[Document]:

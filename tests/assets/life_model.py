@@ -40,6 +40,7 @@ class Export:
         worker: The number of the worker that holds it.
         expires: When its files go.
         born: When it was stored.
+        news: What has happened to it that nobody was told yet.
     """
 
     id: str
@@ -58,10 +59,18 @@ class Export:
     worker: int | None = None
     expires: float = 0.0
     born: float = 0.0
+    news: list[str] = field(default_factory=list)
 
     def goes(self, status: str) -> None:
         """Be in a state in which nobody holds it."""
         self.status, self.until, self.worker = status, None, None
+        if status in ENDED:
+            self.tells(status)
+
+    def tells(self, status: str) -> None:
+        """Who asked for it is told, if that one has not left."""
+        if not self.left:
+            self.news.append(f"export.{status}")
 
 
 @dataclass(kw_only=True)
@@ -135,7 +144,9 @@ class LifeModel:
         if export.status == "joined":
             return self._parted(export)
         if export.status in GENERATING and export.sharers > 0:
-            export.left = export.left or "open"
+            if not export.left:
+                export.tells("cancelled")
+                export.left = "open"
             return export.status
         if export.left:
             return export.status  # it was taken back before, whatever became of the files
@@ -325,6 +336,7 @@ class LifeModel:
         for one in self.exports.values():
             if one.status == "succeeded" and one.expires < self.now:
                 one.status = "expired"
+                one.tells("expired")
 
 
 RETENTION = 1003.0

@@ -308,6 +308,14 @@ class LifeMachine(RuleBasedStateMachine):
         self.model.reap(jitter)
         self.model.expire()
 
+    @rule()
+    def news(self) -> None:
+        """Whoever hands on what has happened comes by."""
+        for document in self.life.untold(after=None, limit=100):
+            assert self.life.told(document) is not None
+        for export in self.model.exports.values():
+            export.news.clear()
+
     @rule(seconds=st.sampled_from(STEPS))
     def time_passes(self, seconds: float) -> None:
         """Nobody says anything for a while."""
@@ -469,6 +477,7 @@ def _expected(export: Export) -> dict[str, object]:
         "deleted": export.deleted,
         "leased": export.until is not None,
         "sharers": export.sharers,
+        "news": export.news,
     }
 
 
@@ -484,7 +493,15 @@ def _told(document: Document) -> dict[str, object]:
         "deleted": bool(document.get("deletedAt")),
         "leased": document["lease"] is not None,
         "sharers": document["sharers"],
+        "news": _news(document),
     }
+
+
+def _news(document: Document) -> list[str]:
+    """The events that nobody was told yet; each has an id of its own."""
+    events = (document.get("outbox") or {}).get("events", [])
+    assert len({event["id"] for event in events}) == len(events)
+    return [one for event in events for one in event["types"]]
 
 
 def drive(machine: type[LifeMachine], traces: int, *, shrinks: bool = True) -> None:
@@ -536,6 +553,16 @@ class Trusting(ExportLife):
         return moved
 
 
+class Silent(ExportLife):
+    """The negative control: one that tells of an end in a write of its own, and dies before it."""
+
+    def _move(self, move: Move, export_id: str, **rest: Any) -> Document | None:
+        moved = super()._move(move, export_id, **rest)
+        if move is Move.SUCCEED and moved is not None:
+            super()._move(Move.TELL, export_id, change=Change(set={"outbox": None}))
+        return moved
+
+
 class Generous(FakeClaimStore):
     """The negative control: a claim that everybody is given."""
 
@@ -559,13 +586,19 @@ class WithoutLease(LifeMachine):
     life_of = Trusting
 
 
+class WithoutNews(LifeMachine):
+    """Over a life that forgets to tell."""
+
+    life_of = Silent
+
+
 class WithoutClaims(LifeMachine):
     """Over claims that exclude nobody."""
 
     open_house = staticmethod(generous_house)
 
 
-@pytest.mark.parametrize("machine", [WithoutLease, WithoutClaims])
+@pytest.mark.parametrize("machine", [WithoutLease, WithoutNews, WithoutClaims])
 def test_a_life_without_its_guard_is_found_out(machine: type[LifeMachine]) -> None:
     """A machine that agrees with everything proves nothing."""
     with pytest.raises(AssertionError):

@@ -144,6 +144,21 @@ class ExportStoreContract:
         assert after["audit"] == [{"actor": "sensor", "at": now}]
         assert store.find("exp_1") == after
 
+    def test_an_entry_is_left_out_where_it_is_not_wanted(self, store: ExportStore) -> None:
+        """What was so before decides, not what the same change makes of it."""
+        store.insert({"_id": "exp_1", "status": "queued", "outbox": None, "left": None})
+        entry = {"outbox.events": {"id": "e"}}
+        change = Change(set={"left.by": "me"}, push=entry, unless={"outbox.events": "left"})
+
+        first = store.change("exp_1", ANY, change)
+        again = store.change("exp_1", ANY, change)
+
+        assert first is not None
+        assert again is not None
+        assert first["left"] == {"by": "me"}
+        assert first["outbox"] == {"events": [{"id": "e", "at": first["updatedAt"]}]}
+        assert again["outbox"] == first["outbox"]
+
     def test_the_lease_follows_the_database_clock(
         self, store: ExportStore, passes: Callable[[float], None]
     ) -> None:

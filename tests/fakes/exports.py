@@ -192,6 +192,8 @@ def _changed(document: Document, change: Change, now: datetime) -> Document:
     for path, seconds in change.delay.items():
         _put(after, path, now + timedelta(milliseconds=round(seconds * 1000)))
     for path, entry in change.push.items():
+        if _present(document, change.unless.get(path, "")) is not None:
+            continue
         _put(after, path, [*(_present(document, path) or []), {**entry, "at": now}])
     return after
 
