@@ -3,13 +3,13 @@
 Bodies and queries are parsed by our own strict parsers, so the framework does not see them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from api_bridge.protocol.events import MEDIA_TYPE as EVENT_STREAM
 from api_bridge.protocol.listing import PARAMETERS
 from api_bridge.protocol.problems import MEDIA_TYPE, REGISTRY
-from assets.model.export_type import Catalog
+from assets.model.export_type import Catalog, ExportType
 from assets.model.parameters import schema
 
 _PROBLEM: Mapping[str, Any] = {
@@ -135,14 +135,15 @@ def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     for path, media_type in _TEXTS.items():
         answer = generated["paths"][path]["get"]["responses"]["200"]
         answer["content"] = {media_type: {"schema": {"type": "string"}}}
+    kinds = {_name(one): _kind(one) for one in catalog.values()}
     for path in ("/v1/exports", "/v1/exports/estimate"):
-        generated["paths"][path]["post"]["requestBody"] = _body(catalog)
+        generated["paths"][path]["post"]["requestBody"] = _body(kinds)
     generated["paths"]["/v1/exports"]["get"]["parameters"] = [
         {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
         for name in PARAMETERS
     ]
     generated["components"] = {
-        "schemas": {"Problem": _PROBLEM},
+        "schemas": {"Problem": _PROBLEM, **kinds},
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (RS256)"}
         },
@@ -160,22 +161,28 @@ def _complete(operation: dict[str, Any], *, secured: bool) -> None:
         operation["security"] = [{"bearer": []}]
 
 
-def _body(catalog: Catalog) -> dict[str, Any]:
-    kinds = [
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["type", "params"],
-            "properties": {
-                "type": {"type": "string", "enum": [one.name, one.versioned]},
-                "params": schema(one),
-                "fresh": {
-                    "type": "boolean",
-                    "default": False,
-                    "description": "Make new files even if an identical request is live.",
-                },
+def _name(export_type: ExportType) -> str:
+    """What a generated client calls the body that asks for a kind, such as `DailyLedgerRequest`."""
+    return "".join(word.title() for word in export_type.name.split("-")) + "Request"
+
+
+def _kind(export_type: ExportType) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["type", "params"],
+        "properties": {
+            "type": {"type": "string", "enum": [export_type.name, export_type.versioned]},
+            "params": schema(export_type),
+            "fresh": {
+                "type": "boolean",
+                "default": False,
+                "description": "Make new files even if an identical request is live.",
             },
-        }
-        for one in catalog.values()
-    ]
-    return {"required": True, "content": {"application/json": {"schema": {"oneOf": kinds}}}}
+        },
+    }
+
+
+def _body(kinds: Iterable[str]) -> dict[str, Any]:
+    any_kind = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in kinds]}
+    return {"required": True, "content": {"application/json": {"schema": any_kind}}}
