@@ -20,7 +20,7 @@ from resources.mongo.documents import decoded, raw
 
 NAME = "exports"
 
-# `queue` serves claiming and the reaper's pages; `campaign` and `requester` the listings; `history`
+# `line` serves claiming and the reaper's pages, `turns` the place of a newcomer; `campaign` and `requester` the listings; `history`
 # the chain of manifests; `idempotency` is the promise that one key makes one export (API.md);
 # `generation` finds who waits for one, `forsaken` those whose own request was taken back; `expiry`
 # the retention sweep, not a TTL: documents stay; `finished` serves the metrics; `outbox` finds what
@@ -29,11 +29,20 @@ INDEXES = (
     IndexModel(
         [
             ("status", ASCENDING),
-            ("priority", DESCENDING),
-            ("queuedAt", ASCENDING),
+            ("line.lane", ASCENDING),
+            ("line.turn", ASCENDING),
             ("_id", ASCENDING),
         ],
-        name="ix_queue",
+        name="ix_line",
+    ),
+    IndexModel(
+        [
+            ("requestedBy.subject", ASCENDING),
+            ("status", ASCENDING),
+            ("line.lane", ASCENDING),
+            ("line.turn", ASCENDING),
+        ],
+        name="ix_turns",
     ),
     IndexModel(
         [("campaign", ASCENDING), ("createdAt", DESCENDING), ("_id", DESCENDING)],
@@ -109,6 +118,7 @@ class ExportDocument(TypedDict, total=False):
     policy: dict[str, Any]
     fingerprint: str
     priority: int
+    line: dict[str, Any] | None
     requestedBy: dict[str, Any]
     idempotency: dict[str, Any]
     createdAt: datetime
@@ -154,6 +164,7 @@ class Match:
         older: Dotted path is a date before the database's now minus so many seconds; anything else
             never matches.
         due: Dotted path is not a date after the database's now; null and absent match.
+        until: Dotted path is a date not after this one; anything else never matches.
     """
 
     statuses: tuple[str, ...]
@@ -161,6 +172,7 @@ class Match:
     equal: Mapping[str, object] = field(default_factory=dict)
     older: Mapping[str, float] = field(default_factory=dict)
     due: tuple[str, ...] = ()
+    until: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +248,7 @@ class ExportStore:
     def first(self, equal: Mapping[str, object]) -> ExportDocument | None:
         """Return one export whose fields equal these; None matches null and absent."""
         with self._connection.bounded("find an export document"):
-            found = self._raw().find_one(_equal(equal))
+            found = self._raw().find_one(compile_equal(equal))
         return None if found is None else cast(ExportDocument, decoded(found))
 
     def revisions(self, ids: Sequence[str]) -> dict[str, int]:
@@ -270,23 +282,42 @@ class ExportStore:
         return None if after is None else cast(ExportDocument, decoded(after))
 
     def candidates(
-        self, match: Match, *, after: str | None = None, limit: int, by_priority: bool = False
+        self, match: Match, *, after: str | None = None, limit: int, by_turn: bool = False
     ) -> list[ExportDocument]:
         """Return up to ``limit`` exports that match; only ``change`` knows if they still do.
 
         Args:
             match: What must hold now.
-            after: Only ids greater than this, to page through all; not with ``by_priority``.
+            after: Only ids greater than this, to page through all; not with ``by_turn``.
             limit: At most so many.
-            by_priority: Most urgent first, then longest queued; else by id.
+            by_turn: By ``line.turn``, those without one first, then by id; else by id.
         """
         query = compile_match(match)
         order = [("_id", ASCENDING)]
-        if by_priority:
-            order = [("priority", DESCENDING), ("queuedAt", ASCENDING), ("_id", ASCENDING)]
+        if by_turn:
+            order = [("line.turn", ASCENDING), ("_id", ASCENDING)]
         elif after is not None:
             query["_id"] = {"$gt": after}
         return self._listed(query, order, limit)
+
+    def latest(
+        self, match: Match, path: str, *, by: Sequence[str]
+    ) -> dict[tuple[object, ...], datetime]:
+        """Return the latest date at a path for each group of exports that match.
+
+        Args:
+            match: What must hold now.
+            path: Where the dates stand; groups without any are left out.
+            by: Paths whose values, in this order, tell the groups apart; absent is None.
+        """
+        parts = {f"part{number}": f"${_path(name)}" for number, name in enumerate(by)}
+        steps: list[Document] = [
+            {"$match": {**compile_match(match), _path(path): {"$type": "date"}}},
+            {"$group": {"_id": parts, "latest": {"$max": f"${path}"}}},
+        ]
+        with self._connection.bounded("look for the latest of the exports"):
+            found = list(self._connection.collection(NAME).aggregate(steps))
+        return {tuple(map(group["_id"].get, parts)): group["latest"] for group in found}
 
     def page(
         self,
@@ -311,7 +342,7 @@ class ExportStore:
             created["$gte"] = created_after
         if created_before is not None:
             created["$lt"] = created_before
-        conditions = [_equal(equal)]
+        conditions = [compile_equal(equal)]
         if created:
             conditions.append({"createdAt": created})
         if before is not None:
@@ -335,7 +366,8 @@ class ExportStore:
 
 def compile_match(match: Match) -> Document:
     """Return the query of a ``Match``; pure."""
-    query: Document = {"status": {"$in": list(match.statuses)}, **_equal(match.equal)}
+    query: Document = {"status": _one_of(match.statuses), **compile_equal(match.equal)}
+    query |= {_path(path): {"$lte": date} for path, date in match.until.items()}
     if match.token is not None:
         query["lease.token"] = {"$eq": match.token}
     now = [is_older(path, seconds) for path, seconds in match.older.items()]
@@ -380,14 +412,18 @@ def is_older(path: str, seconds: float) -> Document:
     return {"$and": [_is_date(path), {"$lt": [f"${_path(path)}", _from_now(-seconds)]}]}
 
 
-def _equal(equal: Mapping[str, object]) -> Document:
+def compile_equal(equal: Mapping[str, object]) -> Document:
+    """Return the query for fields that equal these, or one of the values of a tuple; pure."""
     return {_path(path): _equals(value) for path, value in equal.items()}
 
 
 def _equals(value: object) -> Document:
-    if isinstance(value, tuple):
-        return {"$in": list(value)}
-    return {"$eq": value}
+    return _one_of(value) if isinstance(value, tuple) else {"$eq": value}
+
+
+def _one_of(values: tuple[object, ...]) -> Document:
+    # The stand-in uses an index for one value and reads everything for a list of one.
+    return {"$eq": values[0]} if len(values) == 1 else {"$in": list(values)}
 
 
 def _is_due(path: str) -> Document:

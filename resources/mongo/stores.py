@@ -1,9 +1,19 @@
-"""The nine stores over one connection, and the indexes they need."""
+"""The eleven stores over one connection, and the indexes they need."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from resources.mongo import campaigns, claims, entries, exports, markets, promoters, scoring, users
+from resources.mongo import (
+    campaigns,
+    claims,
+    entries,
+    exports,
+    markets,
+    promoters,
+    scoring,
+    users,
+    webhooks,
+)
 from resources.mongo.connection import MongoConnection, ServerFacts
 from resources.mongo.operations import OperationsStore
 
@@ -11,6 +21,9 @@ from resources.mongo.operations import OperationsStore
 INDEXES = {
     module.NAME: module.INDEXES
     for module in (campaigns, entries, exports, markets, promoters, scoring, users)
+} | {
+    webhooks.ENDPOINTS: webhooks.ENDPOINT_INDEXES,
+    webhooks.DELIVERIES: webhooks.DELIVERY_INDEXES,
 }
 
 # Building the eleven indexes of a campaign of millions takes minutes; it happens once.
@@ -22,7 +35,7 @@ def _is_there(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
     found = there.get(wanted["name"])
     if found is None or list(found["key"]) != list(wanted["key"].items()):
         return False
-    promises = ("unique", "partialFilterExpression")
+    promises = ("unique", "partialFilterExpression", "expireAfterSeconds")
     return all((found.get(one) or None) == (wanted.get(one) or None) for one in promises)
 
 
@@ -34,6 +47,8 @@ class MongoStores:
         self._connection = connection
         self.campaigns = campaigns.CampaignStore(connection)
         self.claims = claims.ClaimStore(connection)
+        self.deliveries = webhooks.DeliveryStore(connection)
+        self.endpoints = webhooks.EndpointStore(connection)
         self.entries = entries.EntryStore(connection)
         self.exports = exports.ExportStore(connection)
         self.markets = markets.MarketStore(connection)

@@ -65,7 +65,7 @@ class FakeExportStore(ExportStore):
     def first(self, equal: Mapping[str, object]) -> ExportDocument | None:
         """Return one document whose fields equal these."""
         self.asked.note("first", equal)
-        found = self._found(lambda document: _equals(document, equal))
+        found = self._found(lambda document: equals(document, equal))
         return found[0] if found else None
 
     def revisions(self, ids: Sequence[str]) -> dict[str, int]:
@@ -84,22 +84,35 @@ class FakeExportStore(ExportStore):
         self.asked.note("change", export_id, match, change)
         with self.kept.lock:
             for document, _ in self.kept.seen():
-                if document["_id"] == export_id and self._fits(document, match):
-                    self.kept.keep(_changed(document, change, self._now()))
+                if document["_id"] == export_id and fits(document, match, self._now()):
+                    self.kept.keep(changed(document, change, self._now()))
                     return self._given(export_id)
         return None
 
     def candidates(
-        self, match: Match, *, after: str | None = None, limit: int, by_priority: bool = False
+        self, match: Match, *, after: str | None = None, limit: int, by_turn: bool = False
     ) -> list[ExportDocument]:
         """Return documents that match now."""
-        self.asked.note("candidates", match, after, limit, by_priority)
-        found = self._found(lambda document: self._fits(document, match))
-        if by_priority:
-            found = self._found(lambda document: self._fits(document, match), _urgency)
+        self.asked.note("candidates", match, after, limit, by_turn)
+        found = self._found(lambda document: fits(document, match, self._now()))
+        if by_turn:
+            found = self._found(lambda document: fits(document, match, self._now()), _turn)
         elif after is not None:
             found = [document for document in found if document["_id"] > after]
         return found[: max(limit, 0)]
+
+    def latest(
+        self, match: Match, path: str, *, by: Sequence[str]
+    ) -> dict[tuple[object, ...], datetime]:
+        """Return the latest date of each group of documents that match."""
+        self.asked.note("latest", match, path, by)
+        found: dict[tuple[object, ...], datetime] = {}
+        for document, _ in self.kept.seen():
+            date = at(document, path)
+            if fits(document, match, self._now()) and isinstance(date, datetime):
+                group = tuple(_present(document, name) for name in by)
+                found[group] = max(date, found.get(group, date))
+        return found
 
     def page(
         self,
@@ -116,7 +129,7 @@ class FakeExportStore(ExportStore):
         def wanted(document: Document) -> bool:
             created = document["createdAt"]
             return (
-                _equals(document, equal)
+                equals(document, equal)
                 and (created_after is None or created >= created_after)
                 and (created_before is None or created < created_before)
                 and (before is None or (created, document["_id"]) < before)
@@ -145,23 +158,26 @@ class FakeExportStore(ExportStore):
             for stored, _ in self.kept.seen()
         )
 
-    def _fits(self, document: Document, match: Match) -> bool:
-        now = self._now()
-        return (
-            document.get("status") in match.statuses
-            and (match.token is None or at(document, "lease.token") == match.token)
-            and _equals(document, match.equal)
-            and all(_is_older(at(document, path), now, by) for path, by in match.older.items())
-            and all(not _is_after(at(document, path), now) for path in match.due)
-        )
-
     def _now(self) -> datetime:
         """The clock to the millisecond, as BSON keeps it."""
         now = self._clock.now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def _equals(document: Document, equal: Mapping[str, object]) -> bool:
+def fits(document: Document, match: Match, now: datetime) -> bool:
+    """Say whether a document is as a match wants it."""
+    return (
+        document.get("status") in match.statuses
+        and (match.token is None or at(document, "lease.token") == match.token)
+        and equals(document, match.equal)
+        and all(_is_older(at(document, path), now, by) for path, by in match.older.items())
+        and all(not _is_after(at(document, path), now) for path in match.due)
+        and all(_is_until(at(document, path), date) for path, date in match.until.items())
+    )
+
+
+def equals(document: Document, equal: Mapping[str, object]) -> bool:
+    """Say whether fields of a document equal these."""
     return all(
         matches(document, {path: {"$in" if isinstance(value, tuple) else "$eq": value}})
         for path, value in equal.items()
@@ -176,12 +192,16 @@ def _is_after(value: object, now: datetime) -> bool:
     return isinstance(value, datetime) and value > now
 
 
-def _urgency(document: Document) -> tuple[Any, ...]:
-    rank, priority = order(document.get("priority"))
-    return -rank, -priority, order(document.get("queuedAt")), document["_id"]
+def _is_until(value: object, date: datetime) -> bool:
+    return isinstance(value, datetime) and value <= date
 
 
-def _changed(document: Document, change: Change, now: datetime) -> Document:
+def _turn(document: Document) -> tuple[Any, ...]:
+    return order(_present(document, "line.turn")), document["_id"]
+
+
+def changed(document: Document, change: Change, now: datetime) -> Document:
+    """Return what a change makes of a document."""
     after = deepcopy(document)
     for path, value in change.set.items():
         _put(after, path, value)

@@ -24,6 +24,7 @@ from tests.fakes.collection import FakeCollection, given, strict
 from tests.fakes.entries import FakeEntryStore
 from tests.fakes.exports import NOWHERE, FakeExportStore
 from tests.fakes.matching import matches, order
+from tests.fakes.webhooks import FakeDeliveryStore, FakeEndpointStore
 
 Document = dict[str, Any]
 Documents = Iterable[Mapping[str, Any] | bytes]
@@ -246,6 +247,8 @@ class FakeMongoStores(MongoStores):
 
     campaigns: FakeCampaignStore
     claims: FakeClaimStore
+    deliveries: FakeDeliveryStore
+    endpoints: FakeEndpointStore
     entries: FakeEntryStore
     exports: FakeExportStore
     markets: FakeMarketStore
@@ -274,6 +277,8 @@ class FakeMongoStores(MongoStores):
         self.entries = FakeEntryStore(entries)
         self.exports = FakeExportStore(clock, exports)
         self.claims = FakeClaimStore(clock, self.exports)
+        self.deliveries = FakeDeliveryStore(clock)
+        self.endpoints = FakeEndpointStore(clock)
         self.markets = FakeMarketStore(markets)
         self.operations = FakeOperationsStore(clock, self.exports)
         self.promoters = FakePromoterStore(promoters)
