@@ -90,11 +90,11 @@ Index = Mapping[str, list[tuple[str, Found]]]
 
 
 @cache
-def _indexes() -> tuple[Index, Index]:
+def _indexes(canaries: tuple[Canary, ...]) -> tuple[Index, Index]:
     """By the first letters of a needle: where case counts, and where it does not."""
     exact: dict[str, list[tuple[str, Found]]] = {}
     folded: dict[str, list[tuple[str, Found]]] = {}
-    for canary in planted().canaries:
+    for canary in canaries:
         for form, needle, cased in set(_needles(canary)):
             if len(needle) >= _START:
                 index = exact if cased else folded
@@ -103,10 +103,10 @@ def _indexes() -> tuple[Index, Index]:
     return exact, folded
 
 
-def search(data: bytes | str) -> set[Found]:
-    """Every canary in there, with the forms it was found in."""
+def search(data: bytes | str, canaries: tuple[Canary, ...] | None = None) -> set[Found]:
+    """Every canary in there, with the forms it was found in; None: those of the planted pack."""
     text = data if isinstance(data, str) else data.decode("utf-8", errors="replace")
-    exact, folded = _indexes()
+    exact, folded = _indexes(planted().canaries if canaries is None else canaries)
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return {*_hits(text, exact), *_hits(composed, folded)}
 
