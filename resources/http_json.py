@@ -254,7 +254,7 @@ class JsonHttp:
     def _judge(self, answer: requests.Response, asked: "_Asked") -> Answer:
         status = answer.status_code
         if status >= REDIRECTS and status not in asked.expected:
-            raise _refusal(status, _retry_after(answer.headers, self._clock.now()))
+            raise _refusal(status, seconds_asked(answer.headers, self._clock.now()))
         return Answer(
             status=status,
             body=self._parsed(answer, lenient=status >= CLIENT_ERROR, until=asked.until),
@@ -392,7 +392,7 @@ def _refusal(status: int, retry_after: float | None) -> _Failure:
     return _Failure(REFUSED_STATUSES.get(status, "REFUSED"))
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+def seconds_asked(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return the seconds that the service asks to wait: a number or a date (RFC 9110 10.2.3)."""
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
