@@ -13,6 +13,7 @@ from export_platform.commands import (
     indexes,
     kinds,
     mongo,
+    moves,
     platform,
     seed,
     stack,
@@ -52,7 +53,11 @@ main.command()(token.token)
 main.command()(kinds.types)
 main.command()(exports.request)
 main.command()(exports.status)
+main.command(name="list")(moves.listing)
 main.command()(exports.download)
+main.command()(moves.cancel)
+main.command()(moves.retry)
+main.command()(moves.delete)
 main.command()(verify.verify)
 main.command()(decode.decode)
 main.add_typer(stack.app, name="stack")

@@ -24,6 +24,40 @@ _ASK_SECONDS = (5.0, 20.0)
 _FETCH_SECONDS = (5.0, 60.0)
 _CHUNK_BYTES = 256 * 1024
 _MOST_MANIFEST_BYTES = 4 * 1024 * 1024  # as the bridge
+_SIGNATURE = "Export-Signature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What an export would come to (API.md 1); None is what nobody can tell.
+
+    Attributes:
+        rows: Rows of the files.
+        rows_at_most: Rows that there are to read.
+        bytes: Stored bytes.
+        seconds: Of work.
+        usd: What Athena would cost.
+        withheld: Columns that the policy leaves out.
+    """
+
+    rows: int | None
+    rows_at_most: int | None
+    bytes: int | None
+    seconds: float | None
+    usd: float | None
+    withheld: tuple[str, ...]
+
+    @classmethod
+    def from_wire(cls, body: Mapping[str, Any]) -> "Estimate":
+        """Read the answer."""
+        return cls(
+            rows=body["rows"],
+            rows_at_most=body["rows_at_most"],
+            bytes=body["bytes"],
+            seconds=body["seconds"],
+            usd=(body["athena"] or {}).get("usd"),
+            withheld=tuple(body["columns_withheld"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +67,15 @@ class Export:
     Attributes:
         id: Its id.
         type: The versioned type.
+        origin: Where it was asked for, such as `bridge` or `dagster`.
+        params: What was asked for, every default filled in.
         status: The state.
         done: Whether it has ended, one way or another.
         rows_done: Rows written so far.
         rows_total: Rows there are to read, once known.
         ratio: How much is done, 0 to 1, once known.
         rows: Rows of the result.
+        empty_reason: Why there are none.
         bytes: Stored bytes of the result.
         manifest_sha256: Digest of the manifest.
         files: Numbers of the files.
@@ -48,12 +85,15 @@ class Export:
 
     id: str
     type: str
+    origin: str | None
+    params: Mapping[str, Any]
     status: str
     done: bool
     rows_done: int
     rows_total: int | None
     ratio: float | None
     rows: int | None
+    empty_reason: str | None
     bytes: int | None
     manifest_sha256: str | None
     files: int
@@ -68,12 +108,15 @@ class Export:
         return cls(
             id=body["id"],
             type=body["type"],
+            origin=body.get("origin"),
+            params=body.get("params") or {},
             status=body["status"],
             done=body["done"],
             rows_done=progress.get("rows_done") or 0,
             rows_total=progress.get("rows_total"),
             ratio=progress.get("ratio"),
             rows=result.get("rows"),
+            empty_reason=result.get("empty_reason"),
             bytes=result.get("bytes"),
             manifest_sha256=result.get("manifest_sha256"),
             files=len(result.get("files") or ()),
@@ -134,29 +177,51 @@ class BridgeClient:
         body = {"type": name, "params": dict(params), **({"fresh": True} if fresh else {})}
         return Export.from_wire(self._json("POST", "v1/exports", json=body, headers=headers))
 
+    def estimate(self, name: str, params: Mapping[str, Any]) -> Estimate:
+        """What an export would come to; nothing is recorded."""
+        body = {"type": name, "params": dict(params)}
+        return Estimate.from_wire(self._json("POST", "v1/exports/estimate", json=body))
+
     def export(self, export_id: str) -> Export:
         """Show an export."""
         return Export.from_wire(self._json("GET", f"v1/exports/{_segment(export_id)}"))
 
-    def listing(self, **filters: str) -> list[dict[str, Any]]:
-        """The newest exports that the caller may see, as the bridge sends them."""
-        listed: list[dict[str, Any]] = self._json("GET", "v1/exports", params=filters)["exports"]
-        return listed
+    def exports(self, **filters: str) -> Iterator[Export]:
+        """The exports that the caller may see, newest first, page by page."""
+        while True:
+            page = self._json("GET", "v1/exports", params=filters)
+            yield from map(Export.from_wire, page["exports"])
+            if page["next_page_token"] is None:
+                return
+            filters |= {"page_token": page["next_page_token"]}
 
     def cancel(self, export_id: str) -> Export:
         """Ask an export to stop; it may take until its worker's next heartbeat."""
         path = f"v1/exports/{_segment(export_id)}/cancel"
         return Export.from_wire(self._json("POST", path))
 
-    def manifest(self, export_id: str) -> bytes:
-        """The manifest as it is stored."""
+    def retry(self, export_id: str) -> Export:
+        """Make one again that failed, was cancelled or has expired."""
+        return Export.from_wire(self._json("POST", f"v1/exports/{_segment(export_id)}/retry"))
+
+    def delete(self, export_id: str) -> None:
+        """Delete the files of one that has ended."""
+        with self._answer("DELETE", f"v1/exports/{_segment(export_id)}"):
+            return
+
+    def signing_keys(self) -> dict[str, Any]:
+        """The public keys of manifests, as a JSON Web Key Set."""
+        return self._json("GET", ".well-known/export-signing-keys")
+
+    def manifest(self, export_id: str) -> tuple[bytes, str | None]:
+        """The manifest as it is stored, and its signature where the bridge signs."""
         with self._answer("GET", f"v1/exports/{_segment(export_id)}/manifest") as answer:
             body = bytearray()
             for chunk in answer.iter_content(_CHUNK_BYTES):
                 body += chunk
                 if len(body) > _MOST_MANIFEST_BYTES:
                     raise CommandError("the bridge sent more than a manifest can be")
-            return bytes(body)
+            return bytes(body), answer.headers.get(_SIGNATURE)
 
     @contextmanager
     def file(self, export_id: str, number: int) -> Iterator[Iterator[bytes]]:

@@ -164,7 +164,7 @@ def _in_the_bucket(
     from resources.wiring.environment import object_store  # noqa: PLC0415
 
     os.environ.update(credentials(places.environment))  # where boto3 looks for them
-    manifest = read_manifest(client.manifest(export.id))
+    manifest = read_manifest(client.manifest(export.id)[0])
     with closing(object_store(places.environment)) as bucket:
         return manifest, verify(manifest, lambda entry: bucket.read(entry.key))
 

@@ -14,7 +14,7 @@ from export_platform.commands.kinds import subject
 from export_platform.commands.terminal import CommandError, home, screen
 
 if TYPE_CHECKING:
-    from export_platform.commands.client import Export
+    from export_platform.commands.client import Estimate, Export
 
 _WITH_SCOPE = (PiiMode.FULL, PiiMode.MASKED)
 _YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -35,7 +35,9 @@ def request(
     ] = None,
     dialect: Annotated[
         Dialect | None,
-        typer.Option(metavar="DIALECT", help=f"How CSV is written: {', '.join(Dialect)}."),
+        typer.Option(
+            "--dialect", metavar="DIALECT", help=f"How CSV is written: {', '.join(Dialect)}."
+        ),
     ] = None,
     pii: Annotated[
         PiiMode | None,
@@ -44,8 +46,13 @@ def request(
     reason: Annotated[str | None, typer.Option(help="Why; needed with --pii full.")] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(metavar="SCOPE", help="One more scope of the development token; repeatable."),
+        typer.Option(
+            "--scope", metavar="SCOPE", help="One more scope of the development token; repeatable."
+        ),
     ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what it would come to; ask for nothing.")
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it has ended.")] = False,
 ) -> None:
     """Ask for an export and print its id."""
@@ -62,6 +69,9 @@ def request(
             **{name: str(value) for name, value in said.items() if value is not None},
             subject(schema): campaign,
         }
+        if estimate:
+            screen().print(_estimated(client.estimate(type_name, params)))
+            return
         export = client.create(type_name, params)
         typer.echo(export.id)
         if wait:
@@ -114,6 +124,22 @@ def _watched(client: Any, export: "Export") -> "Export":
     from resources.clock import SystemClock  # noqa: PLC0415
 
     return watch(client, [export], SystemClock())[0]
+
+
+def _estimated(found: "Estimate") -> str:
+    """What nobody can tell is not said."""
+    from rich.filesize import decimal  # noqa: PLC0415
+
+    said = {
+        "{:,} rows": found.rows,
+        "{:,} to read": found.rows_at_most,
+        "{}": None if found.bytes is None else decimal(found.bytes),
+        "{:g} s of work": found.seconds,
+        "{:g} USD for Athena": found.usd,
+    }
+    known = (text.format(value) for text, value in said.items() if value is not None)
+    figures = ", ".join(known) or "nobody can tell: there is no export like it yet"
+    return f"{figures}; without {', '.join(found.withheld)}" if found.withheld else figures
 
 
 def _finish(export: "Export") -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from assets.model.manifest import MANIFEST_NAME, FileEntry, Manifest
 from export_platform.commands.client import BridgeClient, Export
+from export_platform.commands.signature import keep
 from export_platform.commands.terminal import CommandError, notes
 
 # Our own keys end like this; anything else would be a name that somebody chose for our disk.
@@ -22,7 +23,7 @@ def fetch(client: BridgeClient, export: Export, directory: Path) -> Manifest:
     Raises:
         CommandError: Something arrived that is not what the manifest names.
     """
-    body = client.manifest(export.id)
+    body, signature = client.manifest(export.id)
     if hashlib.sha256(body).hexdigest() != export.manifest_sha256:
         raise CommandError("the manifest is not the one of this export; run the download again")
     manifest = read_manifest(body)
@@ -30,6 +31,8 @@ def fetch(client: BridgeClient, export: Export, directory: Path) -> Manifest:
     for number, entry in enumerate(manifest.files, start=1):
         _fetch_file(client, export.id, number, entry, directory)
     (directory / MANIFEST_NAME).write_bytes(body)
+    if signature is not None:
+        keep(directory, signature, client.signing_keys())
     return manifest
 
 

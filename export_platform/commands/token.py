@@ -33,6 +33,7 @@ def token(
     scope: Annotated[
         list[str] | None,
         typer.Option(
+            "--scope",
             metavar="SCOPE",
             callback=_checked_scopes,
             help=f"What it allows; repeatable. There are: {', '.join(SCOPES)};"

@@ -21,15 +21,23 @@ def verify(
     sha256: Annotated[
         str | None, typer.Option(help="What the manifest's own SHA-256 must be (from `status`).")
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JWKS",
+            help="Keys that the signature must be of; else those kept at the download.",
+        ),
+    ] = None,
 ) -> None:
-    """Recompute every claim of a manifest; exit code 1 if one does not hold.
+    """Recompute every claim of a manifest and check its signature; exit code 1 if one fails.
 
-    No server is asked: only the manifest and the files beside it are read.
+    No server is asked: only the manifest and what lies beside it is read.
     """
     body = _body(path)
     digest = hashlib.sha256(body).hexdigest()
     if sha256 is not None and sha256.lower() != digest:
         raise CommandError(f"the manifest's SHA-256 is {digest}: it is not the one you expect")
+    signed = _signed(path, body, keys)
     manifest, findings = proved(path)
     for finding in findings:
         complain(f"{finding.subject}: {finding.problem}")
@@ -38,6 +46,22 @@ def verify(
     files = f"{len(manifest.files)} file" + ("s" if len(manifest.files) != 1 else "")
     screen().print(f"proved: {files}, {manifest.rows:,} rows, {manifest.size:,} bytes")
     screen().print(f"manifest sha256 {digest}")
+    screen().print(signed)
+
+
+def _signed(path: Path, body: bytes, keys: Path | None) -> str:
+    """Who signed the manifest, in a sentence; whoever names keys wants a signature."""
+    from export_platform.commands.signature import KEYS_NAME, kept, signer  # noqa: PLC0415 - 0.1 s
+
+    folder = manifest_file(path).parent
+    signature = kept(folder)
+    if signature is None and keys is None:
+        return "not signed: no signature lies beside it"
+    if signature is None:
+        raise CommandError("no signature lies beside the manifest; download it again")
+    kid = signer(body, signature, keys or folder / KEYS_NAME)
+    whose = "of the keys you gave" if keys else "of the keys that came with it; --keys takes yours"
+    return f"signed by {kid} {whose}"
 
 
 def proved(path: Path) -> "tuple[Manifest, list[Finding]]":

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from export_platform.commands.client import Export
 from tests.browser import chromium, written
 from tests.e2e.platform import Platform
 from tests.waiting import eventually
@@ -72,14 +73,14 @@ def test_a_backfill_of_three_campaigns_makes_three_exports(platform: Platform) -
 
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
     made = eventually(lambda: made_by_dagster(platform), seconds=180)
-    assert sorted(each["params"]["campaign_id"] for each in made) == CAMPAIGNS
+    assert sorted(each.params["campaign_id"] for each in made) == CAMPAIGNS
 
 
-def made_by_dagster(platform: Platform) -> list[dict[str, Any]] | None:
+def made_by_dagster(platform: Platform) -> list[Export] | None:
     """The exports of origin `dagster` that the bridge lists, once there are three and all done."""
-    listed = platform.client.listing(type="waitlist")
-    made = [each for each in listed if each["origin"] == "dagster"]
-    done = [each for each in made if each["status"] == "succeeded"]
+    listed = platform.client.exports(type="waitlist")
+    made = [each for each in listed if each.origin == "dagster"]
+    done = [each for each in made if each.status == "succeeded"]
     return done if len(done) == len(CAMPAIGNS) else None
 
 
@@ -114,7 +115,7 @@ def test_the_asset_page_shows_rows_bytes_and_digest(
 
 def test_dagster_asset_materialize_walks_the_same_path(platform: Platform) -> None:
     """Whoever types Dagster's own command gets a proved export that the bridge shows."""
-    before = {each["id"] for each in platform.client.listing(type="entries")}
+    before = {each.id for each in platform.client.exports(type="entries")}
     command = [str(Path(sys.executable).with_name("dagster")), "asset", "materialize"]
     select = ["--select", "exports/entries", "--partition", "comet-club-2026"]
 
@@ -126,7 +127,7 @@ def test_dagster_asset_materialize_walks_the_same_path(platform: Platform) -> No
         timeout=120,
     )
 
-    listed = platform.client.listing(type="entries")
-    (made,) = [each for each in listed if each["id"] not in before]
-    assert (made["origin"], made["status"]) == ("dagster", "succeeded")
-    assert made["result"]["empty_reason"] == "no_source_rows"
+    listed = platform.client.exports(type="entries")
+    (made,) = [each for each in listed if each.id not in before]
+    assert (made.origin, made.status) == ("dagster", "succeeded")
+    assert made.empty_reason == "no_source_rows"

@@ -54,7 +54,7 @@ def test_a_person_asks_watches_downloads_and_verifies(
 
 def _keep_manifest(platform: Platform, export_id: str, folder: Path, filename: str) -> None:
     """Beside the file, which gets its name in the manifest."""
-    (folder / "_manifest.json").write_bytes(platform.client.manifest(export_id))
+    (folder / "_manifest.json").write_bytes(platform.client.manifest(export_id)[0])
     (entry,) = platform.result(export_id)["files"]
     (folder / filename).rename(folder / str(entry["key"]).rsplit("/", 1)[-1])
 

@@ -128,7 +128,7 @@ def _digests(client: BridgeClient, export_id: str) -> tuple[str, str]:
     """Of the manifest and of the first file, as a caller gets them through a link."""
     with client.file(export_id, 1) as pieces:
         file = hashlib.sha256(b"".join(pieces)).hexdigest()
-    return hashlib.sha256(client.manifest(export_id)).hexdigest(), file
+    return hashlib.sha256(client.manifest(export_id)[0]).hexdigest(), file
 
 
 def _kill_dagster(deployment: Deployment) -> None:

@@ -13,6 +13,7 @@ import pytest
 from assets.model.manifest import MANIFEST_NAME
 from export_platform.commands.client import BridgeClient, Export
 from export_platform.commands.fetching import fetch
+from export_platform.commands.signature import KEYS_NAME, SIGNATURE_NAME
 from export_platform.commands.terminal import CommandError
 from tests.export_platform.commands.made import CONTENT, manifest
 
@@ -71,6 +72,21 @@ def test_a_download_is_the_stored_bytes(bridge: Site, export: Export, tmp_path: 
     assert CONTENT == (tmp_path / "to" / "part-00001.csv").read_bytes()
     assert BODY == (tmp_path / "to" / MANIFEST_NAME).read_bytes()
     assert 2 == len(list((tmp_path / "to").iterdir()))
+
+
+def test_the_signature_and_the_keys_of_the_day_are_kept_beside_the_manifest(
+    bridge: Site, export: Export, tmp_path: Path
+) -> None:
+    """In ten years the bridge may be gone; then they are all there is."""
+    manifest_path = f"/v1/exports/{EXPORT_ID}/manifest"
+    bridge.answers[manifest_path] = (200, {"Export-Signature": "a..b"}, BODY)
+    bridge.answers["/.well-known/export-signing-keys"] = (200, {}, b'{"keys": []}')
+
+    with BridgeClient(bridge.url, "secret") as client:
+        fetch(client, export, tmp_path)
+
+    assert (tmp_path / SIGNATURE_NAME).read_text() == "a..b\n"
+    assert json.loads((tmp_path / KEYS_NAME).read_text()) == {"keys": []}
 
 
 def test_the_storage_never_sees_the_token(

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api_bridge.access.signing import HEADER, Signer
 from assets.model.manifest import MANIFEST_NAME
+from export_platform.commands.signature import SIGNATURE_NAME, keep
 from tests.export_platform.commands.made import CONTENT, manifest
 from tests.export_platform.commands.shell import Said
 
@@ -119,3 +122,64 @@ def test_a_name_that_leads_out_of_the_folder_opens_nothing(run: Run, written: Pa
     (written / MANIFEST_NAME).write_text(json.dumps(document), encoding="utf-8")
 
     assert "the file is missing" in run("verify", written).complaint
+
+
+def _signer() -> Signer:
+    private = Ed25519PrivateKey.generate()
+    return Signer(kid="k", private=private, published={"k": private.public_key()})
+
+
+@pytest.fixture
+def signed(written: Path) -> Signer:
+    """The key that the manifest on disk was signed with."""
+    one = _signer()
+    body = (written / MANIFEST_NAME).read_bytes()
+    keep(written, one.headers(body)[HEADER], one.jwks())
+    return one
+
+
+def test_a_signed_manifest_is_proved_with_keys_of_ones_own(
+    run: Run, written: Path, signed: Signer, tmp_path: Path
+) -> None:
+    """The keys that came along prove less than those that somebody else kept."""
+    own = tmp_path / "keys.json"
+    own.write_text(json.dumps(signed.jwks()))
+
+    assert "signed by k of the keys that came with it" in run("verify", written).out
+    assert "signed by k of the keys you gave" in run("verify", written, "--keys", own).out
+
+
+@pytest.mark.usefixtures("signed")
+def test_a_manifest_that_was_changed_and_made_consistent_is_found_by_its_signature(
+    run: Run, written: Path
+) -> None:
+    """Digests can be made again by anybody, the signature cannot; the control stands above."""
+    other = CONTENT.replace(b"oslo", b"rome")
+    (written / FILE).write_bytes(other)
+    (written / MANIFEST_NAME).write_bytes(manifest([other]).to_bytes())
+    complaint = run("verify", written).complaint
+    (written / SIGNATURE_NAME).unlink()
+    unsigned = run("verify", written)
+
+    assert "none of these keys has signed this manifest" in complaint
+    assert unsigned.code == 0, "consistent in itself: only the signature tells"
+    assert "not signed" in unsigned.out
+
+
+@pytest.mark.parametrize("name", ["another key", "no keys", "no signature", "nonsense"])
+def test_a_signature_that_cannot_be_checked_is_no_proof(
+    run: Run, written: Path, signed: Signer, tmp_path: Path, name: str
+) -> None:
+    """Whoever names keys wants to know, and is not told that all is well."""
+    own = tmp_path / "keys.json"
+    keys = {"another key": _signer().jwks(), "no keys": {"keys": []}}
+    own.write_text(json.dumps(keys.get(name, signed.jwks())))
+    if name == "no signature":
+        (written / SIGNATURE_NAME).unlink()
+    if name == "nonsense":
+        (written / SIGNATURE_NAME).write_text("a..b")
+
+    said = run("verify", written, "--keys", own)
+
+    assert said.code == 1
+    assert "proved" not in said.out
