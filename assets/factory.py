@@ -39,6 +39,7 @@ from resources.scoring_files import ScoringFiles
 # Tags of a run that works for a request of the queue.
 EXPORT_TAG = "export/id"
 ATTEMPT_TAG = "export/attempt"
+LANE_TAG = "export/lane"
 MAX_RUNTIME_TAG = "dagster/max_runtime"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from assets.model.lanes import USUAL_PRIORITY, Flow, Lane
 from assets.model.lifecycle import (
     LIVE,
     MAX_ATTEMPTS,
@@ -106,7 +107,8 @@ class ExportLife:
             "campaign": request.campaign,
             "request": request.to_document(),
             "fingerprint": request.fingerprint(),
-            "priority": 5,
+            "priority": USUAL_PRIORITY,
+            "line": None,
             "requestedBy": {"subject": subject, "client": client},
             "attempt": 1 if status is Status.DISPATCHED else 0,
             "maxAttempts": MAX_ATTEMPTS,
@@ -199,10 +201,50 @@ class ExportLife:
         same = {"attempt": document["attempt"]}
         return self._move(Move.EXTEND, document["_id"], equal=same, change=change)
 
-    def undispatched(self, limit: int) -> Sequence[Document]:
-        """Queued exports whose time has come, most urgent first."""
-        queued = Match(statuses=_sources(Move.DISPATCH), due=("notBefore",))
-        return self._store.candidates(queued, limit=limit, by_priority=True)
+    def unplaced(self, limit: int) -> Sequence[Document]:
+        """Queued exports that have no lane yet, oldest id first."""
+        newcomers = Match(statuses=_sources(Move.PLACE), equal={"line.lane": None})
+        return self._store.candidates(newcomers, limit=limit)
+
+    def turns(self, subject: str, lane: Lane) -> Mapping[Flow, datetime]:
+        """The last turn of each flow of a caller in a lane."""
+        theirs = {"requestedBy.subject": subject, "line.lane": str(lane)}
+        waiting = Match(statuses=_sources(Move.DISPATCH), equal=theirs)
+        found = self._store.latest(waiting, "line.turn", by=("campaign", "priority"))
+        return {_flow(*group): turn for group, turn in found.items()}
+
+    def place(
+        self, document: Document, *, lane: Lane, turn: datetime, rows: int | None
+    ) -> Document | None:
+        """Give a newcomer its lane and turn.
+
+        Args:
+            document: As it was queued.
+            lane: Where it waits.
+            turn: When it is due there.
+            rows: How many it is thought to read; None if nobody knows.
+        """
+        place = {"line.lane": str(lane), "line.turn": turn, "line.rows": rows}
+        newcomer = {"line.lane": None}
+        return self._move(Move.PLACE, document["_id"], equal=newcomer, change=Change(set=place))
+
+    def undispatched(
+        self, lane: Lane, limit: int, *, until: datetime | None = None
+    ) -> Sequence[Document]:
+        """Queued exports of a lane whose time has come, in the order of their turns.
+
+        Args:
+            lane: Which lane.
+            limit: At most so many.
+            until: Only those whose turn is not later.
+        """
+        queued = Match(
+            statuses=_sources(Move.DISPATCH),
+            equal={"line.lane": str(lane)},
+            due=("notBefore",),
+            until={} if until is None else {"line.turn": until},
+        )
+        return self._store.candidates(queued, limit=limit, by_turn=True)
 
     def unstarted(self, limit: int, *, by: str | None = None) -> Sequence[Document]:
         """Dispatched exports whose run has not started in time: the launch may be lost.
@@ -664,6 +706,7 @@ class ExportLife:
                 "sharers": 0,
                 "left": None,
                 "holds": dict(holds) if holds else None,
+                "line": None,
             },
             stamp=("queuedAt",),
             push=_audit("retry", by),
@@ -780,6 +823,16 @@ class ExportLife:
 def new_id() -> str:
     """The id of an export that is not stored yet."""
     return f"exp_{ObjectId()}"
+
+
+def flow_of(document: Document) -> Flow:
+    """The exports of its caller that an export waits behind."""
+    return _flow(document.get("campaign"), document.get("priority"))
+
+
+def _flow(campaign: object, priority: object) -> Flow:
+    urgency = priority if isinstance(priority, int) else USUAL_PRIORITY
+    return Flow(campaign=campaign if isinstance(campaign, str) else None, priority=urgency)
 
 
 def _sources(move: Move) -> tuple[str, ...]:

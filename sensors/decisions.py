@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from assets.model.lanes import Lane, lane_of
 from assets.model.lifecycle import run_key
 from assets.model.option import SLUG_PATTERN
 
@@ -28,6 +29,7 @@ class RunPlan:
         partition: Partition key.
         export_id: Id of the export document.
         attempt: Which attempt.
+        lane: Where it waited; Dagster's own limits go by it.
     """
 
     run_key: str
@@ -35,6 +37,7 @@ class RunPlan:
     partition: str
     export_id: str
     attempt: int
+    lane: Lane
 
 
 def run_plan(document: Document) -> RunPlan:
@@ -45,7 +48,19 @@ def run_plan(document: Document) -> RunPlan:
         partition=document["partition"],
         export_id=document["_id"],
         attempt=document["attempt"],
+        lane=_placed(document),
     )
+
+
+def lane_in_flight(document: Document) -> Lane:
+    """The lane that an export out of the queue counts for: by its rows, once they are known."""
+    total = (document.get("progress") or {}).get("rowsTotal")
+    return _placed(document) if total is None else lane_of(total)
+
+
+def _placed(document: Document) -> Lane:
+    """Where it waited; one that a person or a backfill began never did, and none is known of it."""
+    return Lane((document.get("line") or {}).get("lane") or lane_of(None))
 
 
 def in_order(plans: Iterable[RunPlan]) -> list[RunPlan]:

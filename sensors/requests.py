@@ -2,20 +2,30 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import dagster as dg
 
-from assets.factory import ATTEMPT_TAG, EXPORT_TAG, MAX_RUNTIME_TAG, Platform, asset_key
+from assets.factory import (
+    ATTEMPT_TAG,
+    EXPORT_TAG,
+    LANE_TAG,
+    MAX_RUNTIME_TAG,
+    Platform,
+    asset_key,
+)
 from assets.jobs import job_name
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog, Scope
+from assets.model.lanes import Lane, most_large
 from assets.partitions import CAMPAIGNS, PRIVACY_CASES
 from resources.clock import Clock
 from resources.crash_points import CrashPoint, passing
 from resources.mongo.stores import MongoStores
-from sensors.decisions import RunPlan, in_order, run_plan
+from sensors.decisions import RunPlan, in_order, lane_in_flight, run_plan
 from sensors.each import on_each
+from sensors.line import Line
 from sensors.turns import Turns
 
 # Dagster begins a tick of each sensor every 5 s, so the one that has found work is back by then;
@@ -30,6 +40,10 @@ LOOK_EVERY_SECONDS = 0.05
 REST = 4.0
 # Claims of one tick: 50 take about 0.2 s on the stand-in, far from the 60 s limit.
 MOST_PER_TICK = 50
+# Newcomers are placed for so long before who is next is looked for, and no more of them: to count
+# what an export reads may take a quarter of a second, and to place one whose size is known 3 ms.
+PLACING_SECONDS = 0.5
+MOST_NEWCOMERS = 200
 # A run that outlives this is taken for stuck; Dagster without it may wait for ever (M2).
 MAX_RUN_SECONDS = 6 * 3600
 
@@ -41,12 +55,12 @@ def build_requests_sensors(catalog: Catalog, jobs: Sequence[Any]) -> Sequence[dg
         catalog: The kinds of export.
         jobs: Those of `build_jobs`, whose runs they ask for.
     """
-    turns = Turns(spacing=TICK_SECONDS / len(LISTENERS))
-    return [_requests_sensor(name, turns, catalog, jobs) for name in LISTENERS]
+    turns, line = Turns(spacing=TICK_SECONDS / len(LISTENERS)), Line(catalog)
+    return [_requests_sensor(name, turns, line, catalog, jobs) for name in LISTENERS]
 
 
 def _requests_sensor(
-    name: str, turns: Turns, catalog: Catalog, jobs: Sequence[Any]
+    name: str, turns: Turns, line: Line, catalog: Catalog, jobs: Sequence[Any]
 ) -> dg.SensorDefinition:
     @dg.sensor(
         name=name,
@@ -64,10 +78,10 @@ def _requests_sensor(
         # Any of the four: what the bridge wants to know is whether somebody looks.
         mongo.operations.tick(LISTENERS[0])
         life = ExportLife(mongo.exports, timing=platform.timing)
-        queue = _Queue(context, life, catalog, platform.at_once, name)
+        queue = _Queue(context, mongo, clock, life, catalog, line, platform.at_once, name)
         deadline = clock.monotonic() + WAIT_SECONDS
         with turns.taken(clock, deadline) as ours:
-            plans = in_order(_work(queue, clock, deadline)) if ours else []
+            plans = in_order(_work(queue, deadline)) if ours else []
             if plans:
                 turns.found(clock)
         return dg.SensorResult(
@@ -83,17 +97,21 @@ class _Queue:
     """What one tick looks at."""
 
     context: dg.SensorEvaluationContext
+    mongo: MongoStores
+    clock: Clock
     life: ExportLife
     catalog: Catalog
+    line: Line
     at_once: int
     sensor: str
 
 
-def _work(queue: _Queue, clock: Clock, deadline: float) -> list[RunPlan]:
+def _work(queue: _Queue, deadline: float) -> list[RunPlan]:
     """What is to run now; if nothing is, wait a little for it."""
-    plans = _late(queue)
+    plans, clock = _late(queue), queue.clock
     while True:
         began = clock.monotonic()
+        _place_newcomers(queue)
         plans += _due(queue)
         now = clock.monotonic()
         if plans or now >= deadline:
@@ -114,6 +132,22 @@ def _late(queue: _Queue) -> list[RunPlan]:
     return plans
 
 
+def _place_newcomers(queue: _Queue) -> None:
+    """Give lanes and turns; what can never run is refused, so that it is not looked at again."""
+    until = queue.clock.monotonic() + PLACING_SECONDS
+
+    def place(document: Document) -> bool:
+        export_id = document["_id"]
+        if _kind(document) not in queue.catalog or not document.get("partition"):
+            message = "no such kind of export"
+            return queue.life.refuse(export_id, code="UNKNOWN_TYPE", message=message) is not None
+        return queue.line.place(queue.life, document, queue.mongo, queue.clock) is not None
+
+    newcomers = queue.life.unplaced(MOST_NEWCOMERS)
+    in_time = takewhile(lambda _: queue.clock.monotonic() < until, newcomers)
+    on_each(queue.context, in_time, place)
+
+
 def _due(queue: _Queue) -> list[RunPlan]:
     """What is due and has room; each document is judged on its own."""
     plans: list[RunPlan] = []
@@ -121,10 +155,22 @@ def _due(queue: _Queue) -> list[RunPlan]:
     def due(document: Document) -> bool:
         return _claimed(queue, document, plans)
 
-    if queue.life.undispatched(1):
-        room = queue.at_once - len(queue.life.in_flight(after=None, limit=queue.at_once))
-        on_each(queue.context, queue.life.undispatched(min(room, MOST_PER_TICK)), due)
+    on_each(queue.context, _next(queue), due)
     return plans
+
+
+def _next(queue: _Queue) -> list[Document]:
+    """Who is next where there is room: large ones first, but never more than their part."""
+    most = min(queue.at_once, MOST_PER_TICK)
+    large = queue.line.first(queue.life, Lane.LARGE, min(most, most_large(queue.at_once)))
+    small = queue.line.first(queue.life, Lane.SMALL, most)
+    if not large and not small:
+        return []
+    flying = queue.life.in_flight(after=None, limit=queue.at_once)
+    room = min(queue.at_once - len(flying), MOST_PER_TICK)
+    held = sum(lane_in_flight(document) is Lane.LARGE for document in flying)
+    taken = large[: max(0, min(room, most_large(queue.at_once) - held))]
+    return [*taken, *small[: room - len(taken)]]
 
 
 def _known(documents: Iterable[Document], catalog: Catalog) -> Iterator[Document]:
@@ -137,15 +183,13 @@ def _kind(document: Document) -> str:
 
 
 def _claimed(queue: _Queue, document: Document, plans: list[RunPlan]) -> bool:
-    """Claim one export; what can never run is refused, so that it is not looked at again."""
-    if _kind(document) not in queue.catalog or not document.get("partition"):
-        queue.life.refuse(document["_id"], code="UNKNOWN_TYPE", message="no such kind of export")
-        return True
+    """Claim one export."""
     passing(CrashPoint.K03)
     claimed = queue.life.dispatch(document["_id"], by=queue.sensor)
     if claimed is None:  # somebody else was first
         return False
     passing(CrashPoint.K04)
+    queue.line.begun(claimed)
     plans.append(run_plan(claimed))
     return True
 
@@ -159,6 +203,7 @@ def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
         tags={
             EXPORT_TAG: plan.export_id,
             ATTEMPT_TAG: str(plan.attempt),
+            LANE_TAG: plan.lane,
             MAX_RUNTIME_TAG: str(MAX_RUN_SECONDS),
         },
     )

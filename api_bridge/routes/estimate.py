@@ -16,7 +16,7 @@ from api_bridge.routes.exports import asked_for, checked_ground
 from assets.model.campaign import Facts
 from assets.model.export_type import ExportType
 from assets.model.lifecycle import PUBLISHED
-from assets.model.source import EntrySource
+from assets.sizing import population
 from resources.errors import Unavailable
 
 # Some earlier exports tell what one tells; the first that is alike counts.
@@ -75,9 +75,6 @@ def _earlier(bridge: Bridge, same: dict[str, object]) -> list[Document]:
 
 def _population(bridge: Bridge, export_type: ExportType, facts: Facts) -> int | None:
     """How many rows there are to read, where the database can count them soon enough."""
-    source = export_type.rows
-    if isinstance(source, EntrySource):
-        with suppress(Unavailable):
-            wanted = source.population(facts)
-            return bridge.stores.entries.count(wanted, seconds=COUNT_SECONDS)
+    with suppress(Unavailable):
+        return population(export_type, facts, bridge.stores.entries, seconds=COUNT_SECONDS)
     return None

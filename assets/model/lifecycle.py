@@ -50,6 +50,7 @@ class Move(StrEnum):
     PURGE = "purge"
     RECORD = "record"
     TELL = "tell"
+    PLACE = "place"
 
 
 class Event(StrEnum):
@@ -80,6 +81,8 @@ PUBLISHED = (Status.SUCCEEDED, Status.EXPIRED)
 TERMINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.EXPIRED)
 
 TRANSITIONS: Mapping[Move, Transition] = {
+    # A newcomer gets its lane and its turn (assets/model/lanes.py).
+    Move.PLACE: Transition(sources=(Status.QUEUED,), target=None),
     Move.DISPATCH: Transition(sources=(Status.QUEUED,), target=Status.DISPATCHED),
     Move.START: Transition(sources=(Status.DISPATCHED,), target=Status.RUNNING),
     # A cancelled worker keeps its lease while it cleans up, so it still beats.

@@ -188,14 +188,21 @@ class EntryStore:
         filter: Mapping[str, object],  # noqa: A002 - MongoDB's word
         *,
         seconds: float = COUNT_SECONDS,
+        most: int | None = None,
     ) -> int:
         """Return how many entries the filter matches, by counting them now (not from statistics).
+
+        Args:
+            filter: Which entries.
+            seconds: How long it may take.
+            most: Count no further than this.
 
         Raises:
             Unavailable: It took longer than ``seconds``, or the database went away.
         """
         with self._connection.bounded("count entries", seconds=seconds):
-            return self._connection.collection(NAME).count_documents(dict(filter))
+            stop: dict[str, Any] = {} if most is None else {"limit": most}
+            return self._connection.collection(NAME).count_documents(dict(filter), **stop)
 
     def distinct(
         self,

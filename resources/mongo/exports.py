@@ -20,11 +20,11 @@ from resources.mongo.documents import decoded, raw
 
 NAME = "exports"
 
-# `line` serves claiming and the reaper's pages, `turns` the place of a newcomer; `campaign` and `requester` the listings; `history`
-# the chain of manifests; `idempotency` is the promise that one key makes one export (API.md);
-# `generation` finds who waits for one, `forsaken` those whose own request was taken back; `expiry`
-# the retention sweep, not a TTL: documents stay; `finished` serves the metrics; `outbox` finds what
-# has happened and nobody was told of yet.
+# `line` serves claiming and the reaper's pages, `turns` the place of a newcomer; `campaign` and
+# `requester` the listings; `history` the chain of manifests; `idempotency` is the promise that one
+# key makes one export (API.md); `generation` finds who waits for one, `forsaken` those whose own
+# request was taken back; `expiry` the retention sweep, not a TTL: documents stay; `finished` serves
+# the metrics; `outbox` finds what has happened and nobody was told of yet.
 INDEXES = (
     IndexModel(
         [

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from assets.exports.catalog import CATALOG
-from assets.life import Document, ExportLife, IllegalMove, LeaseLost
+from assets.life import Document, ExportLife, IllegalMove, LeaseLost, flow_of
+from assets.model.lanes import Lane
 from assets.model.lifecycle import LIVE, TERMINAL, TRANSITIONS, Move, Status, Timing
 from assets.model.parameters import parse
 from resources.mongo.exports import Change, ExportStore, Match
@@ -233,10 +234,33 @@ def test_a_failed_attempt_waits_before_the_next(life_and_wait: Any) -> None:
     document = started(life)
     error = {"code": "S3_THROTTLED", "message": "m", "retryable": True}
     life.fail(document, document["lease"]["token"], error=error, jitter=1.0)
+    life.place(document, lane=Lane.SMALL, turn=LATER, rows=3)
 
-    assert life.undispatched(10) == []
+    assert life.undispatched(Lane.SMALL, 10) == []
     wait(QUICK.backoff_base + 0.05)
-    assert [one["_id"] for one in life.undispatched(10)] == [document["_id"]]
+    assert [one["_id"] for one in life.undispatched(Lane.SMALL, 10)] == [document["_id"]]
+
+
+def test_a_newcomer_is_placed_once_and_a_retry_is_one_again(life_and_wait: Any) -> None:
+    """Two sensors may size one export differently; it must not wait in two lanes."""
+    life, _, _ = life_and_wait
+    document = create(life)
+    assert [one["_id"] for one in life.unplaced(10)] == [document["_id"]]
+
+    placed = life.place(document, lane=Lane.LARGE, turn=LATER, rows=70_000)
+    again = life.place(document, lane=Lane.SMALL, turn=AFTER_THE_PACK, rows=3)
+
+    assert placed is not None
+    assert {"lane": "large", "turn": LATER, "rows": 70_000} == placed["line"]
+    assert again is None
+    assert [] == life.unplaced(10) == life.undispatched(Lane.SMALL, 10)
+    assert [] == life.undispatched(Lane.LARGE, 10, until=AFTER_THE_PACK)
+    assert {flow_of(document): LATER} == life.turns("tester", Lane.LARGE)
+    assert {} == life.turns("tester", Lane.SMALL) == life.turns("somebody", Lane.LARGE)
+    life.cancel(document["_id"], by="tester")
+    assert {} == life.turns("tester", Lane.LARGE)
+    life.retry(document["_id"], by="tester")
+    assert [one["_id"] for one in life.unplaced(10)] == [document["_id"]]
 
 
 def test_cancelling_is_repeatable_and_ends_by_the_worker_or_the_reaper(

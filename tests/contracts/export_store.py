@@ -289,17 +289,34 @@ class ExportStoreContract:
         passes(0.6)
         assert len(store.candidates(due, limit=5)) == 3
 
-    def test_candidates_come_by_urgency(
-        self, store: ExportStore, passes: Callable[[float], None]
-    ) -> None:
-        """A reminder overtakes a backfill; among equals the oldest is first."""
-        for number, priority in enumerate((5, 9, 5, 1)):
-            store.insert({"_id": f"exp_{number}", "status": "queued", "priority": priority})
-            passes(0.005)
+    def test_candidates_come_by_turn(self, store: ExportStore) -> None:
+        """Who asks for a hundred at once lets others pass; among equals the older id is first."""
+        for number, minutes in enumerate((2, 1, 3, 2)):
+            turn = LONG_AGO + timedelta(minutes=minutes)
+            store.insert({"_id": f"exp_{number}", "status": "queued", "line": {"turn": turn}})
+        store.insert({"_id": "exp_4", "status": "queued", "line": None})
 
-        found = store.candidates(QUEUED, limit=3, by_priority=True)
+        found = store.candidates(QUEUED, limit=4, by_turn=True)
+        near = Match(statuses=("queued",), until={"line.turn": LONG_AGO + timedelta(minutes=2)})
 
-        assert [one["_id"] for one in found] == ["exp_1", "exp_0", "exp_2"]
+        assert [one["_id"] for one in found] == ["exp_4", "exp_1", "exp_0", "exp_3"]
+        assert {"exp_0", "exp_1", "exp_3"} == {
+            one["_id"] for one in store.candidates(near, limit=9)
+        }
+
+    def test_the_latest_of_each_group_is_told(self, store: ExportStore) -> None:
+        """A newcomer's turn comes after the last of its caller's exports of the same campaign."""
+        for number, (campaign, minutes) in enumerate((("a", 1), ("a", 3), ("b", 2), (None, 5))):
+            turn = LONG_AGO + timedelta(minutes=minutes)
+            fields = {"campaign": campaign, "priority": 5, "line": {"turn": turn}}
+            store.insert({"_id": f"exp_{number}", "status": "queued", **fields})
+        store.insert({"_id": "exp_4", "status": "queued", "campaign": "c", "line": None})
+        store.insert({"_id": "exp_5", "status": "failed", "campaign": "a", "line": fields["line"]})
+
+        found = store.latest(QUEUED, "line.turn", by=("campaign", "priority"))
+
+        minutes_of = {key: (turn - LONG_AGO).seconds // 60 for key, turn in found.items()}
+        assert {("a", 5): 3, ("b", 5): 2, (None, 5): 5} == minutes_of
 
     def test_candidates_can_be_paged_by_id(self, store: ExportStore) -> None:
         """The reaper walks through all of them, however many it must leave alone."""

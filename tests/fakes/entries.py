@@ -67,10 +67,12 @@ class FakeEntryStore(EntryStore):
         filter: Mapping[str, object],  # noqa: A002 - the door's word
         *,
         seconds: float = COUNT_SECONDS,
+        most: int | None = None,
     ) -> int:
         """Count what matches."""
         self.asked.note("count", filter)
-        return sum(matches(document, filter) for document, _ in self.kept.seen())
+        found = sum(matches(document, filter) for document, _ in self.kept.seen())
+        return found if most is None else min(found, most)
 
     def distinct(
         self,

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from assets.life import Document, ExportLife
+from assets.model.lanes import Lane
 from resources.errors import Unavailable
 from resources.mongo.exports import Change, Match
 from sensors.requests import MOST_PER_TICK, WAIT_SECONDS
@@ -80,9 +81,9 @@ def _asked_by_two(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> Counter[str 
     """What two sensors ask for when one of them comes while the other has read the queue."""
     listing, second = ExportLife.undispatched, list[dg.RunRequest]()
 
-    def interrupted(life: ExportLife, limit: int) -> Any:
-        found = listing(life, limit)
-        if limit > 1:
+    def interrupted(life: ExportLife, lane: Lane, limit: int, **given: Any) -> Any:
+        found = listing(life, lane, limit, **given)
+        if found:
             monkeypatch.setattr(ExportLife, "undispatched", listing)
             second.extend(stage.requested("requests_2"))
         return found

@@ -22,7 +22,7 @@ def test_the_promises_of_the_queue_are_there_after_it(
     found = database.collection("exports").index_information()
     assert [result.exit_code for result in results] == [0, 0]
     assert found["ux_idempotency"]["unique"]
-    assert {"ix_queue", "ix_history"} <= set(found)
+    assert {"ix_line", "ix_history"} <= set(found)
 
 
 def test_without_a_database_it_says_which_variable_is_missing(

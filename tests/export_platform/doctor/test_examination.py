@@ -131,7 +131,7 @@ def test_an_index_that_is_missing_or_other_than_declared_is_named(
 
     assert "exports.ux_idempotency" in found.says
     assert "exports.ix_expiry" in found.says
-    assert "ix_queue" not in found.says
+    assert "ix_line" not in found.says
     assert "export-platform indexes" in found.remedy
 
 
