@@ -13,6 +13,7 @@ from assets.model.lanes import SPACING, Lane, lane_of, turn_of
 from assets.model.request import ExportRequest
 from assets.sizing import SizingStores, rows_to_read
 from resources.clock import Clock
+from resources.errors import Unavailable
 
 # Equal requests come in bursts; a campaign does not grow from small to large within a minute.
 KNOWN_SECONDS = 60.0
@@ -40,7 +41,7 @@ class Line:
         """Give a newcomer of a known kind its lane and turn; None if somebody else was first.
 
         Raises:
-            DoorError: The database failed.
+            Unavailable: The database failed.
         """
         rows = self._rows(document, stores, clock)
         lane, subject = lane_of(rows), document["requestedBy"]["subject"]
@@ -67,9 +68,17 @@ class Line:
         known = self._sizes.get(fingerprint)
         if known is not None and now - known[0] < KNOWN_SECONDS:
             return known[1]
-        request = ExportRequest.from_document(document["request"])
-        rows = rows_to_read(self._catalog[request.type], request, clock.now(), stores)
+        rows = self._sized(document, stores, clock)
         self._sizes[fingerprint] = now, rows
         while len(self._sizes) > MOST_KNOWN:
             self._sizes.popitem(last=False)
         return rows
+
+    def _sized(self, document: Document, stores: SizingStores, clock: Clock) -> int | None:
+        try:
+            request = ExportRequest.from_document(document["request"])
+            return rows_to_read(self._catalog[request.type], request, clock.now(), stores)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - what a stored document lacks is for its run to say
+            return None

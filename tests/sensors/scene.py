@@ -40,11 +40,12 @@ class Scene:
     clock: ManualClock = field(default_factory=ManualClock)
     mongo: FakeMongoStores
     objects: FakeObjectStore = field(default_factory=FakeObjectStore)
+    platform: Platform = PLATFORM
 
     @property
     def life(self) -> ExportLife:
         """The moves of an export."""
-        return ExportLife(self.mongo.exports, timing=PLATFORM.timing)
+        return ExportLife(self.mongo.exports, timing=self.platform.timing)
 
     def doors(self) -> dict[str, object]:
         """Every resource by name."""
@@ -57,7 +58,7 @@ class Scene:
             "scoring": FakeScoringFiles(),
             "marketing_cloud": FakeMarketingCloud(),
             "clock": self.clock,
-            "platform": PLATFORM,
+            "platform": self.platform,
         }
 
     def tick(self, name: str) -> dg.SensorResult | dg.SkipReason:
