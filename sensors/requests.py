@@ -203,7 +203,7 @@ def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
         tags={
             EXPORT_TAG: plan.export_id,
             ATTEMPT_TAG: str(plan.attempt),
-            LANE_TAG: plan.lane,
+            LANE_TAG: plan.lane.value,  # Dagster stores texts, and refuses an enumeration
             MAX_RUNTIME_TAG: str(MAX_RUN_SECONDS),
         },
     )

@@ -26,6 +26,8 @@ def test_a_queued_export_becomes_one_run_with_its_key_and_tags(stage: Scene) -> 
     assert [dg.AssetKey(["exports", "waitlist"])] == request.asset_selection
     assert (export_id, "1") == (request.tags["export/id"], request.tags["export/attempt"])
     assert int(request.tags["dagster/max_runtime"]) > 0
+    # Dagster sends them as they are, and refuses what only looks like a text.
+    assert {str} == {type(value) for value in request.tags.values()}
     assert ("dispatched", 1) == (stage.status(export_id), stage.found(export_id)["attempt"])
 
 
