@@ -18,6 +18,7 @@ from starlette.types import Lifespan
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.keys import KeyRing, key_source
+from api_bridge.access.pace import Pace
 from api_bridge.access.signing import read_signer
 from api_bridge.middleware.access_log import AccessLogMiddleware
 from api_bridge.middleware.admission import AllowedHostsMiddleware, ConcurrencyMiddleware
@@ -171,6 +172,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         queue_age_seconds=settings.queue_age_seconds,
         sensor_age_seconds=settings.sensor_age_seconds,
         metrics=counted,
+        pace=Pace(doors.clock),
         signer=read_signer(settings.signing_keys),
         dagster_url=settings.dagster_url,
         since=doors.clock.monotonic(),

@@ -42,6 +42,7 @@ class Code(StrEnum):
     NOT_EXPORTABLE = "not-exportable"
     NOT_DOWNLOADABLE = "not-downloadable"
     TOO_MANY_EXPORTS = "too-many-exports"
+    POLLING_TOO_FAST = "polling-too-fast"
     INTERNAL_ERROR = "internal-error"
     QUEUE_UNAVAILABLE = "queue-unavailable"
     QUEUE_STALLED = "queue-stalled"
@@ -192,6 +193,13 @@ REGISTRY: Mapping[Code, Kind] = {
         retry_after=30,
         remedy="`limit` says whose places are taken. Wait until one ends, or cancel one; "
         "`GET /v1/limits` has the numbers.",
+    ),
+    Code.POLLING_TOO_FAST: Kind(
+        status=429,
+        title="The export is asked for too often",
+        retry_after=2,
+        remedy="Ask after `Retry-After` seconds, as each answer says; `Prefer: wait=30` with "
+        "`If-None-Match` or the events tell of a change at once.",
     ),
     Code.INTERNAL_ERROR: Kind(
         status=500,

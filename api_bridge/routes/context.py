@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.caller import Caller
+from api_bridge.access.pace import Pace
 from api_bridge.access.signing import Signer
 from api_bridge.protocol.wire import Surroundings
 from api_bridge.telemetry.metrics import Metrics
@@ -38,6 +39,7 @@ class Bridge:
         queue_age_seconds: When a waiting export means that nobody works.
         sensor_age_seconds: When silent sensors mean that nobody looks.
         metrics: What was counted.
+        pace: Counts how often a caller asks for an export.
         signer: Signs manifests.
         dagster_url: Where people see Dagster's pages, if anywhere.
         since: When it was put together, on the clock's monotonic scale.
@@ -56,6 +58,7 @@ class Bridge:
     queue_age_seconds: int
     sensor_age_seconds: int
     metrics: Metrics
+    pace: Pace
     signer: Signer
     dagster_url: str | None
     since: float

@@ -34,7 +34,7 @@ from api_bridge.protocol.wire import (
 )
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
 from api_bridge.routes.lookup import Document, find_export, is_visible, present, view
-from api_bridge.routes.patience import until_changed, until_ended
+from api_bridge.routes.patience import paced, until_changed, until_ended
 from api_bridge.waiting.changes import Full
 from assets.admission import Asking, Contended, TooMany
 from assets.life import IllegalMove
@@ -147,6 +147,7 @@ async def get_export(
     held = request.headers.get("if-none-match")
     look = partial(_seen, bridge, caller, export_id, held)
     document, response = await run_in_threadpool(look)
+    standing = paced(bridge, caller, document)
     preferred = preference(request.headers.getlist("prefer"))
     unchanged = response.status_code == HTTPStatus.NOT_MODIFIED and held != ANY
     if unchanged and preferred.wait and not is_done(document):
@@ -154,6 +155,7 @@ async def get_export(
             if await until_changed(request, bridge, caller, document, preferred.wait):
                 _, response = await run_in_threadpool(look)
             response.headers.update(preferred.applied(waited=True))
+    response.headers.update(standing.headers())
     return response
 
 

@@ -1,6 +1,7 @@
-"""Requests that wait: they keep neither a thread nor a place among the requests at work."""
+"""Requests that wait, which keep neither a thread nor a place at work, and those that do not."""
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from typing import Any
 
@@ -8,7 +9,9 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from api_bridge.access.caller import Caller
+from api_bridge.access.pace import Standing
 from api_bridge.middleware.admission import set_aside
+from api_bridge.protocol.problems import Code, ProblemError
 from api_bridge.protocol.wire import is_done
 from api_bridge.routes.context import Bridge
 from api_bridge.routes.lookup import Document, find_export
@@ -59,3 +62,20 @@ async def _unless_gone(request: Request, waiting: Coroutine[Any, Any, bool]) -> 
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def paced(bridge: Bridge, caller: Caller, document: Document) -> Standing:
+    """Count a poll of an export that the caller may see.
+
+    Raises:
+        ProblemError: 429, it comes too early.
+    """
+    standing = bridge.pace.poll(caller.subject, document["_id"])
+    if standing.wait:
+        seconds = math.ceil(standing.wait)
+        raise ProblemError(
+            Code.POLLING_TOO_FAST,
+            f"Ask again in {seconds} s.",
+            headers={**standing.headers(), "Retry-After": str(seconds)},
+        )
+    return standing

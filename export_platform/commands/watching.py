@@ -1,6 +1,7 @@
 """Wait for exports, with a bar for each: rows done of rows there are."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from export_platform.commands.client import BridgeClient, Export
@@ -11,8 +12,10 @@ from resources.clock import Clock
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# Half a second is felt as live; asking costs the bridge one read by id.
+# Half a second is felt as live; after a minute of it, the pace that the bridge answers for ever.
 _LOOK_EVERY_SECONDS = 0.5
+_LOOKS = 120
+_LATER_EVERY_SECONDS = 2.0
 
 
 def watch(
@@ -43,6 +46,7 @@ def watch(
     with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
         tasks = {e.id: bars.add_task(e.type, total=1.0, shown=e.status) for e in exports}
         latest = {export.id: export for export in exports}
+        pauses = chain(repeat(_LOOK_EVERY_SECONDS, _LOOKS), repeat(_LATER_EVERY_SECONDS))
         while True:
             for export in [each for each in latest.values() if not each.done]:
                 latest[export.id] = client.export(export.id)
@@ -52,7 +56,7 @@ def watch(
                 return [latest[export.id] for export in exports]
             if until is not None and clock.monotonic() > until:
                 raise CommandError(_late(latest.values(), seconds))
-            clock.sleep(_LOOK_EVERY_SECONDS)
+            clock.sleep(next(pauses))
 
 
 def described(export: Export) -> str:
