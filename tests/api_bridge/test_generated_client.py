@@ -22,8 +22,6 @@ CONFIGURATION = {"post_hooks": [], "use_path_prefixes_for_title_model_names": Fa
 PACKAGE = "generated_bridge"
 PARAMS = {"campaign_id": "aurora-lights", "pii": "none"}
 
-pytestmark = pytest.mark.skipif(not PROGRAM.is_file(), reason="no openapi-python-client here")
-
 
 @pytest.fixture(scope="module")
 def module_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
