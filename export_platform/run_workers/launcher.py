@@ -1,8 +1,9 @@
 """What Dagster calls to have a run executed, named in `dagster.yaml`."""
 
 import http.client
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import dagster as dg
 from dagster._config import UserConfigSchema
@@ -30,11 +31,20 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     Args:
         port: Of the run workers, on 127.0.0.1.
+        tag_concurrency_limits: How many runs with a tag are executed at the same time, in the words
+            of Dagster's queued coordinator: `key`, perhaps `value`, and `limit`. A run is in the
+            lane of the first that fits it.
         inst_data: As Dagster gives it.
     """
 
-    def __init__(self, port: int, inst_data: ConfigurableClassData | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        tag_concurrency_limits: Sequence[Mapping[str, Any]] = (),
+        inst_data: ConfigurableClassData | None = None,
+    ) -> None:
         self._port = port
+        self._limits = tag_concurrency_limits
         self._inst_data = inst_data
         super().__init__()
 
@@ -46,14 +56,22 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     @classmethod
     def config_type(cls) -> UserConfigSchema:
         """What `dagster.yaml` may say."""
-        return {"port": dg.IntSource}
+        limit = {"key": str, "value": dg.Field(str, is_required=False), "limit": int}
+        return {
+            "port": dg.IntSource,
+            "tag_concurrency_limits": dg.Field([limit], default_value=[]),
+        }
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
     ) -> Self:
         """As `dagster.yaml` says."""
-        return cls(inst_data=inst_data, port=config_value["port"])
+        return cls(
+            inst_data=inst_data,
+            port=config_value["port"],
+            tag_concurrency_limits=config_value["tag_concurrency_limits"],
+        )
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Have a run executed.
@@ -62,7 +80,8 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             DagsterLaunchFailedError: The run workers do not answer.
         """
         passing(CrashPoint.K06)
-        if self._ask("POST", context.dagster_run.run_id) is None:
+        run = context.dagster_run
+        if self._ask("POST", f"{run.run_id}{self._lane(run.tags)}") is None:
             raise DagsterLaunchFailedError("the run workers do not answer; start them again")
         passing(CrashPoint.K07)
 
@@ -85,6 +104,15 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         if state is None:  # not asked, so not known: the run may well go on
             return CheckRunHealthResult(WorkerStatus.RUNNING, "the run workers do not answer")
         return CheckRunHealthResult(_HEALTH.get(state, WorkerStatus.NOT_FOUND), state)
+
+    def _lane(self, tags: Mapping[str, str]) -> str:
+        """The query that says which lane a run with these tags is in; empty for none."""
+        for limit in self._limits:
+            key, value = limit["key"], limit.get("value")
+            if key in tags and value in (None, tags[key]):
+                name = key if value is None else f"{key}={value}"
+                return f"?{urlencode({'lane': name, 'most': limit['limit']})}"
+        return ""
 
     def _ask(self, method: str, run_id: str) -> str | None:
         """The answer of the run workers, None when there is none."""

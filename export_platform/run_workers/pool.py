@@ -1,6 +1,6 @@
 """Which worker gets which run, and when a worker is replaced."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,6 +42,19 @@ class Size:
     memory: int = MOST_BYTES
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Runs of which only so many are executed at the same time; the next ones let others pass.
+
+    Attributes:
+        name: Tells lanes apart.
+        most: How many.
+    """
+
+    name: str
+    most: int
+
+
 class Pool:
     """Workers and the runs that wait for one; used by one thread.
 
@@ -53,21 +66,21 @@ class Pool:
     def __init__(self, fork: Callable[[], Worker], size: Size) -> None:
         self._fork = fork
         self._size = size
-        self._waiting: deque[str] = deque()
+        self._waiting: OrderedDict[str, Lane | None] = OrderedDict()
         self._over: OrderedDict[str, State] = OrderedDict()
         self.workers: list[Worker] = []
 
     def fill(self) -> None:
         """Hand out what waits and have spare workers again."""
-        while self._waiting and (worker := self._free()):
-            self._give(worker, self._waiting.popleft())
+        while (run_id := self._next()) and (worker := self._free()):
+            self._give(worker, run_id, self._waiting.pop(run_id))
         while self._idle() < self._size.spare and len(self.workers) < self._size.most:
             self.workers.append(self._fork())
 
-    def launch(self, run_id: str) -> None:
+    def launch(self, run_id: str, lane: Lane | None = None) -> None:
         """Put a run in line, for the next `fill`; once, however often it is asked for."""
         if self.state(run_id) is State.UNKNOWN:
-            self._waiting.append(run_id)
+            self._waiting[run_id] = lane
 
     def terminate(self, run_id: str) -> bool:
         """End a run.
@@ -76,7 +89,7 @@ class Pool:
             Whether there was something to end.
         """
         if run_id in self._waiting:
-            self._waiting.remove(run_id)
+            del self._waiting[run_id]
             self._remember(run_id, State.ENDED)
             return True
         holder = self._holder(run_id)
@@ -97,7 +110,7 @@ class Pool:
         memory = worker.heard()
         if worker.run_id is not None:
             self._remember(worker.run_id, State.DIED if memory is None else State.ENDED)
-            worker.run_id = None
+            worker.run_id = worker.lane = None
         if memory is None or self._is_spent(worker, memory):
             self.workers.remove(worker)
             worker.dismiss()
@@ -111,12 +124,21 @@ class Pool:
             else:
                 worker.interrupt()
 
-    def _give(self, worker: Worker, run_id: str) -> None:
+    def _next(self) -> str | None:
+        """The run that has waited longest among those whose lane has room."""
+        waiting = self._waiting.items()
+        return next((run_id for run_id, lane in waiting if lane is None or self._has(lane)), None)
+
+    def _has(self, lane: Lane) -> bool:
+        return sum(worker.lane == lane.name for worker in self.workers) < lane.most
+
+    def _give(self, worker: Worker, run_id: str, lane: Lane | None) -> None:
         try:
-            worker.take(run_id)
+            worker.take(run_id, None if lane is None else lane.name)
         except OSError:  # it died while it waited; `heard` is told too, and replaces it
             worker.stopping = True
-            self._waiting.appendleft(run_id)
+            self._waiting[run_id] = lane
+            self._waiting.move_to_end(run_id, last=False)
 
     def _is_spent(self, worker: Worker, memory: int) -> bool:
         return worker.stopping or worker.runs >= self._size.runs or memory > self._size.memory

@@ -9,8 +9,9 @@ import socket
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import FrameType
+from urllib.parse import parse_qs, urlsplit
 
-from export_platform.run_workers.pool import Pool, Size, State
+from export_platform.run_workers.pool import Lane, Pool, Size, State
 from export_platform.run_workers.worker import Execute, Worker, fork
 
 _LOOPBACK = "127.0.0.1"
@@ -89,7 +90,7 @@ class Server:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """`POST`, `GET` and `DELETE` of `/runs/<run id>`."""
+    """`POST` (with `lane` and `most`, if it has one), `GET` and `DELETE` of `/runs/<run id>`."""
 
     timeout = _CALLER_SECONDS
 
@@ -101,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Launch."""
-        self._pool.launch(self._run_id())
+        self._pool.launch(self._run_id(), self._lane())
         self._answer(self._pool.state(self._run_id()))
 
     def do_GET(self) -> None:
@@ -117,7 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: one line a call tells nobody anything."""
 
     def _run_id(self) -> str:
-        return self.path.rpartition("/")[2]
+        return urlsplit(self.path).path.rpartition("/")[2]
+
+    def _lane(self) -> Lane | None:
+        said = parse_qs(urlsplit(self.path).query)
+        return Lane(name=said["lane"][0], most=int(said["most"][0])) if said else None
 
     def _answer(self, state: State) -> None:
         body = state.encode()

@@ -27,6 +27,7 @@ class Worker:
         process: Names the process, and no later one with the same id.
         channel: Run ids go in; after each run its memory comes out, in bytes.
         run_id: What it executes, None while it waits.
+        lane: Which lane that run is in; None for none.
         runs: How many it has taken.
         stopping: Whether it was told to end; it is given no more runs.
     """
@@ -34,17 +35,18 @@ class Worker:
     process: kernel.Identity
     channel: socket.socket
     run_id: str | None = None
+    lane: str | None = None
     runs: int = 0
     stopping: bool = False
 
-    def take(self, run_id: str) -> None:
+    def take(self, run_id: str, lane: str | None = None) -> None:
         """Hand it a run; it must be waiting.
 
         Raises:
             OSError: It is gone.
         """
         self.channel.sendall(f"{run_id}\n".encode())
-        self.run_id = run_id
+        self.run_id, self.lane = run_id, lane
         self.runs += 1
 
     def heard(self) -> int | None:

@@ -14,6 +14,9 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config
 
+from assets.factory import LANE_TAG, USUALLY_AT_ONCE
+from assets.model.lanes import Lane, most_large
+from export_platform.run_workers.pool import Size
 from sensors.requests import MAX_RUN_SECONDS
 from tests.conventions.repository import ROOT
 from tests.export_platform.production.postgres import running
@@ -134,8 +137,27 @@ def test_runs_wait_in_a_queue_with_lanes(name: str) -> None:
     lanes = {one["key"]: one["limit"] for one in said["config"]["tag_concurrency_limits"]}
 
     assert said["class"] == "QueuedRunCoordinator"
-    assert {"dagster/backfill", "dagster/partition"} == set(lanes)
+    assert {"dagster/backfill", "dagster/partition", LANE_TAG} == set(lanes)
     assert all(0 < limit < 16 for limit in lanes.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        ("local", "run_launcher"),
+        ("production", "run_coordinator"),
+        ("compose", "run_coordinator"),
+    ],
+)
+def test_what_is_launched_has_the_lanes_of_the_queue(name: str, section: str) -> None:
+    """Two sensors may let out one too many, and a backfill asks no queue; small ones have room."""
+    limits = written(name)[section]["config"]["tag_concurrency_limits"]
+    large = {"key": LANE_TAG, "value": str(Lane.LARGE), "limit": most_large(USUALLY_AT_ONCE)}
+    together = [one["limit"] for one in limits if one["key"] in (LANE_TAG, "dagster/backfill")]
+
+    assert large in limits
+    assert 2 == len(together)
+    assert sum(together) < Size().most
 
 
 def test_production_and_compose_differ_in_what_is_of_aws() -> None:

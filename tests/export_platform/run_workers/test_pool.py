@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from export_platform.local import kernel
-from export_platform.run_workers.pool import Pool, Size, State
+from export_platform.run_workers.pool import Lane, Pool, Size, State
 from export_platform.run_workers.worker import Worker, fork
 
 
@@ -170,3 +170,41 @@ def test_a_process_with_threads_is_never_forked() -> None:
     finally:
         release.set()
         thread.join()
+
+
+def _waits(pool: Pool, lane: Lane | None) -> list[str]:
+    """What waits when three large runs have come before a small one and there are three workers."""
+    for run in ("large-1", "large-2", "large-3"):
+        pool.launch(run, lane)
+    pool.launch("small")
+    pool.fill()
+    runs = ("large-1", "large-2", "large-3", "small")
+    return [run for run in runs if pool.state(run) is State.WAITING]
+
+
+def test_a_lane_takes_no_more_workers_than_it_may(stage: Stage) -> None:
+    """What comes after it in other lanes passes; its own next run follows as soon as one ends."""
+    pool = pool_of(stage, most=3)
+    assert ["large-3"] == _waits(pool, Lane(name="large", most=2))
+
+    ended(pool, stage, 2)  # the small one
+    assert State.WAITING is pool.state("large-3")
+    ended(pool, stage, 0)
+
+    assert State.RUNNING is pool.state("large-3")
+
+
+def test_without_lanes_the_small_run_waits(stage: Stage) -> None:
+    """The negative control."""
+    assert ["small"] == _waits(pool_of(stage, most=3), None)
+
+
+def test_a_run_whose_worker_died_before_it_took_it_keeps_its_lane(stage: Stage) -> None:
+    """Else a crash would let one more of the lane in."""
+    lane, pool = Lane(name="large", most=1), pool_of(stage, most=3)
+    pool.launch("a", lane)
+    pool.workers[0].channel.close()
+    pool.launch("b", lane)
+    pool.fill()
+
+    assert [State.RUNNING, State.WAITING] == [pool.state(run) for run in "ab"]

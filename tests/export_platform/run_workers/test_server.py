@@ -13,10 +13,12 @@ import pytest
 from dagster._core.launcher import LaunchRunContext, WorkerStatus
 
 from export_platform.run_workers.launcher import WarmRunLauncher
+from export_platform.run_workers.pool import State
 from resources.clock import SystemClock
 from tests.waiting import eventually
 
 CLOCK = SystemClock()
+LIMITS = [{"key": "backfill", "limit": 2}, {"key": "lane", "value": "large", "limit": 1}]
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def launcher(port: int, server: subprocess.Popen[bytes]) -> Iterator[WarmRunLaun
     """The launcher, as part of an instance."""
     assert server.pid
     with dg.DagsterInstance.ephemeral() as instance:
-        made = WarmRunLauncher(port)
+        made = WarmRunLauncher(port, LIMITS)
         made.register_instance(instance)
         yield made
 
@@ -57,9 +59,10 @@ def _accepts(port: int) -> bool:
         return False
 
 
-def launched(launcher: WarmRunLauncher, run_id: str) -> dg.DagsterRun:
+def launched(launcher: WarmRunLauncher, run_id: str, **tags: str) -> dg.DagsterRun:
     """A run that was handed over."""
-    run = dg.DagsterRun(job_name="toy", run_id=run_id, status=dg.DagsterRunStatus.STARTED)
+    started = dg.DagsterRunStatus.STARTED
+    run = dg.DagsterRun(job_name="toy", run_id=run_id, status=started, tags=tags)
     launcher._instance.add_run(run)
     launcher.launch_run(LaunchRunContext(run, None))
     return run
@@ -150,3 +153,17 @@ def test_a_launch_without_workers_fails_and_says_what_to_do(port: int) -> None:
         # Nobody was asked, so nobody knows: what runs must not be marked failed for that.
         stranger = dg.DagsterRun(job_name="toy", run_id="x")
         assert WorkerStatus.RUNNING is health(alone, stranger)
+
+
+def test_the_tags_of_a_run_decide_its_lane(launcher: WarmRunLauncher, tmp_path: Path) -> None:
+    """As the queued coordinator's limits would in production; a small run passes a large one."""
+    first = launched(launcher, "sleep-1", lane="large")
+    worker_of(tmp_path, "sleep-1")
+    second = launched(launcher, "run-2", lane="large")
+    others = [launched(launcher, "run-3", lane="small"), launched(launcher, "run-4", backfill="x")]
+
+    for run in others:
+        becomes(WorkerStatus.SUCCESS, launcher, run)
+    assert State.WAITING == launcher.check_run_worker_health(second).msg
+    launcher.terminate(first.run_id)
+    becomes(WorkerStatus.SUCCESS, launcher, second)
