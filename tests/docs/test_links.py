@@ -3,7 +3,6 @@
 import re
 
 from tests.conventions.repository import ROOT, shown
-from tests.conventions.test_readme import _commands, _wrong
 from tests.docs.pages import anchors, dead, links, pages
 
 # What a text in `code` looks like that names a file of ours.
@@ -29,19 +28,6 @@ def test_every_file_that_is_named_is_there() -> None:
     assert {name for name in named if not (ROOT / name).exists()} == set()
     assert "docs/architecture.md" in _PATH.findall("see `docs/architecture.md`")
     assert len(named) > 10
-
-
-def test_every_command_can_be_typed() -> None:
-    """A command that was renamed is found in every page, not in the README alone."""
-    texts = {shown(page): page.read_text(encoding="utf-8") for page in pages()}
-    wrong = {
-        (page, command): why
-        for page, text in texts.items()
-        for command in _commands(text)
-        if (why := _wrong(command))
-    }
-
-    assert wrong == {}
 
 
 def test_a_dead_link_is_found() -> None:
