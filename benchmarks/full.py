@@ -99,7 +99,8 @@ def measured(
                 found[size] = [one_round(taking_part, uri, folder, env) for _ in range(rounds)]
             shutil.rmtree(folder / TAPES)  # those of five million are 12 GB each
             for name, one in medians(found[size]).items():
-                print(f"{size:>9,} {name:<26} {one.rows_per_second:>11,.0f} rows/s", flush=True)
+                speed, peak = f"{one.rows_per_second:>11,.0f} rows/s", f"{one.peak_mb:>5,.0f} MB"
+                print(f"{size:>9,} {name:<26} {speed} {peak}", flush=True)
     return found
 
 
