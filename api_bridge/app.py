@@ -43,12 +43,15 @@ from api_bridge.routes import (
     metrics,
     provenance,
     signing_keys,
+    webhooks,
 )
 from api_bridge.routes.context import Bridge
 from api_bridge.settings import Settings, settings_from
+from api_bridge.telemetry.durations import Durations
 from api_bridge.telemetry.exports import ExportsCollector
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
+from api_bridge.webhooks.endpoints import Endpoints
 from assets.admission import Admission, Limits
 from assets.exports.catalog import CATALOG
 from assets.life import ExportLife
@@ -64,6 +67,7 @@ ROUTERS = (
     events.router,
     downloads.router,
     provenance.router,
+    webhooks.router,
     export_types.router,
     limits.router,
     health.router,
@@ -168,10 +172,15 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         changes=changes,
         admission=Admission(life, doors.stores.claims, most, clock=doors.clock, random=spread),
         authenticator=authenticator,
+        endpoints=Endpoints(
+            store=doors.stores.endpoints, clock=doors.clock, most=settings.webhooks_per_caller
+        ),
+        webhooks_loopback=settings.webhooks_loopback,
         link_seconds=settings.link_seconds,
         queue_age_seconds=settings.queue_age_seconds,
         sensor_age_seconds=settings.sensor_age_seconds,
         metrics=counted,
+        durations=Durations(doors.stores.operations, doors.clock),
         pace=Pace(doors.clock),
         signer=read_signer(settings.signing_keys),
         dagster_url=settings.dagster_url,

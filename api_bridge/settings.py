@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from assets.admission import Limits
+from resources.wiring.environment import webhooks_loopback
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 # RELIABILITY.md S12: a link for a person lives at most 15 minutes; API.md 1 says 10.
@@ -18,6 +19,7 @@ CONCURRENCY = 200
 # uvicorn holds 1,000 connections (__main__.py); half of them are left for those who do not wait.
 WAITING = 500
 MOST = Limits()
+WEBHOOKS_PER_CALLER = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Settings:
         waiting: Callers at once who wait for a change, beside those; a fifth may be one caller's.
         live_per_caller: Live exports of one caller; more are answered 429.
         live_per_campaign: Live exports of one campaign, whoever asks.
+        webhooks_per_caller: Webhook endpoints of one caller; more are answered 429.
+        webhooks_loopback: Whether one may be on this machine's loopback: here and in tests only.
     """
 
     issuer: str
@@ -56,6 +60,8 @@ class Settings:
     waiting: int = WAITING
     live_per_caller: int = MOST.caller
     live_per_campaign: int = MOST.campaign
+    webhooks_per_caller: int = WEBHOOKS_PER_CALLER
+    webhooks_loopback: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that would weaken the bridge."""
@@ -63,11 +69,11 @@ class Settings:
             raise ValueError(f"BRIDGE_LINK_SECONDS must be from 1 to {MAX_LINK_SECONDS}")
         if self.dagster_url is not None and not _is_web_address(self.dagster_url):
             raise ValueError("BRIDGE_DAGSTER_URL must be an address with http or https")
-        counts = (self.threads, self.concurrency, self.waiting)
+        counts = (self.threads, self.concurrency, self.waiting, self.webhooks_per_caller)
         if min(self.queue_age_seconds, self.sensor_age_seconds, *counts) < 1:
             raise ValueError(
-                "BRIDGE_QUEUE_AGE_SECONDS, _SENSOR_AGE_SECONDS, _THREADS, _CONCURRENCY and "
-                "_WAITING must be positive"
+                "BRIDGE_QUEUE_AGE_SECONDS, _SENSOR_AGE_SECONDS, _THREADS, _CONCURRENCY, "
+                "_WAITING and _WEBHOOKS_PER_CALLER must be positive"
             )
         Limits(caller=self.live_per_caller, campaign=self.live_per_campaign)
         if "*" in self.allowed_hosts or not self.allowed_hosts:
@@ -96,6 +102,8 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         waiting=_whole(environment, "BRIDGE_WAITING", WAITING),
         live_per_caller=_whole(environment, "BRIDGE_LIVE_PER_CALLER", MOST.caller),
         live_per_campaign=_whole(environment, "BRIDGE_LIVE_PER_CAMPAIGN", MOST.campaign),
+        webhooks_per_caller=_whole(environment, "BRIDGE_WEBHOOKS_PER_CALLER", WEBHOOKS_PER_CALLER),
+        webhooks_loopback=webhooks_loopback(environment),
     )
 
 

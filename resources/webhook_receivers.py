@@ -271,7 +271,7 @@ def _addresses(host: str, port: int) -> Sequence[str]:
 def _proxy(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname or not parts.port or parts.username:
-        raise ValueError("the egress proxy of webhooks is http://host:port")
+        raise ValueError("WEBHOOKS_PROXY must be http://host:port")
     return parts.hostname, parts.port
 
 

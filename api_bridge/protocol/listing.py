@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -64,8 +65,7 @@ class Listing:
 
     def token_after(self, last: Mapping[str, Any]) -> str:
         """The token of the page that follows an export."""
-        millis = (last["createdAt"] - _EPOCH) // _MILLISECOND
-        return _encode([millis, last["_id"], _digest(self.given)])
+        return token_after(last["createdAt"], last["_id"], self.given)
 
     def url(self, token: str) -> str:
         """The address of another page of this listing."""
@@ -74,6 +74,14 @@ class Listing:
 
 class _Wrong(Exception):
     """The value of a parameter; the text is the remedy."""
+
+
+Reader = Callable[[str, Catalog], dict[str, Any]]
+
+
+def token_after(created: datetime, identity: str, given: Mapping[str, str]) -> str:
+    """The token of the page that follows what was created then, for the same query."""
+    return _encode([(created - _EPOCH) // _MILLISECOND, identity, _digest(given)])
 
 
 def parse_listing(query: Sequence[tuple[str, str]], catalog: Catalog) -> Listing:
@@ -86,11 +94,27 @@ def parse_listing(query: Sequence[tuple[str, str]], catalog: Catalog) -> Listing
     Raises:
         ProblemError: 400 that names each parameter and its remedy.
     """
-    given = {name: value for name, value in query if name in PARAMETERS}
-    problems, values = _problems(query), dict[str, Any]()
+    return Listing(**read_query(query, PARAMETERS, catalog))
+
+
+def read_query(
+    query: Sequence[tuple[str, str]], parameters: Mapping[str, Reader], catalog: Catalog
+) -> dict[str, Any]:
+    """The query of something that is listed in pages: `given`, `before` and what was read.
+
+    Args:
+        query: Name and value, in the order sent.
+        parameters: What there is, and how each is read.
+        catalog: The kinds of export there are.
+
+    Raises:
+        ProblemError: 400 that names each parameter and its remedy.
+    """
+    given = {name: value for name, value in query if name in parameters}
+    problems, values = _problems(query, parameters), dict[str, Any]()
     for name, value in given.items():
         try:
-            values |= PARAMETERS[name](value, catalog)
+            values |= parameters[name](value, catalog)
         except _Wrong as wrong:
             problems.append(Problem(pointer=f"/query/{name}", detail=str(wrong)))
     given.pop("page_token", None)
@@ -100,18 +124,18 @@ def parse_listing(query: Sequence[tuple[str, str]], catalog: Catalog) -> Listing
         problems.append(Problem(pointer="/query/page_token", detail=detail))
     if problems:
         raise invalid(problems)
-    return Listing(given=given, before=None if place is None else place[:2], **values)
+    return {"given": given, "before": None if place is None else place[:2], **values}
 
 
-def _problems(query: Sequence[tuple[str, str]]) -> list[Problem]:
+def _problems(query: Sequence[tuple[str, str]], parameters: Mapping[str, Reader]) -> list[Problem]:
     names = [name for name, _ in query]
     problems = [
         Problem(pointer=f"/query/{name}", detail="must be given once")
-        for name in PARAMETERS
+        for name in parameters
         if names.count(name) > 1
     ]
-    if set(names) - PARAMETERS.keys():
-        allowed = ", ".join(PARAMETERS)
+    if set(names) - parameters.keys():
+        allowed = ", ".join(parameters)
         detail = f"has a parameter that is not known; allowed are: {allowed}"
         problems.append(Problem(pointer="/query", detail=detail))
     return problems
@@ -159,21 +183,25 @@ def _mine(value: str, _: Catalog) -> dict[str, Any]:
     return {"mine": value == "true"}
 
 
-def _page_size(value: str, _: Catalog) -> dict[str, Any]:
+def page_size(value: str, _: Catalog) -> dict[str, Any]:
+    """Read how many are wanted."""
     if not _NUMBER.fullmatch(value) or int(value) > MAX_PAGE_SIZE:
         raise _Wrong(f"must be a whole number from 1 to {MAX_PAGE_SIZE}")
     return {"page_size": int(value)}
 
 
-def _page_token(value: str, _: Catalog) -> dict[str, Any]:
-    place = _decode(value) if len(value) <= MAX_TOKEN_CHARACTERS else None
-    match place:
-        case [int(millis), str(export_id), str(digest)] if _EXPORT_ID.fullmatch(export_id):
-            try:
-                return {"place": (_EPOCH + millis * _MILLISECOND, export_id, digest)}
-            except OverflowError:
-                pass
-    raise _Wrong("must be the next_page_token of a listing, unchanged")
+def page_token(identity: re.Pattern[str]) -> Reader:
+    """A reader of where the next page begins, among things with such ids."""
+
+    def read(value: str, _: Catalog) -> dict[str, Any]:
+        place = _decode(value) if len(value) <= MAX_TOKEN_CHARACTERS else None
+        match place:
+            case [int(millis), str(last), str(digest)] if identity.fullmatch(last):
+                with suppress(OverflowError):
+                    return {"place": (_EPOCH + millis * _MILLISECOND, last, digest)}
+        raise _Wrong("must be the next_page_token of a listing, unchanged")
+
+    return read
 
 
 def _encode(value: object) -> str:
@@ -192,13 +220,13 @@ def _digest(given: Mapping[str, str]) -> str:
     return hashlib.sha256(canonical_json(given)).hexdigest()[:16]
 
 
-PARAMETERS: Mapping[str, Callable[[str, Catalog], dict[str, Any]]] = {
+PARAMETERS: Mapping[str, Reader] = {
     "type": _type,
     "campaign": _campaign,
     "status": _status,
     "created_after": _created_after,
     "created_before": _created_before,
     "mine": _mine,
-    "page_size": _page_size,
-    "page_token": _page_token,
+    "page_size": page_size,
+    "page_token": page_token(_EXPORT_ID),
 }

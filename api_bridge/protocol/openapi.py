@@ -9,6 +9,9 @@ from typing import Any
 from api_bridge.protocol.events import MEDIA_TYPE as EVENT_STREAM
 from api_bridge.protocol.listing import PARAMETERS
 from api_bridge.protocol.problems import MEDIA_TYPE, REGISTRY
+from api_bridge.protocol.webhooks import BASE as WEBHOOKS
+from api_bridge.protocol.webhooks import PARAMETERS as OF_DELIVERIES
+from api_bridge.protocol.webhooks import REGISTRATION
 from assets.model.export_type import Catalog, ExportType
 from assets.model.parameters import schema
 
@@ -117,6 +120,11 @@ _ANSWERS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     },
 }
 
+# Query parameters of what is listed in pages.
+_LISTED: Mapping[str, Iterable[str]] = {
+    "/v1/exports": PARAMETERS,
+    f"{WEBHOOKS}/{{endpoint_id}}/deliveries": OF_DELIVERIES,
+}
 # What is answered in another form than JSON.
 _TEXTS: Mapping[str, str] = {
     "/v1/exports/{export_id}/events": EVENT_STREAM,
@@ -138,12 +146,15 @@ def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     kinds = {_name(one): _kind(one) for one in catalog.values()}
     for path in ("/v1/exports", "/v1/exports/estimate"):
         generated["paths"][path]["post"]["requestBody"] = _body(kinds)
-    generated["paths"]["/v1/exports"]["get"]["parameters"] = [
-        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
-        for name in PARAMETERS
-    ]
+    registration = {"$ref": "#/components/schemas/WebhookEndpointRequest"}
+    generated["paths"][WEBHOOKS]["post"]["requestBody"] = _json_body(registration)
+    for path, names in _LISTED.items():
+        generated["paths"][path]["get"]["parameters"] += [
+            {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
+            for name in names
+        ]
     generated["components"] = {
-        "schemas": {"Problem": _PROBLEM, **kinds},
+        "schemas": {"Problem": _PROBLEM, "WebhookEndpointRequest": REGISTRATION, **kinds},
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (RS256)"}
         },
@@ -184,5 +195,8 @@ def _kind(export_type: ExportType) -> dict[str, Any]:
 
 
 def _body(kinds: Iterable[str]) -> dict[str, Any]:
-    any_kind = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in kinds]}
-    return {"required": True, "content": {"application/json": {"schema": any_kind}}}
+    return _json_body({"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in kinds]})
+
+
+def _json_body(form: Mapping[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": form}}}

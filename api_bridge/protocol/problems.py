@@ -41,7 +41,9 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency-key-reused"
     NOT_EXPORTABLE = "not-exportable"
     NOT_DOWNLOADABLE = "not-downloadable"
+    ENDPOINT_DISABLED = "endpoint-disabled"
     TOO_MANY_EXPORTS = "too-many-exports"
+    TOO_MANY_ENDPOINTS = "too-many-endpoints"
     POLLING_TOO_FAST = "polling-too-fast"
     INTERNAL_ERROR = "internal-error"
     QUEUE_UNAVAILABLE = "queue-unavailable"
@@ -193,6 +195,18 @@ REGISTRY: Mapping[Code, Kind] = {
         retry_after=30,
         remedy="`limit` says whose places are taken. Wait until one ends, or cancel one; "
         "`GET /v1/limits` has the numbers.",
+    ),
+    Code.ENDPOINT_DISABLED: Kind(
+        status=409,
+        title="The webhook endpoint is disabled",
+        remedy="`disabled_reason` of the endpoint says why. Mend the receiver, then "
+        "`POST /v1/webhook-endpoints/{id}/enable`.",
+    ),
+    Code.TOO_MANY_ENDPOINTS: Kind(
+        status=429,
+        title="The caller has as many webhook endpoints as may be",
+        retry_after=60,
+        remedy="Delete one that is no longer needed; `GET /v1/webhook-endpoints` lists them.",
     ),
     Code.POLLING_TOO_FAST: Kind(
         status=429,

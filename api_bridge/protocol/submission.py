@@ -56,7 +56,7 @@ def parse_submission(
     Raises:
         ProblemError: 400 or 415, naming the place and the remedy.
     """
-    body = _object(raw, content_type, known)
+    body = json_object(raw, content_type, known)
     problems = [
         Problem(pointer="", detail=f"lacks the member {name}")
         for name in ("type", "params")
@@ -129,7 +129,17 @@ def idempotency(key: Sequence[str], caller: str, route: str, payload: str) -> di
     return {"digest": f"sha256:{digest}", "payload": payload}
 
 
-def _object(raw: bytes, content_type: Sequence[str], known: frozenset[str]) -> dict[str, Any]:
+def json_object(raw: bytes, content_type: Sequence[str], known: frozenset[str]) -> dict[str, Any]:
+    """Read a body that is one object.
+
+    Args:
+        raw: The bytes.
+        content_type: Every Content-Type header.
+        known: Names that an error pointer may repeat.
+
+    Raises:
+        ProblemError: 400 or 415, naming the place and the remedy.
+    """
     if len(content_type) != 1 or not _JSON_TYPE.fullmatch(content_type[0].strip()):
         remedy = "must be application/json"
         raise ProblemError(
@@ -146,5 +156,5 @@ def _object(raw: bytes, content_type: Sequence[str], known: frozenset[str]) -> d
             errors=[malformed.problem],
         ) from None
     if not isinstance(body, dict):
-        raise invalid([Problem(pointer="", detail="must be an object with type and params")])
+        raise invalid([Problem(pointer="", detail="must be an object")])
     return body

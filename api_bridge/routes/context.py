@@ -11,8 +11,10 @@ from api_bridge.access.caller import Caller
 from api_bridge.access.pace import Pace
 from api_bridge.access.signing import Signer
 from api_bridge.protocol.wire import Surroundings
+from api_bridge.telemetry.durations import Durations
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
+from api_bridge.webhooks.endpoints import Endpoints
 from assets.admission import Admission
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
@@ -35,10 +37,13 @@ class Bridge:
         changes: Tells those who wait that an export has changed.
         admission: Who may have how many exports, and who shares one.
         authenticator: From header to caller.
+        endpoints: Who is told of exports.
+        webhooks_loopback: Whether an endpoint may be on this machine's loopback.
         link_seconds: How long a download link works.
         queue_age_seconds: When a waiting export means that nobody works.
         sensor_age_seconds: When silent sensors mean that nobody looks.
         metrics: What was counted.
+        durations: How long earlier exports took.
         pace: Counts how often a caller asks for an export.
         signer: Signs manifests.
         dagster_url: Where people see Dagster's pages, if anywhere.
@@ -54,10 +59,13 @@ class Bridge:
     changes: Changes
     admission: Admission
     authenticator: Authenticator
+    endpoints: Endpoints
+    webhooks_loopback: bool
     link_seconds: int
     queue_age_seconds: int
     sensor_age_seconds: int
     metrics: Metrics
+    durations: Durations
     pace: Pace
     signer: Signer
     dagster_url: str | None

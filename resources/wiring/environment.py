@@ -8,6 +8,7 @@ finds its own.
 from collections.abc import Mapping
 
 from resources.athena import AthenaDoor
+from resources.clock import Clock
 from resources.codes_service import CodesService
 from resources.entries_service import EntriesService
 from resources.marketing_cloud import MarketingCloud
@@ -15,6 +16,7 @@ from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.scoring_files import ScoringFiles
+from resources.webhook_receivers import WebhookReceivers
 
 MONGODB_URI = "MONGODB_URI"
 MONGODB_DATABASE = "MONGODB_DATABASE"
@@ -37,6 +39,9 @@ SFMC_REST_URL = "SFMC_REST_URL"
 SFMC_CLIENT_ID = "SFMC_CLIENT_ID"
 SFMC_CLIENT_SECRET = "SFMC_CLIENT_SECRET"  # noqa: S105 - the name of a variable
 SFMC_ACCOUNT_ID = "SFMC_ACCOUNT_ID"
+WEBHOOKS_PROXY = "WEBHOOKS_PROXY"
+# Of the bridge, which registers, and of the process that sends.
+WEBHOOKS_LOOPBACK = "BRIDGE_WEBHOOKS_LOOPBACK"
 
 # What an absent or empty variable means; one that is not here must be given.
 DEFAULTS = {
@@ -140,6 +145,28 @@ def scoring_files(env: Mapping[str, str]) -> ScoringFiles:
         ValueError: A variable is missing; the text names it.
     """
     return ScoringFiles(internal=_bucket(env, SCORING_BUCKET), vf=_bucket(env, VF_SCORING_BUCKET))
+
+
+def webhook_receivers(env: Mapping[str, str], clock: Clock) -> WebhookReceivers:
+    """Return the door to receivers of webhooks; nothing is opened.
+
+    Raises:
+        ValueError: A variable is malformed; the text names it.
+    """
+    proxy = env.get(WEBHOOKS_PROXY) or None
+    return WebhookReceivers(clock=clock, loopback=webhooks_loopback(env), proxy=proxy)
+
+
+def webhooks_loopback(env: Mapping[str, str]) -> bool:
+    """Say whether webhooks may go to this machine's loopback: never but here and in tests.
+
+    Raises:
+        ValueError: It is neither `true` nor `false`.
+    """
+    said = env.get(WEBHOOKS_LOOPBACK) or "false"
+    if said not in {"true", "false"}:
+        raise ValueError(f"{WEBHOOKS_LOOPBACK} must be true or false")
+    return said == "true"
 
 
 def _bucket(env: Mapping[str, str], name: str) -> ObjectStore:

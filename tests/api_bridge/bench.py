@@ -181,6 +181,8 @@ class Bench(Client):
         """Forget every export and object, and what the fakes were asked."""
         self.stores.exports.kept = FakeCollection()
         self.stores.claims.clear()
+        self.stores.endpoints.kept.clear()
+        self.stores.deliveries.kept.clear()
         self.objects.objects.clear()
         self.stores.operations.forget()
         stores = self.stores

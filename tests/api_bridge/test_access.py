@@ -1,11 +1,12 @@
 """Who may do what on which export: one table of scopes, one of tenancy."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import product
 
 import pytest
 
+from api_bridge.webhooks.news import News, stored_id
 from tests.api_bridge.bench import GOOD_PARAMS, Answer, Bench
 from tests.api_bridge.manifests import whole_manifest
 
@@ -19,33 +20,59 @@ class Route:
         path: The path, with the place of the export's id.
         scopes: Any of these opens it.
         allowed: The status of a caller who may.
-        state: Brings the export into a state in which the route works.
+        state: Brings the export into a state in which the route works; the id that the path is of.
+        foreign: The claims of somebody to whom it is not there.
+        body: What is sent.
     """
 
     method: str
     path: str
     scopes: frozenset[str]
     allowed: int
-    state: Callable[[Bench, str], object] = lambda *_: None
+    state: Callable[[Bench, str], str] = lambda _, export_id: export_id
+    foreign: Mapping[str, object] = field(default_factory=lambda: {"campaigns": ["northern-sky"]})
+    body: Mapping[str, object] | None = None
 
 
-def _finish(bench: Bench, export_id: str) -> object:
+def _finish(bench: Bench, export_id: str) -> str:
     return bench.finish(export_id)
 
 
-def _fail(bench: Bench, export_id: str) -> object:
+def _fail(bench: Bench, export_id: str) -> str:
     return bench.fail(export_id)
 
 
-def _document(bench: Bench, export_id: str) -> object:
+def _document(bench: Bench, export_id: str) -> str:
     return bench.finish(export_id, manifest=whole_manifest(export_id))
 
+
+def _endpoint(bench: Bench, export_id: str) -> str:
+    """An endpoint that was told of the export."""
+    made = str(bench.call("POST", "/v1/webhook-endpoints", HOOK).body["id"])
+    bench.fail(export_id)
+    news = News(
+        life=bench.life, endpoints=bench.stores.endpoints, deliveries=bench.stores.deliveries
+    )
+    news.hand_on()
+    (told,) = bench.stores.deliveries.page({"endpoint": made}, limit=9)
+    bench.stores.deliveries.kept.keep(
+        {**told, "_id": stored_id(TOLD, made), "message": TOLD, "endpoint": made}
+    )
+    return made
+
+
+TOLD = "evt_000000000000000000000000-0"
+HOOK = {"url": "https://hooks.example.com/exports"}
+OTHER = {"sub": "svc:other"}
+ASKED = {"type": "guests", "params": {**GOOD_PARAMS, "pii": "none"}}
 
 READ = frozenset({"exports:read", "exports:admin"})
 CREATE = frozenset({"exports:create:guests", "exports:create:*", "exports:admin"})
 ROUTES = {
-    "create": Route(method="POST", path="/v1/exports", scopes=CREATE, allowed=202),
-    "estimate": Route(method="POST", path="/v1/exports/estimate", scopes=CREATE, allowed=200),
+    "create": Route(method="POST", path="/v1/exports", scopes=CREATE, allowed=202, body=ASKED),
+    "estimate": Route(
+        method="POST", path="/v1/exports/estimate", scopes=CREATE, allowed=200, body=ASKED
+    ),
     "list": Route(method="GET", path="/v1/exports", scopes=READ, allowed=200),
     "get": Route(method="GET", path="/v1/exports/{id}", scopes=READ, allowed=200),
     "events": Route(
@@ -86,6 +113,28 @@ ROUTES = {
     "limits": Route(method="GET", path="/v1/limits", scopes=READ, allowed=200),
     "types": Route(method="GET", path="/v1/export-types", scopes=READ, allowed=200),
     "type": Route(method="GET", path="/v1/export-types/guests", scopes=READ, allowed=200),
+    "register": Route(
+        method="POST", path="/v1/webhook-endpoints", scopes=READ, allowed=201, body=HOOK
+    ),
+    "endpoints": Route(method="GET", path="/v1/webhook-endpoints", scopes=READ, allowed=200),
+    **{
+        name: Route(
+            method=method,
+            path=f"/v1/webhook-endpoints/{{id}}{path}",
+            scopes=READ,
+            allowed=allowed,
+            state=_endpoint,
+            foreign=OTHER,
+        )
+        for name, method, path, allowed in (
+            ("endpoint", "GET", "", 200),
+            ("told no more", "DELETE", "", 204),
+            ("rotate", "POST", "/secret", 200),
+            ("enable", "POST", "/enable", 200),
+            ("deliveries", "GET", "/deliveries", 200),
+            ("replay", "POST", f"/deliveries/{TOLD}/replay", 202),
+        )
+    },
 }
 SCOPES = (
     "",
@@ -107,21 +156,20 @@ WITH_ID = [name for name, route in ROUTES.items() if "{id}" in route.path]
 
 
 def prepared(bench: Bench, route: Route) -> str:
-    """An export of hidden data in the state that the route needs."""
-    export_id = bench.create(pii="none")
-    route.state(bench, export_id)
-    return export_id
+    """An export of hidden data in the state that the route needs; the id for its path."""
+    return route.state(bench, bench.create(pii="none"))
+
+
+def stored(bench: Bench) -> list[object]:
+    """All that a route could change."""
+    kept = (bench.stores.endpoints.kept, bench.stores.deliveries.kept)
+    return [bench.documents(), *(list(one.seen()) for one in kept)]
 
 
 def ask(bench: Bench, route: Route, export_id: str, **claims: object) -> Answer:
     """Call the route."""
-    body = {"type": "guests", "params": {**GOOD_PARAMS, "pii": "none"}}
-    return bench.call(
-        route.method,
-        route.path.format(id=export_id),
-        body if "{id}" not in route.path and route.method == "POST" else None,
-        token=bench.token(**claims),
-    )
+    path = route.path.format(id=export_id)
+    return bench.call(route.method, path, route.body, token=bench.token(**claims))
 
 
 @pytest.mark.parametrize(("name", "scope"), list(product(ROUTES, SCOPES)))
@@ -129,7 +177,7 @@ def test_a_route_opens_for_its_scopes_and_for_no_other(bench: Bench, name: str, 
     """Default deny: every cell of routes times scopes is asked, from one table (S4)."""
     route = ROUTES[name]
     export_id = prepared(bench, route)
-    before = bench.documents()
+    before = stored(bench)
 
     answer = ask(bench, route, export_id, scope=scope)
 
@@ -139,7 +187,7 @@ def test_a_route_opens_for_its_scopes_and_for_no_other(bench: Bench, name: str, 
         assert answer.status == 403
         assert set(answer.body["required_scopes"]) <= route.scopes
         assert "insufficient_scope" in answer.headers["WWW-Authenticate"]
-        assert bench.documents() == before
+        assert stored(bench) == before
 
 
 @pytest.mark.parametrize("name", ROUTES)
@@ -155,7 +203,7 @@ def test_a_foreign_and_an_unknown_export_get_the_same_404(bench: Bench, name: st
     """The one leak that matters most: whose exports exist (BOLA, S5)."""
     route = ROUTES[name]
     foreign = prepared(bench, route)
-    before = bench.documents()
+    before = stored(bench)
     strange = (
         "exp_000000000000000000000000",
         foreign.upper(),
@@ -163,19 +211,19 @@ def test_a_foreign_and_an_unknown_export_get_the_same_404(bench: Bench, name: st
         f"%20{foreign}",
         f"{foreign}%00",
         f"{foreign}%0A",
-        foreign.removeprefix("exp_"),
+        foreign.partition("_")[2],
         f'["{foreign}"]'.replace('"', "%22"),
         "%7B%22$ne%22:1%7D",
         "..%2F..%2Fhealthz",
     )
 
-    answers = [ask(bench, route, one, campaigns=["northern-sky"]) for one in (foreign, *strange)]
+    answers = [ask(bench, route, one, **route.foreign) for one in (foreign, *strange)]
     answers += [ask(bench, route, one) for one in strange]
 
     bodies = [answer.body | {"request_id": None} for answer in answers]
     assert {answer.status for answer in answers} == {404}
     assert all(body == bodies[0] for body in bodies)
-    assert bench.documents() == before
+    assert stored(bench) == before
     # The control: its own tenant gets it.
     assert ask(bench, route, foreign).status == route.allowed
 

@@ -35,6 +35,11 @@ class FakeCollection:
         with self.lock:
             self._stored.pop(identity, None)
 
+    def clear(self) -> None:
+        """Forget every document."""
+        with self.lock:
+            self._stored.clear()
+
     def seen(self) -> Iterator[tuple[Document, bytes]]:
         """Give every document leniently decoded, for matching, with its bytes."""
         with self.lock:

@@ -20,6 +20,7 @@ from assets.model.column import Pii
 from assets.model.delivery import Destination
 from assets.model.export_type import Scope
 from assets.model.ledger import DeliveryState
+from assets.model.lifecycle import Event
 from assets.model.manifest import (
     MANIFEST_VERSION,
     Accounting,
@@ -29,6 +30,7 @@ from assets.model.manifest import (
 )
 from assets.model.output import Compression, Dialect, Kind, PhoneStyle, TextGuard
 from assets.model.policy import PiiMode
+from assets.model.webhook import DeliveryStatus, EndpointStatus
 from tests.api_bridge.schemas import ANSWERS, PROBLEM, TEXTS, names, schema, wrong
 from tests.assets.workbench import workbench
 
@@ -92,6 +94,7 @@ def test_every_schema_is_used_and_every_route_has_one() -> None:
     assert used == set(names())
     assert sorted(without) == [
         ("DELETE", "/v1/exports/x"),  # 204
+        ("DELETE", "/v1/webhook-endpoints/x"),  # 204
         ("GET", "/v1/exports/x/files/x"),  # redirects, and has no body
     ]
 
@@ -157,6 +160,8 @@ def test_closed_sets_are_those_of_the_code() -> None:
         export["params"]["properties"],
         schema("export")["$defs"]["result"]["properties"]["deliveries"]["items"]["properties"],
     )
+    endpoint = schema("webhook-endpoint")["properties"]
+    told = schema("webhook-delivery")["properties"]
     sets = [
         (export["status"], SHOWN),
         (params["format"], Kind),
@@ -168,6 +173,10 @@ def test_closed_sets_are_those_of_the_code() -> None:
         (params["deliver"]["items"], set(Destination) - {Destination.S3}),
         (delivery["state"], DeliveryState),
         (kind["scope"], Scope),
+        (endpoint["events"]["items"], Event),
+        (endpoint["status"], EndpointStatus),
+        (told["type"], Event),
+        (told["status"], DeliveryStatus),
         (kind["columns"]["items"]["properties"]["pii"], Pii),
     ]
 

@@ -321,5 +321,5 @@ def test_a_proxy_is_asked_for_the_name_and_nothing_is_resolved(
 @pytest.mark.parametrize("proxy", ["https://p:1", "http://p", "http://u@p:1", "p:1"])
 def test_a_proxy_is_named_by_host_and_port(proxy: str) -> None:
     """A misspelt one must not be found out by the first webhook."""
-    with pytest.raises(ValueError, match="proxy"):
+    with pytest.raises(ValueError, match="WEBHOOKS_PROXY"):
         WebhookReceivers(clock=SystemClock(), proxy=proxy)
