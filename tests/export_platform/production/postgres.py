@@ -46,7 +46,7 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     _as_nobody([binaries / "initdb", "--pgdata", data, "--no-sync", *made])
     # Nothing in the clear, as RDS with `rds.force_ssl`.
     (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
-    _certificate(data)
+    certificate(data)
     options = f"-p {port} -h 127.0.0.1 -k {folder} -c ssl=on -c fsync=off -c max_connections=40"
     control = [binaries / "pg_ctl", "--pgdata", data, "--wait", "--silent"]
     _as_nobody([*control, "--log", folder / "log", "--options", options, "start"])
@@ -84,30 +84,30 @@ def _open_to_nobody(folder: Path) -> None:
         shutil.chown(folder, NOBODY)
 
 
-def _certificate(data: Path) -> None:
-    """A key and a certificate of its own, as `sslmode: require` accepts."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def certificate(folder: Path, *, key: str = "server.key", shown: str = "server.crt") -> None:
+    """Files of a new private key and of a certificate that it signed itself."""
+    secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "storage")])
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    certificate = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(key.public_key())
+        .public_key(secret.public_key())
         .serial_number(1)
         .not_valid_before(now)
         .not_valid_after(now + timedelta(days=3650))
-        .sign(key, hashes.SHA256())
+        .sign(secret, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     written = {
-        "server.key": key.private_bytes(
+        key: secret.private_bytes(
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
-        "server.crt": certificate.public_bytes(pem),
+        shown: signed.public_bytes(pem),
     }
     for name_, body in written.items():
-        path = data / name_
+        path = folder / name_
         path.write_bytes(body)
         path.chmod(0o600)
         if os.geteuid() == 0:

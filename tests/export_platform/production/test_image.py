@@ -15,7 +15,7 @@ from tests.conventions.repository import ROOT
 PRODUCTION = ROOT / "export_platform" / "production"
 DOCKERFILE = (PRODUCTION / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (PRODUCTION / "compose.yaml").read_text(encoding="utf-8")
-OURS = ("code", "daemon", "webserver", "bridge")
+OURS = ("code", "daemon", "webserver", "webserver-read-only", "bridge")
 
 
 def weak_image(text: str) -> Iterator[str]:
@@ -122,3 +122,46 @@ def test_storage_and_code_server_are_reached_from_inside_alone() -> None:
     assert "ports" not in said["services"]["storage"]
     assert "ports" not in said["services"]["code"]
     assert "inside" not in said["services"]["bridge"]["networks"]
+
+
+def reached(said: Mapping[str, Any]) -> Iterator[str]:
+    """What of Dagster's page somebody could reach beside its entrance."""
+    services = said["services"]
+    for name in ("webserver", "webserver-read-only", "identity"):
+        service = services[name]
+        if service.get("network_mode") != "service:page" or "ports" in service:
+            yield f"{name} stands before the entrance"
+        listens = service.get("environment", {}).get("OAUTH2_PROXY_HTTP_ADDRESS", "")
+        if "127.0.0.1" not in service.get("command", []) and "127.0.0.1:" not in listens:
+            yield f"{name} listens to others"
+    if "--read-only" not in services["webserver-read-only"]["command"]:
+        yield "everybody may change"
+    page = services["page"]["environment"]
+    where = (page["PAGE_UPSTREAM"], page["READ_ONLY_UPSTREAM"], page["PAGE_IDENTITY"])
+    if any(not address.startswith("127.0.0.1:") for address in where):
+        yield "what stands behind is elsewhere"
+
+
+def test_dagsters_page_is_reached_through_its_entrance_alone() -> None:
+    """It asks nobody who he is (S24): tests/e2e/test_entrance.py says what the entrance asks."""
+    assert [] == list(reached(yaml.safe_load(COMPOSE)))
+    assert ["127.0.0.1:8443:8443"] == services(COMPOSE)["page"]["ports"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            "    network_mode: service:page\n    depends_on",
+            '    ports: ["127.0.0.1:3000:3000"]\n    depends_on',
+        ),
+        ('--host, 127.0.0.1, --port, "3000"', '--host, 0.0.0.0, --port, "3000"'),
+        ("OAUTH2_PROXY_HTTP_ADDRESS: 127.0.0.1", "OAUTH2_PROXY_HTTP_ADDRESS: 0.0.0.0"),
+        ("dagster-webserver, --read-only,", "dagster-webserver,"),
+        ("READ_ONLY_UPSTREAM: 127.0.0.1", "READ_ONLY_UPSTREAM: webserver"),
+    ],
+)
+def test_a_way_around_the_entrance_is_found(old: str, new: str) -> None:
+    """The check above must be able to fail."""
+    assert old in COMPOSE
+    assert list(reached(yaml.safe_load(COMPOSE.replace(old, new))))
