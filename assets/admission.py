@@ -215,10 +215,10 @@ class Admission:
 
     def _place(self, limit: str, name: str, holder: Holder) -> str:
         """Take a place: any at first, since most are free; after a clash one that is."""
-        places = self._all(limit, name)
-        place = self._any(places)
+        place = _place_name(limit, name, self._any(range(getattr(self.limits, limit))))
         if self._claims.take(place, holder):
             return place
+        places = self._all(limit, name)
         for _ in range(TRIES):
             held = self._claims.held(places)
             free = [place for place in places if place not in held or _ended(held[place])]
@@ -252,12 +252,12 @@ class Admission:
         older = GRACE if claim.status is None else None
         return self._claims.take_over(name, holder, instead_of=claim.holder, older=older)
 
-    def _any(self, places: Sequence[str]) -> str:
+    def _any(self, places: Sequence[_T]) -> _T:
         return places[int(self._random() * len(places))]
 
     def _all(self, limit: str, name: str) -> list[str]:
-        """Every place, `<limit>:<name>#<number>`: whatever the name holds, the last `#` ends it."""
-        return [f"{limit}:{name}#{number}" for number in range(getattr(self.limits, limit))]
+        """Every place."""
+        return [_place_name(limit, name, n) for n in range(getattr(self.limits, limit))]
 
 
 def release(claims: ClaimStore, document: Document) -> None:
@@ -265,6 +265,11 @@ def release(claims: ClaimStore, document: Document) -> None:
     if holds := document.get("holds"):
         holder = Holder(export=document["_id"], token=holds["token"])
         claims.release(holds["claims"], holder)
+
+
+def _place_name(limit: str, name: str, number: int) -> str:
+    """Whatever the name holds, the last `#` ends it."""
+    return f"{limit}:{name}#{number}"
 
 
 def _holder(export_id: str) -> Holder:

@@ -19,6 +19,7 @@ from resources.mongo.markets import MarketStore
 from resources.mongo.promoters import PromoterStore
 from resources.mongo.scoring import ScoringStore
 
+UNKNOWN_CAMPAIGN = "UNKNOWN_CAMPAIGN"
 # DOMAIN.md 2.1: campaigns in these statuses are in no report of a day.
 _OVER = ("archived", "draft")
 
@@ -69,7 +70,7 @@ def load(
         )
     document = stores.campaigns.by_key(request.partition)
     if document is None:
-        raise ExportFailed("UNKNOWN_CAMPAIGN", "there is no campaign with this key")
+        raise ExportFailed(UNKNOWN_CAMPAIGN, "there is no campaign with this key")
     campaign = campaign_from(document)
     empty = Facts(request=request, campaign=campaign, snapshot=snapshot, export_id=export_id)
     facts = with_campaign(empty, campaign, stores)

@@ -43,17 +43,20 @@ class Authenticator:
     keys: KeyRing
     clock: Clock
 
-    def caller(self, authorization: Sequence[str]) -> Caller:
+    def caller(self, authorization: Sequence[str], *, at_once: bool = False) -> Caller:
         """Authenticate.
 
         Args:
             authorization: Every Authorization header of the request.
+            at_once: Not to wait for the keys to be read.
 
         Raises:
+            MustRead: They would have to be read; only where that is not waited for.
             ProblemError: 401, or 503 when there are no keys to check with.
         """
+        find = self.keys.find_at_once if at_once else self.keys.find
         try:
-            signed = verify_signature(_token(authorization), self.keys.find)
+            signed = verify_signature(_token(authorization), find)
             return _caller(self._claims(signed))
         except NoToken as missing:
             raise _unauthenticated(str(missing), challenge=_CHALLENGE) from None

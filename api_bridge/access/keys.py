@@ -38,6 +38,10 @@ class KeysUnavailable(Exception):
     """The key set could not be read."""
 
 
+class MustRead(Exception):
+    """The key set has to be read before this question is answered, which may take seconds."""
+
+
 class KeySource(Protocol):
     """Where a JWKS comes from."""
 
@@ -145,6 +149,20 @@ class KeyRing:
                         self._refresh()
                 finally:
                     self._lock.release()
+        return self._held(kid)
+
+    def find_at_once(self, kid: str) -> RSAPublicKey | None:
+        """The same for who must not wait, such as the event loop.
+
+        Raises:
+            KeysUnavailable: There is no set.
+            MustRead: The set would be read; ask `find` in a thread.
+        """
+        if self._due(kid):
+            raise MustRead
+        return self._held(kid)
+
+    def _held(self, kid: str) -> RSAPublicKey | None:
         if not self._keys:
             raise KeysUnavailable
         return self._keys.get(kid)

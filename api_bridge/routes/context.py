@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.caller import Caller
+from api_bridge.access.keys import MustRead
 from api_bridge.access.pace import Pace
 from api_bridge.access.signing import Signer
 from api_bridge.protocol.wire import Surroundings
@@ -77,15 +79,20 @@ class Bridge:
         return Surroundings(catalog=self.catalog, now=now, dagster_url=self.dagster_url)
 
 
-def _bridge(request: Request) -> Bridge:
+# Coroutines, though they await nothing as a rule: the framework gives each plain function a thread.
+async def _bridge(request: Request) -> Bridge:
     bridge: Bridge = request.app.state.bridge
     return bridge
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     # The header only: a token in the query would end in somebody's log.
     headers = request.headers.getlist("authorization")
-    return _bridge(request).authenticator.caller(headers)
+    authenticator = request.app.state.bridge.authenticator
+    try:
+        return authenticator.caller(headers, at_once=True)
+    except MustRead:
+        return await run_in_threadpool(authenticator.caller, headers)
 
 
 async def _body(request: Request) -> bytes:

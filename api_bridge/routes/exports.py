@@ -38,7 +38,7 @@ from api_bridge.routes.patience import paced, until_changed, until_ended
 from api_bridge.waiting.changes import Full
 from assets.admission import Asking, Contended, TooMany
 from assets.life import IllegalMove
-from assets.loading import load
+from assets.loading import UNKNOWN_CAMPAIGN, load
 from assets.model.campaign import Facts
 from assets.model.export_type import ExportType
 from assets.model.failure import ExportFailed
@@ -246,9 +246,9 @@ def _check_campaign(bridge: Bridge, caller: Caller, request: ExportRequest) -> N
         if not caller.sees_every_campaign:
             raise not_found()
         return
-    # Asked for a foreign key too, so that foreign and unknown take the same time.
-    exists = bridge.stores.campaigns.by_key(request.campaign) is not None
-    if not exists or not caller.sees(request.campaign):
+    if not caller.sees(request.campaign):
+        # Read all the same, so that foreign and unknown take the same time.
+        bridge.stores.campaigns.by_key(request.campaign)
         raise not_found("/params/campaign_id")
 
 
@@ -256,12 +256,15 @@ def checked_ground(bridge: Bridge, export_type: ExportType, request: ExportReque
     """The ground that a run would find now.
 
     Raises:
-        ProblemError: 422 for what a run would refuse before its first row (DOMAIN.md 5.1).
+        ProblemError: 422 for what a run would refuse before its first row (DOMAIN.md 5.1), and
+            the 404 of a campaign that is not there.
     """
     try:
         facts = load(export_type, request, bridge.clock.now(), bridge.stores)
         plan(export_type, facts)
     except ExportFailed as failed:
+        if failed.code == UNKNOWN_CAMPAIGN:
+            raise not_found("/params/campaign_id") from None
         raise ProblemError(
             Code.NOT_EXPORTABLE,
             f"{failed.message[:1].upper()}{failed.message[1:]}.",

@@ -106,6 +106,8 @@ class ClaimStore:
         """
         with self._connection.bounded("read claims"):
             found = list(self._connection.collection(NAME).find({"_id": {"$in": list(claims)}}))
+            if not found:
+                return {}
             ids = sorted({claim["export"] for claim in found})
             wanted = {"status": True, "holds.token": True}
             exports = list(self._connection.collection(EXPORTS).find({"_id": {"$in": ids}}, wanted))

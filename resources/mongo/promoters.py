@@ -49,6 +49,8 @@ class PromoterStore:
         Raises:
             Refused: A stored document cannot be decoded.
         """
+        if not ids:
+            return []
         query = {"_id": {"$in": list(ids)}}
         with self._connection.bounded("read promoters"):
             found = list(self._connection.collection(NAME).find(query).sort([("key", ASCENDING)]))

@@ -1,9 +1,11 @@
 """The key set: cached, bounded, refreshed at our pace and never at a token's."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,12 +15,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from api_bridge.access import keys
-from api_bridge.access.keys import FileKeys, KeyRing, KeysUnavailable, UrlKeys, parse_jwks
+from api_bridge.access.keys import (
+    FileKeys,
+    KeyRing,
+    KeysUnavailable,
+    MustRead,
+    UrlKeys,
+    parse_jwks,
+)
 from resources.clock import SystemClock
 from tests.api_bridge.bench import running_bench
 from tests.api_bridge.tokens import Issuer
 from tests.api_bridge.toys import TOYS
 from tests.fakes.clock import ManualClock
+
+READ = "/v1/export-types"
 
 
 class Publisher:
@@ -70,6 +81,44 @@ def test_unknown_kids_cause_one_fetch_a_minute(
         clock.advance(0.03)
 
     assert publisher.reads <= 6
+
+
+def test_who_must_not_wait_is_told_so_instead_of_reading(
+    issuers: tuple[Issuer, Issuer], clock: ManualClock
+) -> None:
+    """The event loop is everybody's: what it does not hold is read elsewhere, or not yet again."""
+    publisher = Publisher(issuers[0].jwks())
+    ring = KeyRing(publisher, clock)
+
+    with pytest.raises(MustRead):
+        ring.find_at_once("a")
+    ring.find("a")
+    assert ring.find_at_once("a") is not None
+    assert ring.find_at_once("b") is None  # looked for a moment ago
+    clock.advance(keys.UNKNOWN_KID_SECONDS)
+    assert ring.find_at_once("a") is not None
+    with pytest.raises(MustRead):
+        ring.find_at_once("b")
+    assert publisher.reads == 1
+
+
+def test_who_brings_an_unknown_key_waits_for_the_publisher_alone(tmp_path: Path) -> None:
+    """A stranger and a slow publisher together must not stop anybody else."""
+    place = tmp_path / "keys"
+    os.mkfifo(place)  # whoever reads waits until somebody writes
+    with running_bench(tmp_path, TOYS, jwks=str(place)) as bench, ThreadPoolExecutor(2) as pool:
+        pool.submit(place.write_bytes, bench.issuer.jwks())
+        assert bench.call("GET", READ).status == 200
+        bench.clock.advance(keys.UNKNOWN_KID_SECONDS)
+        unknown = Issuer(clock=bench.clock, kid="unknown").token()
+        stranger = pool.submit(bench.call, "GET", READ, token=unknown)
+
+        meanwhile = [bench.call("GET", READ).status for _ in range(30)]
+        waits = not stranger.done()
+        place.write_bytes(bench.issuer.jwks())
+
+        assert meanwhile == [200] * 30
+        assert (waits, stranger.result(10).status) == (True, 401)
 
 
 def test_a_rotated_key_is_found_without_a_restart(

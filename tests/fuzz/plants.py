@@ -78,12 +78,12 @@ def _without_length(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes,
 class _Unsigned(Authenticator):
     """Reads who the caller is, and never looks at the signature."""
 
-    def caller(self, authorization: Sequence[str]) -> Caller:
+    def caller(self, authorization: Sequence[str], *, at_once: bool = False) -> Caller:
         """Believe what is written."""
         try:
             claims = read_object(decoded(authorization[0].split(".")[1]))
         except (BadToken, ValueError, IndexError):
-            return super().caller(authorization)
+            return super().caller(authorization, at_once=at_once)
         return Caller(
             subject=str(claims.get("sub")),
             client=None,
@@ -96,17 +96,17 @@ class _Unsigned(Authenticator):
 class _Borderless(Authenticator):
     """Forgets which campaigns a token is for."""
 
-    def caller(self, authorization: Sequence[str]) -> Caller:
+    def caller(self, authorization: Sequence[str], *, at_once: bool = False) -> Caller:
         """Let the caller see everybody's."""
-        return replace(super().caller(authorization), campaigns=frozenset({EVERY_CAMPAIGN}))
+        return replace(super().caller(authorization, at_once=at_once), campaigns=frozenset({EVERY_CAMPAIGN}))
 
 
 class _Lavish(Authenticator):
     """Takes who may cancel for an administrator."""
 
-    def caller(self, authorization: Sequence[str]) -> Caller:
+    def caller(self, authorization: Sequence[str], *, at_once: bool = False) -> Caller:
         """Let the caller do more."""
-        caller = super().caller(authorization)
+        caller = super().caller(authorization, at_once=at_once)
         return replace(caller, scopes=caller.scopes | {ADMIN}) if caller.may(CANCEL) else caller
 
 
