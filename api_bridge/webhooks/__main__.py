@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import FrameType
 
 from api_bridge.webhooks.news import News
-from api_bridge.webhooks.sender import Sender
+from api_bridge.webhooks.sender import LEASE_SECONDS, Sender
 from api_bridge.webhooks.service import Service
 from assets.life import ExportLife
 from resources.clock import SystemClock
@@ -23,8 +23,12 @@ from resources.webhook_receivers import WebhookReceivers
 from resources.wiring.environment import mongo_stores, webhook_receivers
 
 
-def main() -> int:
-    """Send until told to stop; return the exit code."""
+def main(*, lease_seconds: float = LEASE_SECONDS) -> int:
+    """Send until told to stop; return the exit code.
+
+    Args:
+        lease_seconds: How long a delivery is kept by a process that was killed.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         stores, receivers = _doors(os.environ)
@@ -39,14 +43,13 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     try:
-        service(stores, receivers).run(stop)
+        _service(stores, receivers, lease_seconds).run(stop)
     finally:
         stores.close()
     return 0
 
 
-def service(stores: MongoStores, receivers: WebhookReceivers) -> Service:
-    """Put the process together."""
+def _service(stores: MongoStores, receivers: WebhookReceivers, lease_seconds: float) -> Service:
     clock = SystemClock()
     life = ExportLife(stores.exports)
     return Service(
@@ -57,6 +60,7 @@ def service(stores: MongoStores, receivers: WebhookReceivers) -> Service:
             receivers=receivers,
             clock=clock,
             random=random.SystemRandom().random,
+            lease_seconds=lease_seconds,
         ),
         operations=stores.operations,
         clock=clock,
