@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants rehearsals bench bench-quick burst bench-catalogue bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants rehearsals canaries bench bench-quick burst bench-catalogue bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -104,6 +104,9 @@ faults: setup ## The same for hours: 24 x 200 kills, 500 zombies (ARGS="--seed 7
 
 rehearsals: setup ## Lose Dagster's PostgreSQL while exports are live; each ends once (about 6 minutes)
 	@$(BIN)/python -m tests.rehearsals $(ARGS)
+
+canaries: setup ## Force 330 failures with canaries in 120 places, and search all that is kept (about 10 minutes)
+	@$(BIN)/python -m tests.canaries $(ARGS)
 
 bench-quick: setup ## Rows a second beside pymongo + csv.writer, 200,000 entries (below 3 minutes)
 	@$(BIN)/python -m benchmarks.quick $(ARGS)
