@@ -47,6 +47,7 @@ from api_bridge.routes import (
 )
 from api_bridge.routes.context import Bridge
 from api_bridge.settings import Settings, settings_from
+from api_bridge.telemetry.durations import Durations
 from api_bridge.telemetry.exports import ExportsCollector
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
@@ -179,6 +180,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         queue_age_seconds=settings.queue_age_seconds,
         sensor_age_seconds=settings.sensor_age_seconds,
         metrics=counted,
+        durations=Durations(doors.stores.operations, doors.clock),
         pace=Pace(doors.clock),
         signer=read_signer(settings.signing_keys),
         dagster_url=settings.dagster_url,

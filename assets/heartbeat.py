@@ -45,6 +45,7 @@ class Heartbeat:
         self._life, self._clock, self._fence, self._grace = life, clock, fence, grace
         self._id, self._token = document["_id"], document["lease"]["token"]
         self._progress: dict[str, int] = {}
+        self._advanced = False
         self._end = threading.Event()
         self._lost = threading.Event()
         self._cancelled = threading.Event()
@@ -74,6 +75,7 @@ class Heartbeat:
             Cancelled: Somebody asked the export to stop.
         """
         self._progress.update(progress)
+        self._advanced = True
         if self._lost.is_set() or self._is_stale():
             raise LeaseLost
         if self._cancelled.is_set():
@@ -87,17 +89,23 @@ class Heartbeat:
             # The lease runs from when the database wrote it, which is after this and before the
             # answer: counting from here can only stop us too early.
             sent = self._clock.monotonic()
+            advanced, self._advanced = self._advanced, False
             try:
-                document = self._life.beat(self._id, self._token, dict(self._progress))
+                document = self._told(advanced)
                 cancelled = document["status"] == Status.CANCELLING
             except LeaseLost:
                 self._lost.set()
                 return
-            except Exception:  # noqa: BLE001, S112 - a beat that failed is a beat missed
+            except Exception:  # noqa: BLE001 - a beat that failed is a beat missed
+                self._advanced |= advanced
                 continue
             self._renewed = sent
             if cancelled:
                 self._cancelled.set()
+
+    def _told(self, advanced: bool) -> Document:
+        progress = dict(self._progress)
+        return self._life.beat(self._id, self._token, progress, advanced=advanced)
 
     def _watch(self) -> None:
         """End the process if the main thread does not stop in time: it may hang in a call."""

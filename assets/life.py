@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from assets.model.lanes import USUAL_PRIORITY, Flow, Lane
+from assets.model.lanes import USUAL_PRIORITY, Lane
 from assets.model.lifecycle import (
     LIVE,
     MAX_ATTEMPTS,
@@ -32,6 +32,9 @@ from resources.crash_points import CrashPoint, passing
 from resources.mongo.exports import Change, ExportStore, Match
 
 Document = Mapping[str, Any]
+
+# What an attempt counts, from nothing to the end.
+COUNTED = ("rowsRead", "rowsWritten", "bytes")
 
 
 class IllegalMove(Exception):
@@ -121,7 +124,7 @@ class ExportLife:
             "error": None,
             "shipping": None,
             "deliveries": {},
-            "progress": {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0},
+            "progress": _nothing_done(),
             "sharers": 0,
             "left": None,
             "holds": dict(holds) if holds else None,
@@ -205,13 +208,6 @@ class ExportLife:
         """Queued exports that have no lane yet, oldest id first."""
         newcomers = Match(statuses=_sources(Move.PLACE), equal={"line.lane": None})
         return self._store.candidates(newcomers, limit=limit)
-
-    def turns(self, subject: str, lane: Lane) -> Mapping[Flow, datetime]:
-        """The last turn of each flow of a caller in a lane."""
-        theirs = {"requestedBy.subject": subject, "line.lane": str(lane)}
-        waiting = Match(statuses=_sources(Move.DISPATCH), equal=theirs)
-        found = self._store.latest(waiting, "line.turn", by=("campaign", "priority"))
-        return {_flow(*group): turn for group, turn in found.items()}
 
     def place(
         self, document: Document, *, lane: Lane, turn: datetime, rows: int | None
@@ -356,7 +352,7 @@ class ExportLife:
         None means that this attempt is not to run: it was cancelled, taken or superseded.
         """
         lease = {"lease.token": secrets.token_hex(16), "lease.owner": owner}
-        progress = {"rowsRead": 0, "rowsWritten": 0, "rowsTotal": None, "bytes": 0}
+        afresh = dict.fromkeys((f"progress.{name}" for name in COUNTED), 0)
         fixed = {} if self._as_of is None else {"snapshotAt": self._as_of}
         lag = {"snapshotAt": -SAFETY_LAG} if self._as_of is None else {}
         return self._move(
@@ -368,7 +364,7 @@ class ExportLife:
                     **lease,
                     "phase": "extracting",
                     "dagster": {"runId": run_id},
-                    "progress": progress,
+                    **afresh,
                     **fixed,
                 },
                 delay={"lease.until": self.timing.run_lease, **lag},
@@ -376,8 +372,17 @@ class ExportLife:
             ),
         )
 
-    def beat(self, export_id: str, token: str, progress: Mapping[str, object]) -> Document:
+    def beat(
+        self, export_id: str, token: str, progress: Mapping[str, int], *, advanced: bool = True
+    ) -> Document:
         """Renew the run lease and report progress.
+
+        Args:
+            export_id: Which export.
+            token: The lease's token.
+            progress: What this attempt has counted; the most of all attempts is kept beside it, so
+                that what people see never falls when another worker begins again.
+            advanced: Whether the work has moved since the last beat.
 
         Raises:
             LeaseLost: The lease is somebody else's by now.
@@ -388,8 +393,13 @@ class ExportLife:
             token,
             Change(
                 set={f"progress.{name}": value for name, value in progress.items()},
+                most={
+                    f"progress.highest.{name}": progress[name]
+                    for name in COUNTED
+                    if name in progress
+                },
                 delay={"lease.until": self.timing.run_lease},
-                stamp=("lease.heartbeatAt",),
+                stamp=("lease.heartbeatAt", *(("progress.advancedAt",) if advanced else ())),
             ),
         )
 
@@ -707,6 +717,7 @@ class ExportLife:
                 "left": None,
                 "holds": dict(holds) if holds else None,
                 "line": None,
+                "progress": _nothing_done(),
             },
             stamp=("queuedAt",),
             push=_audit("retry", by),
@@ -825,16 +836,6 @@ def new_id() -> str:
     return f"exp_{ObjectId()}"
 
 
-def flow_of(document: Document) -> Flow:
-    """The exports of its caller that an export waits behind."""
-    return _flow(document.get("campaign"), document.get("priority"))
-
-
-def _flow(campaign: object, priority: object) -> Flow:
-    urgency = priority if isinstance(priority, int) else USUAL_PRIORITY
-    return Flow(campaign=campaign if isinstance(campaign, str) else None, priority=urgency)
-
-
 def _sources(move: Move) -> tuple[str, ...]:
     return tuple(str(status) for status in TRANSITIONS[move].sources)
 
@@ -843,6 +844,10 @@ def _live_but_queued() -> tuple[str, ...]:
     """States in which somebody must be at work; a joined export waits as a queued one does."""
     idle = (Status.QUEUED, Status.JOINED)
     return tuple(str(status) for status in LIVE if status not in idle)
+
+
+def _nothing_done() -> dict[str, object]:
+    return {**dict.fromkeys(COUNTED, 0), "rowsTotal": None}
 
 
 def _final(result: Mapping[str, Any]) -> dict[str, object]:
@@ -960,6 +965,7 @@ def _merged(first: Change, second: Change) -> Change:
     return Change(
         set={**first.set, **second.set},
         increment={**first.increment, **second.increment},
+        most={**first.most, **second.most},
         stamp=(*first.stamp, *second.stamp),
         delay={**first.delay, **second.delay},
         push={**first.push, **second.push},

@@ -7,13 +7,16 @@ documents, and a claim is the database's.
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
-from assets.life import Document, ExportLife, flow_of
+from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog
-from assets.model.lanes import SPACING, Lane, lane_of, turn_of
+from assets.model.lanes import SPACING, USUAL_PRIORITY, Flow, Lane, lane_of, turn_of
+from assets.model.lifecycle import Status
 from assets.model.request import ExportRequest
-from assets.sizing import SizingStores, rows_to_read
+from assets.sizing import rows_to_read
 from resources.clock import Clock
 from resources.errors import Unavailable
+from resources.mongo.exports import Match
+from resources.mongo.stores import MongoStores
 
 # Equal requests come in bursts; a campaign does not grow from small to large within a minute.
 KNOWN_SECONDS = 60.0
@@ -36,7 +39,7 @@ class Line:
         self._last: dict[Lane, datetime] = {}
 
     def place(
-        self, life: ExportLife, document: Document, stores: SizingStores, clock: Clock
+        self, life: ExportLife, document: Document, stores: MongoStores, clock: Clock
     ) -> Document | None:
         """Give a newcomer of a known kind its lane and turn; None if somebody else was first.
 
@@ -44,8 +47,8 @@ class Line:
             Unavailable: The database failed.
         """
         rows = self._rows(document, stores, clock)
-        lane, subject = lane_of(rows), document["requestedBy"]["subject"]
-        turn = turn_of(document["queuedAt"], flow_of(document), life.turns(subject, lane), lane)
+        lane, flow = lane_of(rows), _flow(document.get("campaign"), document.get("priority"))
+        turn = turn_of(document["queuedAt"], flow, _waiting(stores, document, lane), lane)
         return life.place(document, lane=lane, turn=turn, rows=rows)
 
     def first(self, life: ExportLife, lane: Lane, most: int) -> list[Document]:
@@ -63,7 +66,7 @@ class Line:
         line = document["line"]
         self._last[Lane(line["lane"])] = line["turn"]
 
-    def _rows(self, document: Document, stores: SizingStores, clock: Clock) -> int | None:
+    def _rows(self, document: Document, stores: MongoStores, clock: Clock) -> int | None:
         now, fingerprint = clock.monotonic(), document["fingerprint"]
         known = self._sizes.get(fingerprint)
         if known is not None and now - known[0] < KNOWN_SECONDS:
@@ -74,7 +77,7 @@ class Line:
             self._sizes.popitem(last=False)
         return rows
 
-    def _sized(self, document: Document, stores: SizingStores, clock: Clock) -> int | None:
+    def _sized(self, document: Document, stores: MongoStores, clock: Clock) -> int | None:
         try:
             request = ExportRequest.from_document(document["request"])
             return rows_to_read(self._catalog[request.type], request, clock.now(), stores)
@@ -82,3 +85,19 @@ class Line:
             raise
         except Exception:  # noqa: BLE001 - what a stored document lacks is for its run to say
             return None
+
+
+def _waiting(stores: MongoStores, document: Document, lane: Lane) -> dict[Flow, datetime]:
+    """The last turn of each flow of an export's caller in a lane."""
+    theirs = {
+        "requestedBy.subject": document["requestedBy"]["subject"],
+        "line.lane": str(lane),
+    }
+    queued = Match(statuses=(str(Status.QUEUED),), equal=theirs)
+    found = stores.operations.latest(queued, "line.turn", by=("campaign", "priority"))
+    return {_flow(*group): turn for group, turn in found.items()}
+
+
+def _flow(campaign: object, priority: object) -> Flow:
+    urgency = priority if isinstance(priority, int) else USUAL_PRIORITY
+    return Flow(campaign=campaign if isinstance(campaign, str) else None, priority=urgency)

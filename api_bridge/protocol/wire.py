@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+from api_bridge.protocol.eta import Left, left
 from assets.model.column import Column
 from assets.model.export_type import Catalog, ExportType, Scope
 from assets.model.instant import rfc3339
-from assets.model.lifecycle import LIVE, TERMINAL, TRANSITIONS, Move, Status
+from assets.model.lanes import LARGE_ROWS
+from assets.model.lifecycle import HELD, LIVE, PUBLISHED, TERMINAL, TRANSITIONS, Move, Status
 from assets.model.output import Compression, Dialect, Kind
 from assets.model.parameters import schema, scope_parameter
 from assets.model.policy import Policy, withheld
@@ -26,6 +28,8 @@ SHOWN = tuple(status for status in Status if status not in (Status.DISPATCHED, S
 # API.md leaves the pace of polling to the ETA, "never < 1"; RELIABILITY.md S14 wants 2 s or more.
 LEAST_POLL_SECONDS = 2
 MOST_POLL_SECONDS = 30
+# A worker says every 10 s that its work has moved; six times in a row it has not.
+STALLED_SECONDS = 60.0
 
 
 ANY = "*"  # every state there can be, in `If-None-Match`
@@ -143,8 +147,8 @@ def retry_after(document: Document, now: datetime) -> int | None:
     """Seconds until asking again makes sense; None when the export has ended."""
     if is_done(document):
         return None
-    left = _seconds_left(document, now)
-    return max(LEAST_POLL_SECONDS, min(MOST_POLL_SECONDS, round(left or LEAST_POLL_SECONDS)))
+    wait = round(_left(document, now).p50 or LEAST_POLL_SECONDS)
+    return max(LEAST_POLL_SECONDS, min(MOST_POLL_SECONDS, wait))
 
 
 def status_headers(document: Document, now: datetime) -> dict[str, str]:
@@ -195,35 +199,77 @@ def columns_withheld(request: Document, export_type: ExportType | None) -> list[
 
 def _progress(document: Document, now: datetime) -> dict[str, Any]:
     progress = document.get("progress") or {}
-    left = _seconds_left(document, now)
-    eta = None if left is None else timestamp(now + timedelta(seconds=left))
+    ends = _left(document, now)
     return {
-        "rows_done": progress.get("rowsWritten"),
-        "rows_read": progress.get("rowsRead"),
+        "rows_done": _most(document, "rowsWritten"),
+        "rows_read": _most(document, "rowsRead"),
         "rows_total": progress.get("rowsTotal"),
-        "bytes": progress.get("bytes"),
+        "bytes": _most(document, "bytes"),
         "ratio": _ratio(document),
-        "eta_p50": eta,
-        "eta_p90": None,
+        "eta_p50": _instant(ends.p50, now),
+        "eta_p90": _instant(ends.p90, now),
         "last_advance_at": timestamp(progress.get("advancedAt")),
+        "stalled": _is_stalled(document, now),
     }
+
+
+def _most(document: Document, name: str) -> int | None:
+    """The most that any attempt has counted; of files that are there what is in them."""
+    progress = document.get("progress") or {}
+    counted = progress.get(name)
+    highest = (progress.get("highest") or {}).get(name)
+    if document["status"] in PUBLISHED or highest is None:
+        return counted
+    return max(highest, counted or 0)
 
 
 def _ratio(document: Document) -> float | None:
     """Rows read of rows to read: those written never reach the total when some are filtered."""
     if document["status"] == Status.SUCCEEDED:
         return 1.0
-    progress = document.get("progress") or {}
-    total, read = progress.get("rowsTotal"), progress.get("rowsRead")
+    total = (document.get("progress") or {}).get("rowsTotal")
+    return _part(_most(document, "rowsRead"), total)
+
+
+def _part(read: int | None, total: int | None) -> float | None:
     return round(min(1.0, read / total), 3) if total and read is not None else None
 
 
-def _seconds_left(document: Document, now: datetime) -> float | None:
-    """What is left at the pace so far; None when there is no pace."""
-    ratio, started = _ratio(document), document.get("startedAt")
-    if document["status"] != Status.RUNNING or not ratio or not isinstance(started, datetime):
-        return None
-    return max(0.0, (now - started).total_seconds()) * (1.0 - ratio) / ratio
+def _left(document: Document, now: datetime) -> Left:
+    """How long it still takes, by earlier exports of its kind and by its own pace.
+
+    Nothing is said of one that waits: how long it will is not known.
+    """
+    started, progress = document.get("startedAt"), document.get("progress") or {}
+    if document["status"] not in HELD or not isinstance(started, datetime):
+        return Left()
+    total = progress.get("rowsTotal")
+    reads = document["status"] == Status.RUNNING  # a delivery has a pace of its own
+    return left(
+        document.get("earlier") or (),
+        rows=_thought(document) if total is None else total,
+        elapsed=max(0.0, (now - started).total_seconds()),
+        ratio=_part(progress.get("rowsRead"), total) if reads else None,
+    )
+
+
+def _thought(document: Document) -> int | None:
+    """The rows that were counted before it began; above the bound of its lane nobody counted."""
+    rows = (document.get("line") or {}).get("rows")
+    return rows if rows is None or rows <= LARGE_ROWS else None
+
+
+def _instant(seconds: float | None, now: datetime) -> str | None:
+    return None if seconds is None else timestamp(now + timedelta(seconds=seconds))
+
+
+def _is_stalled(document: Document, now: datetime) -> bool:
+    """Whether its work has not moved for long, however long it takes and whoever is alive."""
+    moves = ((document.get("progress") or {}).get("advancedAt"), document.get("startedAt"))
+    moved = [instant for instant in moves if isinstance(instant, datetime)]
+    if document["status"] not in HELD or not moved:
+        return False
+    return (now - max(moved)).total_seconds() > STALLED_SECONDS
 
 
 def _short(document: Document) -> str:

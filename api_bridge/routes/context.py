@@ -13,6 +13,7 @@ from api_bridge.access.keys import MustRead
 from api_bridge.access.pace import Pace
 from api_bridge.access.signing import Signer
 from api_bridge.protocol.wire import Surroundings
+from api_bridge.telemetry.durations import Durations
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
 from api_bridge.webhooks.endpoints import Endpoints
@@ -44,6 +45,7 @@ class Bridge:
         queue_age_seconds: When a waiting export means that nobody works.
         sensor_age_seconds: When silent sensors mean that nobody looks.
         metrics: What was counted.
+        durations: How long earlier exports took.
         pace: Counts how often a caller asks for an export.
         signer: Signs manifests.
         dagster_url: Where people see Dagster's pages, if anywhere.
@@ -65,6 +67,7 @@ class Bridge:
     queue_age_seconds: int
     sensor_age_seconds: int
     metrics: Metrics
+    durations: Durations
     pace: Pace
     signer: Signer
     dagster_url: str | None

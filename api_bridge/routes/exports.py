@@ -33,7 +33,7 @@ from api_bridge.protocol.wire import (
     stored_statuses,
 )
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
-from api_bridge.routes.lookup import Document, find_export, is_visible, present, view
+from api_bridge.routes.lookup import Document, find_export, is_visible, present, timed, view
 from api_bridge.routes.patience import paced, until_changed, until_ended
 from api_bridge.waiting.changes import Full
 from assets.admission import Asking, Contended, TooMany
@@ -316,7 +316,9 @@ def _as_seen(bridge: Bridge, page: list[Document]) -> list[Document]:
     """A page as its requesters see it; 200 that share a generation ask for it once."""
     waits_for = {d["generation"] for d in page if d["status"] == Status.JOINED}
     made = {one: bridge.stores.exports.find(one) for one in sorted(waits_for)}
-    return [seen(document, made.get(document.get("generation"))) for document in page]
+    return [
+        timed(bridge, seen(document, made.get(document.get("generation")))) for document in page
+    ]
 
 
 def admitted(admit: Callable[[], _T]) -> _T:

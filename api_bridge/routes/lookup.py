@@ -7,7 +7,7 @@ from typing import Any
 from api_bridge.access.caller import Caller
 from api_bridge.protocol.problems import Code, ProblemError, not_found
 from api_bridge.routes.context import Bridge
-from assets.model.lifecycle import Status
+from assets.model.lifecycle import HELD, Status
 from assets.model.sharing import seen
 
 Document = Mapping[str, Any]
@@ -44,8 +44,15 @@ def present(document: Document) -> Document:
 def view(bridge: Bridge, document: Document) -> Document:
     """The export as its requester sees it, whoever's generation makes its files."""
     if document["status"] != Status.JOINED:
-        return seen(document, None)
-    return seen(document, bridge.stores.exports.find(document["generation"]))
+        return timed(bridge, seen(document, None))
+    return timed(bridge, seen(document, bridge.stores.exports.find(document["generation"])))
+
+
+def timed(bridge: Bridge, document: Document) -> Document:
+    """An export that is being made, beside how long others of its kind took."""
+    if document["status"] not in HELD:
+        return document
+    return {**document, "earlier": bridge.durations.of(document["type"])}
 
 
 def is_visible(document: Document, caller: Caller) -> bool:

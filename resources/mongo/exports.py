@@ -24,7 +24,8 @@ NAME = "exports"
 # `requester` the listings; `history` the chain of manifests; `idempotency` is the promise that one
 # key makes one export (API.md); `generation` finds who waits for one, `forsaken` those whose own
 # request was taken back; `expiry` the retention sweep, not a TTL: documents stay; `finished` serves
-# the metrics; `outbox` finds what has happened and nobody was told of yet.
+# the metrics, `durations` the estimates of ends; `outbox` finds what has happened and nobody was
+# told of yet.
 INDEXES = (
     IndexModel(
         [
@@ -77,6 +78,7 @@ INDEXES = (
     ),
     IndexModel([("expiresAt", ASCENDING)], name="ix_expiry"),
     IndexModel([("finishedAt", ASCENDING)], name="ix_finished"),
+    IndexModel([("type", ASCENDING), ("finishedAt", DESCENDING)], name="ix_durations"),
     IndexModel(
         [("requestedBy.subject", ASCENDING), ("createdAt", DESCENDING)], name="ix_requester"
     ),
@@ -185,6 +187,7 @@ class Change:
     Attributes:
         set: Path becomes this literal value; text that starts with a dollar stays text.
         increment: Path grows by this; absent and null count as 0.
+        most: Path becomes this number unless it is a greater one; absent and null are less.
         stamp: Path becomes the database's now.
         delay: Path becomes the database's now plus so many seconds, to the millisecond.
         push: The document, with ``at`` = the database's now added, is appended to the list at the
@@ -195,6 +198,7 @@ class Change:
 
     set: Mapping[str, object] = field(default_factory=dict)
     increment: Mapping[str, int] = field(default_factory=dict)
+    most: Mapping[str, int] = field(default_factory=dict)
     stamp: tuple[str, ...] = ()
     delay: Mapping[str, float] = field(default_factory=dict)
     push: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -300,25 +304,6 @@ class ExportStore:
             query["_id"] = {"$gt": after}
         return self._listed(query, order, limit)
 
-    def latest(
-        self, match: Match, path: str, *, by: Sequence[str]
-    ) -> dict[tuple[object, ...], datetime]:
-        """Return the latest date at a path for each group of exports that match.
-
-        Args:
-            match: What must hold now.
-            path: Where the dates stand; groups without any are left out.
-            by: Paths whose values, in this order, tell the groups apart; absent is None.
-        """
-        parts = {f"part{number}": f"${_path(name)}" for number, name in enumerate(by)}
-        steps: list[Document] = [
-            {"$match": {**compile_match(match), _path(path): {"$type": "date"}}},
-            {"$group": {"_id": parts, "latest": {"$max": f"${path}"}}},
-        ]
-        with self._connection.bounded("look for the latest of the exports"):
-            found = list(self._connection.collection(NAME).aggregate(steps))
-        return {tuple(map(group["_id"].get, parts)): group["latest"] for group in found}
-
     def page(
         self,
         equal: Mapping[str, object],
@@ -389,6 +374,7 @@ def compile_change(change: Change) -> list[Document]:
     ]
     writes += [(path, {"$literal": value}) for path, value in change.set.items()]
     writes += [(path, _increased(path, step)) for path, step in change.increment.items()]
+    writes += [(path, _at_least(path, number)) for path, number in change.most.items()]
     writes += [(path, "$$NOW") for path in change.stamp]
     writes += [(path, _from_now(seconds)) for path, seconds in change.delay.items()]
     writes += [
@@ -443,6 +429,10 @@ def _from_now(seconds: float) -> Document:
 
 def _increased(path: str, step: int) -> Document:
     return {"$add": [{"$ifNull": [f"${_path(path)}", 0]}, {"$literal": step}]}
+
+
+def _at_least(path: str, number: int) -> Document:
+    return {"$max": [f"${_path(path)}", {"$literal": number}]}
 
 
 def _appended(path: str, entry: Mapping[str, object], *, unless: str | None = None) -> Document:

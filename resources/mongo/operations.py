@@ -4,7 +4,7 @@ The bridge cannot ask Dagster, which may be down or elsewhere; both know the dat
 are of the collection of export documents, which has its own store: nothing here changes one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -29,6 +29,8 @@ OUTCOME = (
     "startedAt",
     "finishedAt",
 )
+# How long an export took, and what for.
+DURATION = ("result.accounting.read", "startedAt", "finishedAt")
 # As many as ended within an hour on a very busy day; more would be read for nobody's eyes.
 MOST_OUTCOMES = 10_000
 
@@ -60,6 +62,25 @@ class OperationsStore:
             found = self._exports().find_one(query, {path: 1}, sort=[(path, ASCENDING)])
         return None if found is None else cast(datetime, found[path])
 
+    def latest(
+        self, match: Match, path: str, *, by: Sequence[str]
+    ) -> dict[tuple[object, ...], datetime]:
+        """Return the latest date at a path for each group of exports that match.
+
+        Args:
+            match: What must hold now.
+            path: Where the dates stand; groups without any are left out.
+            by: Paths whose values, in this order, tell the groups apart; absent is None.
+        """
+        parts = {f"part{number}": f"${name}" for number, name in enumerate(by)}
+        steps: list[Document] = [
+            {"$match": {**compile_match(match), path: {"$type": "date"}}},
+            {"$group": {"_id": parts, "latest": {"$max": f"${path}"}}},
+        ]
+        with self._connection.bounded("look for the latest of the exports"):
+            found = list(self._exports().aggregate(steps))
+        return {tuple(map(group["_id"].get, parts)): group["latest"] for group in found}
+
     def counts(self) -> dict[str, int]:
         """Return how many exports there are in each state that any is in."""
         steps = [{"$group": {"_id": "$status", "count": {"$sum": 1}}}]
@@ -73,6 +94,21 @@ class OperationsStore:
         with self._connection.bounded("list the exports that have ended"):
             cursor = raw(self._exports()).find(ended, dict.fromkeys(OUTCOME, 1))
             found = list(cursor.sort([("finishedAt", DESCENDING)]).limit(MOST_OUTCOMES))
+        return [decoded(document) for document in found]
+
+    def durations(self, kind: str, *, limit: int) -> list[Mapping[str, Any]]:
+        """Return the newest exports of a kind that were made, cut to what ``DURATION`` names.
+
+        Those that share files of another one are left out: they waited and made nothing.
+        """
+        made = {
+            "type": {"$eq": kind},
+            "result.accounting.read": {"$type": "number"},
+            "generation": None,
+        }
+        with self._connection.bounded("list how long exports took"):
+            cursor = raw(self._exports()).find(made, dict.fromkeys(DURATION, 1))
+            found = list(cursor.sort([("finishedAt", DESCENDING)]).limit(limit))
         return [decoded(document) for document in found]
 
     def _exports(self) -> Collection[Document]:

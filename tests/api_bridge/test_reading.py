@@ -1,10 +1,12 @@
 """Watching exports: the resource, its validator, the pace of polling, and the listing."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api_bridge.protocol.wire import timestamp
 from tests.api_bridge.bench import Bench, running_bench
 from tests.api_bridge.toys import TOYS
 
@@ -41,6 +43,47 @@ def test_a_running_export_shows_its_progress_and_when_to_ask_again(bench: Bench)
     assert answer.body["progress"]["eta_p50"].endswith("Z")
     assert answer.headers["Retry-After"] == "10"
     assert answer.headers["X-Progress"] == "running 50%"
+
+
+def _alike(bench: Bench, *seconds: float) -> None:
+    """Earlier exports of the kind, of a thousand rows each."""
+    template = bench.stores.exports.find(bench.finish(bench.create())) or {}
+    for number, taken in enumerate(seconds):
+        started = bench.clock.now()
+        ended = {"startedAt": started, "finishedAt": started + timedelta(seconds=taken)}
+        result = {**(template["result"] or {}), "accounting": {"read": 1_000}}
+        bench.stores.exports.kept.keep(
+            {**template, "_id": f"exp_{number:024d}", **ended, "result": result}
+        )
+    bench.stores.exports.kept.drop(template["_id"])
+
+
+def test_when_an_export_ends_is_told_from_others_like_it(bench: Bench) -> None:
+    """Half of nineteen took ten seconds at most, and nine of ten at most eighteen."""
+    _alike(bench, *range(1, 20))
+    bench.clock.advance(61)  # what was known before is asked for again after a minute
+    export_id = bench.create()
+    token, began = bench.start(export_id), bench.clock.now()
+    bench.life.beat(export_id, token, {"rowsRead": 0, "rowsTotal": 1_000})
+
+    progress = get(bench, f"/v1/exports/{export_id}").body["progress"]
+
+    assert progress["eta_p50"] == timestamp(began + timedelta(seconds=10))
+    assert progress["eta_p90"] == timestamp(began + timedelta(seconds=18))
+
+
+def test_an_export_is_stalled_when_its_work_does_not_move_and_never_because_it_is_old(
+    bench: Bench,
+) -> None:
+    """A worker that lives says so every ten seconds, and whether its work has moved."""
+    export_id = bench.create()
+    token, seen = bench.start(export_id), []
+    for advanced in (*(True,) * 10, *(False,) * 10):
+        bench.clock.advance(10)
+        bench.life.beat(export_id, token, {"rowsRead": 5}, advanced=advanced)
+        seen.append(get(bench, f"/v1/exports/{export_id}").body["progress"]["stalled"])
+
+    assert [False] * 16 + [True] * 4 == seen
 
 
 def test_a_finished_export_names_its_files_and_is_done(bench: Bench) -> None:

@@ -1,9 +1,12 @@
 """The bridge over the real driver, server and object store: what the fakes only promise."""
 
 import hashlib
+import os
+import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,7 +25,9 @@ from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.wiring.environment import MONGODB_DATABASE, MONGODB_URI, object_store
+from tests.api_bridge import counting_worker
 from tests.api_bridge.bench import GOOD_PARAMS, Answer, Client, serving
+from tests.api_bridge.counting_worker import TIMING
 from tests.api_bridge.forwarder import Forwarder
 from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
 
@@ -272,3 +277,62 @@ def finish(mongo: MongoStores, bucket: ObjectStore, export_id: str, content: byt
     }
     life.deliver(export_id, token)
     life.succeed(export_id, token, result=result, expires_at=datetime(2126, 3, 20, tzinfo=UTC))
+
+
+def test_rows_done_never_fall_although_a_worker_is_killed_and_another_begins_again(
+    client: Client, mongo: MongoStores, database: MongoConnection, stack: Mapping[str, str]
+) -> None:
+    """A bar that jumps back makes people cancel what goes on elsewhere."""
+    export_id, life = str(ask(client, "one").body["id"]), ExportLife(mongo.exports, timing=TIMING)
+    alone: list[int] = []
+    seen: list[int] = []
+
+    def look() -> None:
+        time.sleep(0.02)  # whoever polls without a rest is told to
+        alone.append((mongo.exports.find(export_id) or {})["progress"]["rowsRead"])
+        shown = client.call("GET", f"/v1/exports/{export_id}").body["progress"]
+        seen.append(shown["rows_done"])
+
+    look()
+    with counting(stack, database, life, export_id, attempt=1, total=600):
+        until(look, lambda: alone[-1] == 540)
+    until(look, lambda: bool(life.abandoned(after=None, limit=1)))
+    assert life.rescue(life.abandoned(after=None, limit=1)[0], jitter=0.0) is not None
+    with counting(stack, database, life, export_id, attempt=2, total=200):
+        until(look, lambda: alone[-1] == 180)
+
+    assert sorted(seen) == seen
+    assert seen[-1] == 540
+    assert sorted(alone) != alone  # the control: what one attempt has done does fall
+
+
+@contextmanager
+def counting(
+    stack: Mapping[str, str],
+    database: MongoConnection,
+    life: ExportLife,
+    export_id: str,
+    *,
+    attempt: int,
+    total: int,
+) -> Iterator[None]:
+    """A worker process that is killed at the end of the block."""
+    name = database.collection("exports").database.name
+    command = [sys.executable, "-m", counting_worker.__name__]
+    assert life.dispatch(export_id) is not None
+    with subprocess.Popen(
+        [*command, export_id, str(attempt), str(total)],
+        env={**os.environ, **stack, MONGODB_DATABASE: name},
+    ) as worker:
+        try:
+            yield
+        finally:
+            worker.kill()
+
+
+def until(look: Callable[[], None], reached: Callable[[], bool]) -> None:
+    """Look again and again, for half a minute at most."""
+    end = time.monotonic() + 30
+    while not reached():
+        look()
+        assert time.monotonic() < end

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from assets.exports.catalog import CATALOG
-from assets.life import Document, ExportLife, IllegalMove, LeaseLost, flow_of
+from assets.life import Document, ExportLife, IllegalMove, LeaseLost
 from assets.model.lanes import Lane
 from assets.model.lifecycle import LIVE, TERMINAL, TRANSITIONS, Move, Status, Timing
 from assets.model.parameters import parse
@@ -88,7 +88,8 @@ def test_an_export_goes_from_the_queue_to_its_result(life_and_wait: Any) -> None
     assert [d["revision"] for d in seen] == [1, 2, 3, 4, 5, 6]
     assert seen[-1]["lease"] is None
     assert seen[-1]["expiresAt"] == LATER
-    assert seen[-1]["progress"] == {"rowsRead": 4, "rowsTotal": 4, "rowsWritten": 3, "bytes": 99}
+    final = {"rowsRead": 4, "rowsTotal": 4, "rowsWritten": 3, "bytes": 99}
+    assert seen[-1]["progress"].items() >= final.items()
 
 
 def test_each_attempt_has_a_token_of_its_own(life_and_wait: Any) -> None:
@@ -255,10 +256,7 @@ def test_a_newcomer_is_placed_once_and_a_retry_is_one_again(life_and_wait: Any) 
     assert again is None
     assert [] == life.unplaced(10) == life.undispatched(Lane.SMALL, 10)
     assert [] == life.undispatched(Lane.LARGE, 10, until=AFTER_THE_PACK)
-    assert {flow_of(document): LATER} == life.turns("tester", Lane.LARGE)
-    assert {} == life.turns("tester", Lane.SMALL) == life.turns("somebody", Lane.LARGE)
     life.cancel(document["_id"], by="tester")
-    assert {} == life.turns("tester", Lane.LARGE)
     life.retry(document["_id"], by="tester")
     assert [one["_id"] for one in life.unplaced(10)] == [document["_id"]]
 

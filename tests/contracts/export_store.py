@@ -172,6 +172,17 @@ class ExportStoreContract:
         later = after["lease"]["until"] - born["createdAt"]  # type: ignore[index]
         assert timedelta(seconds=60.3) <= later < timedelta(seconds=65)
 
+    def test_the_most_of_a_number_is_kept(self, store: ExportStore) -> None:
+        """Another worker counts from nothing; what was counted before must not be forgotten."""
+        store.insert({"_id": "exp_1", "status": "queued", "progress": {"highest": None}})
+        seen = []
+        for number in (3, 0, 5, 4):
+            after = store.change("exp_1", ANY, Change(most={"progress.highest.rows": number}))
+            assert after is not None
+            seen.append(after["progress"]["highest"]["rows"])
+
+        assert seen == [3, 3, 5, 5]
+
     def test_a_change_keeps_what_it_does_not_name(self, store: ExportStore) -> None:
         """A heartbeat must not lose the token beside the date that it renews."""
         store.insert({"_id": "exp_1", "status": "running", "lease": {"token": "t", "owner": "w"}})
@@ -303,20 +314,6 @@ class ExportStoreContract:
         assert {"exp_0", "exp_1", "exp_3"} == {
             one["_id"] for one in store.candidates(near, limit=9)
         }
-
-    def test_the_latest_of_each_group_is_told(self, store: ExportStore) -> None:
-        """A newcomer's turn comes after the last of its caller's exports of the same campaign."""
-        for number, (campaign, minutes) in enumerate((("a", 1), ("a", 3), ("b", 2), (None, 5))):
-            turn = LONG_AGO + timedelta(minutes=minutes)
-            fields = {"campaign": campaign, "priority": 5, "line": {"turn": turn}}
-            store.insert({"_id": f"exp_{number}", "status": "queued", **fields})
-        store.insert({"_id": "exp_4", "status": "queued", "campaign": "c", "line": None})
-        store.insert({"_id": "exp_5", "status": "failed", "campaign": "a", "line": fields["line"]})
-
-        found = store.latest(QUEUED, "line.turn", by=("campaign", "priority"))
-
-        minutes_of = {key: (turn - LONG_AGO).seconds // 60 for key, turn in found.items()}
-        assert {("a", 5): 3, ("b", 5): 2, (None, 5): 5} == minutes_of
 
     def test_candidates_can_be_paged_by_id(self, store: ExportStore) -> None:
         """The reaper walks through all of them, however many it must leave alone."""

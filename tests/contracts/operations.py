@@ -57,6 +57,20 @@ class OperationsContract:
         waiting = Match(statuses=("queued",), equal={"notBefore": None})
         assert (stores.operations.earliest(waiting, "queuedAt") or LONG_AGO) > first["queuedAt"]
 
+    def test_the_latest_of_each_group_is_told(self, stores: MongoStores) -> None:
+        """A newcomer's turn comes after the last of its caller's exports of the same campaign."""
+        for number, (campaign, minutes) in enumerate((("a", 1), ("a", 3), ("b", 2), (None, 5))):
+            line = {"turn": LONG_AGO + timedelta(minutes=minutes)}
+            born(stores.exports, f"exp_{number}", campaign=campaign, priority=5, line=line)
+        born(stores.exports, "exp_4", campaign="c", line=None)
+        born(stores.exports, "exp_5", campaign="a", priority=5, line=line)
+        stores.exports.change("exp_5", QUEUED, ENDED)
+
+        found = stores.operations.latest(QUEUED, "line.turn", by=("campaign", "priority"))
+
+        minutes_of = {key: (turn - LONG_AGO).seconds // 60 for key, turn in found.items()}
+        assert {("a", 5): 3, ("b", 5): 2, (None, 5): 5} == minutes_of
+
     def test_exports_are_counted_by_state(self, stores: MongoStores) -> None:
         """A state that nobody is in is not there."""
         assert stores.operations.counts() == {}
@@ -84,3 +98,19 @@ class OperationsContract:
         assert [document["_id"] for document in newer] == ["exp_1"]
         assert set(newer[0]) == {"_id", "type", "status", "error", "finishedAt"}
         assert newer[0]["error"] == {"code": "X"}
+
+    def test_how_long_exports_of_a_kind_took_is_told_newest_first(
+        self, stores: MongoStores, passes: Callable[[float], None]
+    ) -> None:
+        """What failed or shared another one's files took no time that says anything."""
+        made = Change(set={"result": {"accounting": {"read": 7}, "rows": 5}}, stamp=("finishedAt",))
+        for number, fields in enumerate(({}, {"type": "codes"}, {"generation": "exp_0"}, {}, {})):
+            born(stores.exports, f"exp_{number}", **fields)
+            stores.exports.change(f"exp_{number}", QUEUED, made if number < 4 else ENDED)
+            passes(0.01)
+
+        found = stores.operations.durations("waitlist", limit=5)
+
+        assert [document["_id"] for document in found] == ["exp_3", "exp_0"]
+        assert found[0]["result"] == {"accounting": {"read": 7}}
+        assert [one["_id"] for one in stores.operations.durations("waitlist", limit=1)] == ["exp_3"]

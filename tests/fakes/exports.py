@@ -101,19 +101,6 @@ class FakeExportStore(ExportStore):
             found = [document for document in found if document["_id"] > after]
         return found[: max(limit, 0)]
 
-    def latest(
-        self, match: Match, path: str, *, by: Sequence[str]
-    ) -> dict[tuple[object, ...], datetime]:
-        """Return the latest date of each group of documents that match."""
-        self.asked.note("latest", match, path, by)
-        found: dict[tuple[object, ...], datetime] = {}
-        for document, _ in self.kept.seen():
-            date = at(document, path)
-            if fits(document, match, self._now()) and isinstance(date, datetime):
-                group = tuple(_present(document, name) for name in by)
-                found[group] = max(date, found.get(group, date))
-        return found
-
     def page(
         self,
         equal: Mapping[str, object],
@@ -207,6 +194,8 @@ def changed(document: Document, change: Change, now: datetime) -> Document:
         _put(after, path, value)
     for path, step in {**change.increment, "revision": 1}.items():
         _put(after, path, (_present(document, path) or 0) + step)
+    for path, number in change.most.items():
+        _put(after, path, max(number, _present(document, path) or number))
     for path in (*change.stamp, "updatedAt"):
         _put(after, path, now)
     for path, seconds in change.delay.items():

@@ -1,7 +1,7 @@
 """Every store in memory, under the attributes of ``MongoStores``."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from resources.mongo.campaigns import CampaignDocument, CampaignListing, Campaig
 from resources.mongo.connection import ServerFacts
 from resources.mongo.exports import Match
 from resources.mongo.markets import MarketDocument, MarketStore
-from resources.mongo.operations import MOST_OUTCOMES, OUTCOME, OperationsStore
+from resources.mongo.operations import DURATION, MOST_OUTCOMES, OUTCOME, OperationsStore
 from resources.mongo.promoters import PromoterDocument, PromoterStore
 from resources.mongo.scoring import OverrideDocument, RunDocument, ScoringStore
 from resources.mongo.stores import MongoStores
@@ -23,7 +23,7 @@ from tests.fakes.claims import FakeClaimStore
 from tests.fakes.collection import FakeCollection, given, strict
 from tests.fakes.entries import FakeEntryStore
 from tests.fakes.exports import NOWHERE, FakeExportStore
-from tests.fakes.matching import matches, order
+from tests.fakes.matching import at, matches, order
 from tests.fakes.webhooks import FakeDeliveryStore, FakeEndpointStore
 
 Document = dict[str, Any]
@@ -175,6 +175,19 @@ class FakeOperationsStore(OperationsStore):
         dates = [document.get(path) for document in found]
         return min((date for date in dates if isinstance(date, datetime)), default=None)
 
+    def latest(
+        self, match: Match, path: str, *, by: Sequence[str]
+    ) -> dict[tuple[object, ...], datetime]:
+        """Return the latest date of each group of exports that match."""
+        self.asked.note("latest", match, path, by)
+        found: dict[tuple[object, ...], datetime] = {}
+        for document in cast(list[Document], self._fake.candidates(match, limit=1_000_000)):
+            date = at(document, path)
+            if isinstance(date, datetime):
+                group = tuple(document.get(name) for name in by)
+                found[group] = max(date, found.get(group, date))
+        return found
+
     def counts(self) -> dict[str, int]:
         """Count the exports by state."""
         self.asked.note("counts")
@@ -191,6 +204,18 @@ class FakeOperationsStore(OperationsStore):
         found = [(one, raw) for one, raw in self._fake.kept.seen() if ended(one)]
         found.sort(key=lambda pair: pair[0]["finishedAt"], reverse=True)
         return [_projected(given(raw), OUTCOME) for _, raw in found[:MOST_OUTCOMES]]
+
+    def durations(self, kind: str, *, limit: int) -> list[Mapping[str, Any]]:
+        """Return what was made of a kind, newest first."""
+        self.asked.note("durations", kind, limit)
+        made = {
+            "type": {"$eq": kind},
+            "result.accounting.read": {"$type": "number"},
+            "generation": None,
+        }
+        found = [(one, raw) for one, raw in self._fake.kept.seen() if matches(one, made)]
+        found.sort(key=lambda pair: order(pair[0].get("finishedAt")), reverse=True)
+        return [_projected(given(raw), DURATION) for _, raw in found[:limit]]
 
 
 class FakeScoringStore(ScoringStore):

@@ -1,0 +1,50 @@
+"""How long exports of each kind took: asked for once a minute and kind, however many look on."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from api_bridge.protocol.eta import Took
+from resources.clock import Clock
+from resources.mongo.operations import OperationsStore
+
+# Enough that the nearest in size are near, and some kB.
+MOST = 200
+SECONDS = 60.0
+
+
+class Durations:
+    """What the database tells of earlier exports, remembered for a minute.
+
+    Args:
+        operations: Who knows.
+        clock: Tells how long ago that was.
+    """
+
+    def __init__(self, operations: OperationsStore, clock: Clock) -> None:
+        self._operations, self._clock = operations, clock
+        self._known: dict[str, tuple[float, tuple[Took, ...]]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, kind: str) -> tuple[Took, ...]:
+        """The newest of a kind.
+
+        Raises:
+            Unavailable: The database went away.
+        """
+        with self._lock:  # a hundred that look on at once ask once
+            now = self._clock.monotonic()
+            at, known = self._known.get(kind, (float("-inf"), ()))
+            if now - at >= SECONDS:
+                found = self._operations.durations(kind, limit=MOST)
+                known = tuple(took for document in found for took in _took(document))
+                self._known[kind] = now, known
+            return known
+
+
+def _took(document: Mapping[str, Any]) -> Iterator[Took]:
+    started, finished = document.get("startedAt"), document.get("finishedAt")
+    if isinstance(started, datetime) and isinstance(finished, datetime):
+        seconds = max(0.0, (finished - started).total_seconds())
+        yield Took(read=int(document["result"]["accounting"]["read"]), seconds=seconds)
