@@ -98,7 +98,9 @@ class _Borderless(Authenticator):
 
     def caller(self, authorization: Sequence[str], *, at_once: bool = False) -> Caller:
         """Let the caller see everybody's."""
-        return replace(super().caller(authorization, at_once=at_once), campaigns=frozenset({EVERY_CAMPAIGN}))
+        return replace(
+            super().caller(authorization, at_once=at_once), campaigns=frozenset({EVERY_CAMPAIGN})
+        )
 
 
 class _Lavish(Authenticator):
