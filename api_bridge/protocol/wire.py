@@ -59,10 +59,13 @@ def is_done(document: Document) -> bool:
     return document["status"] in TERMINAL
 
 
-def stored_statuses(shown: Status) -> tuple[str, ...]:
-    """The stored states that may be shown as this one."""
+def stored_as(shown: Status) -> list[dict[str, object]]:
+    """The ways in which an export may be stored that is shown as this state: what must equal."""
     also = (Status.DISPATCHED,) if shown is Status.QUEUED else ()
-    return tuple(map(str, (shown, *also, Status.JOINED)))
+    ways: list[dict[str, object]] = [{"status": tuple(map(str, (shown, *also, Status.JOINED)))}]
+    if shown is Status.CANCELLED:  # one that was taken back while its files are made for others
+        ways.append({"left.open": True})
+    return ways
 
 
 def shown_status(document: Document) -> str:

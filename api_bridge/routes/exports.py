@@ -1,6 +1,6 @@
 """Asking for exports, watching them, and stopping, repeating or deleting them (API.md 1)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -30,7 +30,7 @@ from api_bridge.protocol.wire import (
     is_done,
     shown_status,
     status_headers,
-    stored_statuses,
+    stored_as,
 )
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
 from api_bridge.routes.lookup import Document, find_export, is_visible, present, timed, view
@@ -299,17 +299,28 @@ def _page(bridge: Bridge, caller: Caller, listing: Listing) -> list[Any]:
         equal["type"] = listing.type_name
     if listing.type_version is not None:
         equal["typeVersion"] = listing.type_version
-    if listing.status is not None:
-        equal["status"] = stored_statuses(listing.status)
     if listing.mine:
         equal["requestedBy.subject"] = caller.subject
-    return bridge.stores.exports.page(
-        equal,
-        created_after=listing.created_after,
-        created_before=listing.created_before,
-        before=listing.before,
-        limit=listing.page_size + 1,
-    )
+    ways = [{}] if listing.status is None else stored_as(listing.status)
+    pages = [
+        bridge.stores.exports.page(
+            {**equal, **way},
+            created_after=listing.created_after,
+            created_before=listing.created_before,
+            before=listing.before,
+            limit=listing.page_size + 1,
+        )
+        for way in ways
+    ]
+    return _merged(pages)[: listing.page_size + 1]
+
+
+def _merged(pages: Sequence[Sequence[Any]]) -> list[Any]:
+    """Several pages as one, newest first, each export once."""
+    if len(pages) == 1:
+        return list(pages[0])
+    every = {one["_id"]: one for page in pages for one in page if not one.get("undecodable")}
+    return sorted(every.values(), key=lambda one: (one["createdAt"], one["_id"]), reverse=True)
 
 
 def _as_seen(bridge: Bridge, page: list[Document]) -> list[Document]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api_bridge.routes import exports
 from assets.admission import GRACE, IN_TIME, Limits
 from resources.mongo.claims import Holder
 from sensors.housekeeping import purge
@@ -466,3 +467,57 @@ def test_a_limit_that_nobody_or_no_query_could_keep_is_refused_at_the_start(most
         Limits(caller=most)
     with pytest.raises(ValueError, match="from 1 to 10,000"):
         Limits(campaign=most)
+
+
+def _listed(bench: Bench, status: str) -> list[str]:
+    """Ids of the exports in a state, over pages of one."""
+    ids: list[str] = []
+    path = f"/v1/exports?page_size=1&status={status}"
+    while path:
+        body = bench.call("GET", path).body
+        ids += [export["id"] for export in body["exports"]]
+        assert all(export["status"] == status for export in body["exports"])
+        token = body["next_page_token"]
+        path = f"/v1/exports?page_size=1&status={status}&page_token={token}" if token else ""
+    return ids
+
+
+def test_one_that_left_is_listed_among_the_cancelled_from_the_first_moment(bench: Bench) -> None:
+    """The list must say what the export itself says, whatever its document holds."""
+    made = []
+    for number in range(3):
+        first, second = (post(bench, params=params(1 + number)).body["id"] for _ in range(2))
+        bench.clock.advance(1)
+        bench.call("POST", f"/v1/exports/{first}/cancel")
+        alone = post(bench, params=params(50 + number)).body["id"]
+        bench.call("POST", f"/v1/exports/{alone}/cancel")
+        bench.clock.advance(1)
+        made += [first, alone]
+        bench.start(first)
+    before = _listed(bench, "cancelled")
+    for first in made[::2]:
+        assert bench.document(first)["status"] == "running"
+        assert get(bench, first)["status"] == "cancelled"
+    assert second in _listed(bench, "running")
+    assert not set(_listed(bench, "running")) & set(made)
+
+    for first in made[::2]:
+        bench.life.halt(first, by="an operator")
+        bench.life.cancelled(first, bench.document(first)["lease"]["token"])
+    settle(bench)
+
+    assert made[::-1] == before
+    assert set(made) <= set(_listed(bench, "cancelled"))
+
+
+def test_a_list_by_stored_states_misses_one_that_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: what the document says."""
+    ways = exports.stored_as
+    monkeypatch.setattr(exports, "stored_as", lambda shown: ways(shown)[:1])
+    first, _ = (post(bench).body["id"] for _ in range(2))
+    bench.call("POST", f"/v1/exports/{first}/cancel")
+
+    assert get(bench, first)["status"] == "cancelled"
+    assert _listed(bench, "cancelled") == []
