@@ -44,6 +44,7 @@ sizes = {
   bridge    = { cpu = 1024, memory = 2048, scratch_gib = 21 }
   code      = { cpu = 1024, memory = 4096, scratch_gib = 21 }
   daemon    = { cpu = 1024, memory = 2048, scratch_gib = 21 }
+  webhooks  = { cpu = 256, memory = 512, scratch_gib = 21 }
   webserver = { cpu = 512, memory = 2048, scratch_gib = 21 }
   worker    = { cpu = 2048, memory = 8192, scratch_gib = 50 }
 }

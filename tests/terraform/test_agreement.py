@@ -20,7 +20,7 @@ from tests.conventions.repository import ROOT, tree
 from tests.terraform.hcl import ENVIRONMENTS, configuration, values
 
 PLATFORM = "modules/platform"
-PROCESSES = ("bridge", "code", "daemon", "webserver", "worker")
+PROCESSES = ("bridge", "code", "daemon", "webhooks", "webserver", "worker")
 
 
 def _variables(process: str) -> set[str]:
@@ -124,6 +124,8 @@ def test_what_makes_exports_gets_every_variable_without_a_default(process: str) 
         environment.AWS_ENDPOINT_URL,
         environment.AWS_ENDPOINT_URL_S3,
         environment.AWS_ENDPOINT_URL_ATHENA,
+        environment.WEBHOOKS_PROXY,
+        environment.WEBHOOKS_LOOPBACK,
         platform.AS_OF,
         platform.TIMING_FACTOR,
     }
@@ -148,11 +150,23 @@ def test_the_bridge_gets_every_variable_without_a_default() -> None:
     assert needed <= _bridge_names()
 
 
+def test_the_sender_of_webhooks_gets_the_database_and_nothing_of_anybody_else() -> None:
+    """It calls addresses that callers choose: what it does not have, nobody gets from it."""
+    assert _variables("webhooks") == {
+        environment.MONGODB_URI,
+        environment.MONGODB_DATABASE,
+        platform.DEPLOYMENT,
+        platform.GIT_SHA,
+        "TMPDIR",
+    }
+
+
 def test_the_bridge_and_the_page_get_no_secret_of_the_doors() -> None:
     """The control of what stands above: some variables are not everywhere."""
     secret = {environment.SFMC_CLIENT_SECRET, environment.CODES_SERVICE_TOKEN, platform.HASH_SECRET}
+    theirs = (_variables(one) for one in ("bridge", "webserver", "daemon", "webhooks"))
 
-    assert secret & (_variables("bridge") | _variables("webserver") | _variables("daemon")) == set()
+    assert secret & set().union(*theirs) == set()
     assert secret <= _variables("worker")
 
 
@@ -202,9 +216,10 @@ def test_every_alarm_has_its_place_in_the_runbook() -> None:
     """Whoever is woken by it finds meaning, first look and fix under the name of the alarm."""
     text = configuration().texts["modules/alarms/main.tf"]
     names = set(configuration().locals("modules/alarms")["alarms"]) - {"__is_block__"}
-    named = set(re.findall(r"docs/runbook\.md#([a-z-]+)", text)) | names
+    named = set(re.findall(r"(?:docs/runbook\.md#|place += \")([a-z-]+)", text)) | names
     headings = re.findall(r"^#+ (.+)$", (ROOT / "docs/runbook.md").read_text("utf-8"), re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings}
 
     assert len(names) > 5
+    assert "process-missing" in named
     assert named - anchors == set()

@@ -205,6 +205,19 @@ def test_a_role_may_do_what_its_process_does_and_nothing_else(
     assert expected == answer(configuration(), role, action, resource, {})
 
 
+def test_the_sender_of_webhooks_may_do_nothing_in_aws() -> None:
+    """It calls what callers choose; a role without a policy is worth nothing to who takes it."""
+    said = configuration().locals("modules/identity")
+
+    assert "webhooks" in str(said["kinds"])
+    assert "webhooks" not in said["policies"]
+    assert "webhooks" not in policies(configuration())
+    # The control: all others have one.
+    kinds = {"bridge", "code", "daemon", "webserver", "worker"}
+    assert kinds == set(said["policies"]) - {"__is_block__"}
+    assert kinds < set(policies(configuration()))
+
+
 @pytest.mark.parametrize(("role", "action", "resource", "differing"), UNUSUAL)
 def test_a_call_that_is_allowed_is_refused_when_it_comes_another_way(
     role: str, action: str, resource: str, differing: Mapping[str, str | None]

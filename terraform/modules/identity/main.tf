@@ -9,9 +9,9 @@ data "aws_region" "current" {}
 
 locals {
   # The kinds of process.
-  kinds = toset(["bridge", "code", "daemon", "webserver", "worker"])
+  kinds = toset(["bridge", "code", "daemon", "webhooks", "webserver", "worker"])
 
-  # What each may do.
+  # What each may do. The sender of webhooks is not here: it calls addresses that callers choose, and nothing of AWS.
   policies = {
     bridge    = data.aws_iam_policy_document.bridge.json
     code      = data.aws_iam_policy_document.code.json

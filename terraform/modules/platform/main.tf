@@ -8,7 +8,7 @@ data "aws_partition" "current" {}
 locals {
   run_family = "${var.name}-run"
   # Every kind of process. `worker` is a task that the daemon starts, the others are services.
-  kinds = toset(["bridge", "code", "daemon", "webserver", "worker"])
+  kinds = toset(["bridge", "code", "daemon", "webhooks", "webserver", "worker"])
 
   cluster_arn = aws_ecs_cluster.this.arn
 }

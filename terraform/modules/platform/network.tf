@@ -6,6 +6,7 @@ locals {
     bridge    = "Bridge: from the load balancer alone"
     code      = "Code server: from Dagster alone, for its gRPC has no authentication"
     webserver = "Webserver: from nobody, it listens on loopback"
+    webhooks  = "Sender of webhooks: from nobody"
     dagster   = "Daemon, and the runs that it starts beside itself"
     database  = "Dagster's storage: from Dagster alone"
   }
@@ -20,9 +21,10 @@ locals {
     dagster-to-database   = { from = "dagster", to = "database", port = 5432 }
   }
 
-  # Who needs AWS, partner services or the issuer of tokens, and who MongoDB.
-  to_https   = toset(["bridge", "code", "webserver", "dagster"])
-  to_mongodb = toset(["bridge", "code", "dagster"])
+  # Who needs AWS, partner services, the issuer of tokens or receivers of webhooks, and who MongoDB. That webhooks go to
+  # public addresses alone is the sender's to see to (docs/decisions/0018); to no other port they go from here.
+  to_https   = toset(["bridge", "code", "webhooks", "webserver", "dagster"])
+  to_mongodb = toset(["bridge", "code", "webhooks", "dagster"])
 }
 
 resource "aws_security_group" "this" {
@@ -70,7 +72,7 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   for_each = local.to_https
 
   security_group_id = aws_security_group.this[each.value].id
-  description       = "AWS, partner services, the issuer of tokens"
+  description       = "AWS, partner services, the issuer of tokens, receivers of webhooks"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
   from_port         = 443

@@ -46,8 +46,17 @@ locals {
     BRIDGE_ISSUER     = var.bridge_issuer
     BRIDGE_AUDIENCE   = var.bridge_audience
     BRIDGE_JWKS       = var.bridge_jwks_url
+    # What callers are told of the queue.
+    EXPORT_RUNS_AT_ONCE = tostring(var.runs_at_once)
     # The second is what the container's own health check says.
     BRIDGE_ALLOWED_HOSTS = "${var.bridge_host},127.0.0.1"
+  }
+
+  webhooks_environment = {
+    TMPDIR            = "/scratch"
+    EXPORT_DEPLOYMENT = var.deployment
+    GIT_SHA           = var.git_sha
+    MONGODB_DATABASE  = var.mongodb_database
   }
 
   # The image has no curl; an answer that is no 2xx ends Python with 1.
@@ -60,6 +69,16 @@ locals {
       port           = 8080
       health_command = ["python", "-c", "${local.probe}('http://127.0.0.1:8080/healthz', timeout=5)"]
       # The bridge ends its requests within 20 s.
+      stop_seconds = 30
+    }
+
+    # It listens to nobody; that it lives is seen by the age of its last look (exports_sensor_age_seconds).
+    webhooks = {
+      command        = ["python", "-m", "api_bridge.webhooks"]
+      environment    = local.webhooks_environment
+      port           = null
+      health_command = null
+      # What is being sent ends within 15 s.
       stop_seconds = 30
     }
 
@@ -108,6 +127,7 @@ locals {
   # What runs for ever, and where.
   services = {
     bridge    = { one_of_a_kind = false, count = var.bridge_count, groups = ["bridge"] }
+    webhooks  = { one_of_a_kind = false, count = 1, groups = ["webhooks"] }
     code      = { one_of_a_kind = false, count = 1, groups = ["code"] }
     daemon    = { one_of_a_kind = true, count = 1, groups = ["dagster"] }
     webserver = { one_of_a_kind = false, count = 1, groups = ["webserver"] }

@@ -10,6 +10,7 @@ resource "aws_kms_key" "secrets" {
 locals {
   secret_names = {
     mongodb-uri-bridge    = "MongoDB for the bridge: reads campaigns, writes exports"
+    mongodb-uri-webhooks  = "MongoDB for webhooks: reads exports, takes news off them, writes endpoints and deliveries"
     mongodb-uri-platform  = "MongoDB for sensors and runs"
     bridge-signing-keys   = "JWKS of the private keys that manifests are signed with"
     hash-secret           = "Key of the pseudonyms in files; a new one makes files of before and after impossible to join"
@@ -39,6 +40,8 @@ locals {
       MONGODB_URI         = local.secret["mongodb-uri-bridge"]
       BRIDGE_SIGNING_KEYS = local.secret["bridge-signing-keys"]
     }
+
+    webhooks = { MONGODB_URI = local.secret["mongodb-uri-webhooks"] }
 
     daemon    = local.dagster_secrets
     webserver = local.dagster_secrets
