@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants rehearsals canaries bench bench-quick burst bench-catalogue bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants rehearsals soak test-staging canaries bench bench-quick burst bench-catalogue bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -107,6 +107,15 @@ rehearsals: setup ## Lose Dagster's PostgreSQL while exports are live; each ends
 
 canaries: setup ## Force 330 failures with canaries in 120 places, and search all that is kept (about 10 minutes)
 	@$(BIN)/python -m tests.canaries $(ARGS)
+
+soak: setup ## Mixed load and a kill a minute for an hour: nothing is lost, nothing grows (ARGS="--minutes 360")
+	@$(BIN)/python -m tests.soak $(ARGS)
+
+# The suites of doors whose services have a sandbox. One process: real services are shared.
+STAGING := $(foreach suite,export_store entry_store claim_store operations small_stores webhooks object_store scoring_files athena,\
+    tests/contracts/test_$(suite).py) tests/staging
+test-staging: setup ## The suites of the doors on real services that variables name (docs/staging.md)
+	@$(BIN)/python -m pytest -n 0 -rs --staging -k "not TestFake" $(STAGING) $(ARGS)
 
 bench-quick: setup ## Rows a second beside pymongo + csv.writer, 200,000 entries (below 3 minutes)
 	@$(BIN)/python -m benchmarks.quick $(ARGS)

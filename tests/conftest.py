@@ -3,6 +3,7 @@
 Nothing here runs unless a test asks for it, so pure tests stay in milliseconds.
 """
 
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from resources.mongo.stores import MongoStores
 from resources.object_store import MIN_PART_BYTES, ObjectStore
 from resources.wiring import environment
 from tests.fakes.clock import ManualClock
+from tests.staging.given import Given
 
 # Hypothesis allows 200 ms an example; beside other builds one takes seconds, and is right.
 settings.register_profile("suite", deadline=None)
@@ -30,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """What a run of the tests may write, for a person to read the diff; and how much it tries."""
     parser.addoption("--write-goldens", action="store_true", help="write the goldens anew")
     parser.addoption("--write-screenshots", action="store_true", help="write docs/images anew")
+    parser.addoption(
+        "--staging", action="store_true", help="on the services that variables name, not our own"
+    )
     parser.addoption(
         "--format-rows", type=int, default=20_000, help="rows of the comparison of two formats"
     )
@@ -74,11 +79,17 @@ def _company(nodeid: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Mapping[str, str]]:
     """The variables of a running stack of its own; they also stand in the environment of the tests.
 
-    boto3 finds the credentials in the environment, as it does in production.
+    boto3 finds the credentials in the environment, as it does in production. With `--staging` they
+    are those of the environment, and nothing is started.
     """
+    if pytestconfig.getoption("--staging"):
+        yield Given(os.environ)
+        return
     with running_stack(Path(tmp_path_factory.mktemp("stack"))) as variables:
         yield variables
 
@@ -120,7 +131,7 @@ def object_store(stack: Mapping[str, str]) -> Iterator[ObjectStore]:
     """The bucket of the exports, with the smallest parts that S3 allows; it is shared."""
     store = ObjectStore(
         bucket=stack[environment.EXPORTS_BUCKET],
-        endpoint_url=stack[environment.AWS_ENDPOINT_URL_S3],
+        endpoint_url=stack[environment.AWS_ENDPOINT_URL_S3] or None,
         region=stack[environment.AWS_REGION],
         part_bytes=MIN_PART_BYTES,
     )

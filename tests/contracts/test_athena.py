@@ -1,6 +1,7 @@
 """Athena: by script and on the endpoint of the stack."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -48,9 +49,9 @@ class TestServer(AthenaContract):
     """The real process."""
 
     @pytest.fixture
-    def location(self) -> str:
+    def location(self, stack: Mapping[str, str]) -> str:
         """A folder of this test."""
-        return f"s3://athena-results/unload/{uuid.uuid4().hex}/"
+        return f"{stack['ATHENA_STAGING'].rstrip('/')}/test/{uuid.uuid4().hex}/"
 
     @pytest.fixture
     def door(self, athena: AthenaDoor) -> AthenaDoor:

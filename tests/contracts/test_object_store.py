@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -47,9 +47,11 @@ class TestServer(ObjectStoreContract):
         return object_store
 
     @pytest.fixture
-    def folder(self) -> str:
-        """A prefix of this test."""
-        return f"exports/test/{uuid.uuid4().hex}/"
+    def folder(self, object_store: ObjectStore) -> Iterator[str]:
+        """A prefix of this test, of which nothing is left."""
+        folder = f"exports/test/{uuid.uuid4().hex}/"
+        yield folder
+        object_store.remove(folder)
 
     @pytest.fixture
     def large(self) -> bytes:
@@ -59,14 +61,19 @@ class TestServer(ObjectStoreContract):
     @pytest.fixture
     def s3(self, stack: Mapping[str, str]) -> Any:
         """A client beside the door."""
-        return boto3.client("s3", endpoint_url=stack["AWS_ENDPOINT_URL_S3"])
+        return boto3.client("s3", endpoint_url=stack["AWS_ENDPOINT_URL_S3"] or None)
 
     @pytest.fixture
-    def unfinished(self, s3: Any, folder: str) -> Callable[[], int]:
+    def bucket(self, stack: Mapping[str, str]) -> str:
+        """Of the exports."""
+        return stack["EXPORTS_BUCKET"]
+
+    @pytest.fixture
+    def unfinished(self, s3: Any, bucket: str, folder: str) -> Callable[[], int]:
         """The server is asked, not the door."""
 
         def unfinished() -> int:
-            answer = s3.list_multipart_uploads(Bucket="exports", Prefix=folder)
+            answer = s3.list_multipart_uploads(Bucket=bucket, Prefix=folder)
             return len(answer.get("Uploads", []))
 
         return unfinished
@@ -88,7 +95,7 @@ class TestServer(ObjectStoreContract):
         assert other.status_code == 403
 
     def test_media_type_and_metadata_are_stored(
-        self, store: ObjectStore, folder: str, s3: Any, large: bytes
+        self, store: ObjectStore, folder: str, s3: Any, bucket: str, large: bytes
     ) -> None:
         """The bucket can be read without our documents: each object says what it is."""
         with store.upload(folder + "small", media_type=CSV, metadata={"export": "x"}) as upload:
@@ -97,6 +104,6 @@ class TestServer(ObjectStoreContract):
             upload.write(large)
 
         for name in ("small", "large"):
-            described = s3.head_object(Bucket="exports", Key=folder + name)
+            described = s3.head_object(Bucket=bucket, Key=folder + name)
             assert described["ContentType"] == CSV
             assert described["Metadata"]["export"] == "x"

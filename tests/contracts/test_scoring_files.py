@@ -29,7 +29,7 @@ def key(campaign: str) -> str:
 @pytest.fixture(scope="module")
 def s3(stack: Mapping[str, str]) -> Any:
     """A client beside the door."""
-    return boto3.client("s3", endpoint_url=stack["AWS_ENDPOINT_URL_S3"])
+    return boto3.client("s3", endpoint_url=stack["AWS_ENDPOINT_URL_S3"] or None)
 
 
 class TestFake(ScoringContract):

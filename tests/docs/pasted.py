@@ -8,6 +8,7 @@ _SUITE = "this is a part of it"
 _WRITES = "it writes into this repository; the suite compares what it would write"
 _LONG = "it takes minutes to hours; a short round of it is in the suite"
 _AWS = "it needs an account"
+_SERVICES = "it needs real services; tests/staging runs it without any"
 _PROGRAM = "its program is not one of ours; the rules are read by tests/terraform"
 
 # By the command as it is pasted.
@@ -27,6 +28,7 @@ NOT_RUN = {
     "make faults-quick": _LONG,
     "make fuzz-quick": _LONG,
     "make rehearsals": _LONG,
+    "make test-staging": _SERVICES,
     "make latency": _LONG,
     "make burst": _LONG,
     "make bench-quick": _LONG,

@@ -1,0 +1,1 @@
+"""Real services, named by variables: `make test-staging` (docs/staging.md)."""

@@ -1,0 +1,95 @@
+"""What the embedded MongoDB cannot show: snapshots, bounds of time, and a lost node.
+
+`MONGODB_LOSE` and `MONGODB_FIND` are commands that stop a secondary of the replica set and start it
+again, such as `docker stop mongo-2` and `docker start mongo-2`.
+"""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pymongo.errors import ExecutionTimeout
+
+from resources.mongo.connection import MongoConnection
+from resources.mongo.stores import MongoStores
+from tests.staging.given import Given
+
+WRITES = 200
+
+
+@pytest.fixture
+def entries(database: MongoConnection) -> Any:
+    """A collection with three documents."""
+    found = database.collection("entries")
+    found.insert_many([{"_id": number, "seen": 0} for number in range(3)])
+    return found
+
+
+def test_a_snapshot_session_sees_one_instant(entries: Any) -> None:
+    """What is written, changed or removed after the first read, the second does not see.
+
+    It would close the gap of the waitlist's order (docs/architecture.md).
+    """
+    client = entries.database.client
+
+    with client.start_session(snapshot=True) as session:
+        first = list(entries.find({}, session=session).sort("_id", 1))
+        entries.insert_one({"_id": 3, "seen": 0})
+        entries.update_one({"_id": 0}, {"$set": {"seen": 1}})
+        entries.delete_one({"_id": 1})
+        second = list(entries.find({}, session=session).sort("_id", 1))
+
+    assert first == second
+    # The control: without the session all three changes are there.
+    assert [(one["_id"], one["seen"]) for one in entries.find({}).sort("_id", 1)] == [
+        (0, 1),
+        (2, 0),
+        (3, 0),
+    ]
+
+
+def test_an_operation_that_takes_too_long_is_ended_by_the_server(entries: Any) -> None:
+    """`maxTimeMS` is what keeps a bad query from holding the server after its worker has gone."""
+    slow = {"$where": "sleep(500) || true"}
+
+    with pytest.raises(ExecutionTimeout):
+        list(entries.find(slow).max_time_ms(100))
+
+
+def test_it_is_a_replica_set_whose_majority_answers(entries: Any) -> None:
+    """A write that only a primary has seen can be rolled back, and with it a commit of ours."""
+    told = entries.database.client.admin.command("hello")
+
+    assert told.get("setName"), "a standalone server is no replica set"
+    assert len(told["hosts"]) >= 3
+
+
+def test_a_lost_secondary_is_not_noticed(database: MongoConnection, mongo: MongoStores) -> None:
+    """Reads go to the primary and a majority is left: no write fails, none is lost or doubled."""
+    ids = [f"exp_{number:024x}" for number in range(WRITES)]
+
+    def write(name: str) -> object:
+        return mongo.exports.insert({"_id": name, "status": "queued"})["_id"]
+
+    with _without_a_secondary(), ThreadPoolExecutor(4) as writers:
+        written = list(writers.map(write, ids))
+        found = [(mongo.exports.find(name) or {}).get("_id") for name in ids]
+
+    assert written == found == ids
+    assert database.collection("exports").count_documents({}) == WRITES
+
+
+@contextmanager
+def _without_a_secondary() -> Iterator[None]:
+    given = Given(os.environ)
+    lose, find = shlex.split(given["MONGODB_LOSE"]), shlex.split(given["MONGODB_FIND"])
+    subprocess.run(lose, check=True, timeout=120)
+    try:
+        yield
+    finally:
+        subprocess.run(find, check=True, timeout=120)
