@@ -178,6 +178,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         webhooks_loopback=settings.webhooks_loopback,
         link_seconds=settings.link_seconds,
         queue_age_seconds=settings.queue_age_seconds,
+        runs_at_once=settings.runs_at_once,
         sensor_age_seconds=settings.sensor_age_seconds,
         metrics=counted,
         durations=Durations(doors.stores.operations, doors.clock),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from assets.admission import Limits
+from assets.model.lanes import USUALLY_AT_ONCE
 from resources.wiring.environment import webhooks_loopback
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -24,7 +25,7 @@ WEBHOOKS_PER_CALLER = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of one bridge; each is read from `BRIDGE_<NAME>`.
+    """The settings of one bridge; each is read from `BRIDGE_<NAME>` but for `runs_at_once`.
 
     Attributes:
         issuer: The one `iss` that tokens may have.
@@ -37,6 +38,8 @@ class Settings:
         link_seconds: How long a download link works.
         queue_age_seconds: A due export that waits longer makes the bridge not ready.
         sensor_age_seconds: Sensors that have not looked for longer make the bridge not ready.
+        runs_at_once: Exports that may be out of the queue at once, as `EXPORT_RUNS_AT_ONCE` tells
+            whoever lets them out; callers are told.
         threads: Requests that talk to a door at once.
         concurrency: Requests inside at once; more are answered 503.
         waiting: Callers at once who wait for a change, beside those; a fifth may be one caller's.
@@ -55,6 +58,7 @@ class Settings:
     link_seconds: int = MAX_LINK_SECONDS
     queue_age_seconds: int = QUEUE_AGE_SECONDS
     sensor_age_seconds: int = SENSOR_AGE_SECONDS
+    runs_at_once: int = USUALLY_AT_ONCE
     threads: int = THREADS
     concurrency: int = CONCURRENCY
     waiting: int = WAITING
@@ -70,6 +74,8 @@ class Settings:
         if self.dagster_url is not None and not _is_web_address(self.dagster_url):
             raise ValueError("BRIDGE_DAGSTER_URL must be an address with http or https")
         counts = (self.threads, self.concurrency, self.waiting, self.webhooks_per_caller)
+        if self.runs_at_once < 1:
+            raise ValueError("EXPORT_RUNS_AT_ONCE must be a whole number above 0")
         if min(self.queue_age_seconds, self.sensor_age_seconds, *counts) < 1:
             raise ValueError(
                 "BRIDGE_QUEUE_AGE_SECONDS, _SENSOR_AGE_SECONDS, _THREADS, _CONCURRENCY, "
@@ -97,6 +103,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         link_seconds=_whole(environment, "BRIDGE_LINK_SECONDS", MAX_LINK_SECONDS),
         queue_age_seconds=_whole(environment, "BRIDGE_QUEUE_AGE_SECONDS", QUEUE_AGE_SECONDS),
         sensor_age_seconds=_whole(environment, "BRIDGE_SENSOR_AGE_SECONDS", SENSOR_AGE_SECONDS),
+        runs_at_once=_whole(environment, "EXPORT_RUNS_AT_ONCE", USUALLY_AT_ONCE),
         threads=_whole(environment, "BRIDGE_THREADS", THREADS),
         concurrency=_whole(environment, "BRIDGE_CONCURRENCY", CONCURRENCY),
         waiting=_whole(environment, "BRIDGE_WAITING", WAITING),

@@ -19,6 +19,7 @@ from assets.heartbeat import Cancelled
 from assets.life import ExportLife, LeaseLost
 from assets.model.export_type import Catalog, ExportType
 from assets.model.failure import ExportFailed
+from assets.model.lanes import USUALLY_AT_ONCE
 from assets.model.lifecycle import Status, Timing
 from assets.model.manifest import Manifest
 from assets.model.parameters import Forbidden, InvalidRequest, parse, scope_parameter
@@ -41,10 +42,6 @@ EXPORT_TAG = "export/id"
 ATTEMPT_TAG = "export/attempt"
 LANE_TAG = "export/lane"
 MAX_RUNTIME_TAG = "dagster/max_runtime"
-
-
-# Twice what the run workers of a small machine execute, so that none of them waits for a tick.
-USUALLY_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from assets.attempt import Build
-from assets.factory import USUALLY_AT_ONCE, Platform
+from assets.factory import Platform
+from assets.model.lanes import USUALLY_AT_ONCE
 from assets.model.lifecycle import Timing
 
 Deployment = Literal["local", "nonprod", "prod"]

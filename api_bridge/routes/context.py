@@ -43,6 +43,7 @@ class Bridge:
         webhooks_loopback: Whether an endpoint may be on this machine's loopback.
         link_seconds: How long a download link works.
         queue_age_seconds: When a waiting export means that nobody works.
+        runs_at_once: How many exports may be out of the queue.
         sensor_age_seconds: When silent sensors mean that nobody looks.
         metrics: What was counted.
         durations: How long earlier exports took.
@@ -65,6 +66,7 @@ class Bridge:
     webhooks_loopback: bool
     link_seconds: int
     queue_age_seconds: int
+    runs_at_once: int
     sensor_age_seconds: int
     metrics: Metrics
     durations: Durations

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from api_bridge.access.caller import READ
 from api_bridge.routes.context import Bridge, BridgeParam, CallerParam
+from assets.model.lanes import LARGE_ROWS, most_large
 
 # A token names its campaigns one by one; a page of figures about more is for nobody.
 MOST_CAMPAIGNS = 50
@@ -30,9 +31,14 @@ def get_limits(bridge: BridgeParam, caller: CallerParam) -> Response:
         "campaigns": {
             campaign: _use(bridge, "campaign", campaign, limits.campaign) for campaign in named
         },
-        "queue": {"oldest_seconds": bridge.queue_age_seconds},
+        "queue": {"oldest_seconds": bridge.queue_age_seconds, **_lanes(bridge.runs_at_once)},
     }
     return JSONResponse(body, headers={"Cache-Control": "private, no-cache"})
+
+
+def _lanes(at_once: int) -> dict[str, int]:
+    """How many exports may be out of the queue, and how many of them large."""
+    return {"at_once": at_once, "large_at_once": most_large(at_once), "large_rows": LARGE_ROWS}
 
 
 def _use(bridge: Bridge, limit: str, name: str, most: int) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from enum import StrEnum
 # A second or two for the slowest kinds, and less than the start of a process for most.
 LARGE_ROWS = 50_000
 USUAL_PRIORITY = 5
+# Exports that may be out of the queue at once: twice what the run workers of a small machine
+# execute, so that none of them waits for a tick.
+USUALLY_AT_ONCE = 16
 # The share of the slots that large exports may hold: one of five, but one in any case. Of the usual
 # sixteen these are three, so that the eight run workers of a small machine are never all theirs.
 LARGE_SHARE = 5

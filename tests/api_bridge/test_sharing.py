@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from api_bridge.protocol.wire import stored_as
 from api_bridge.routes import exports
 from assets.admission import GRACE, IN_TIME, Limits
+from assets.model.lanes import LARGE_ROWS
 from resources.mongo.claims import Holder
 from sensors.housekeeping import purge
 from tests.api_bridge.bench import GOOD_BODY, Answer, Bench, running_bench
@@ -449,6 +451,8 @@ def test_the_limits_are_published_with_their_use(tight: Bench) -> None:
     assert answer.body["caller"] == {"limit": FEW, "used": 1, "remaining": FEW - 1}
     used = {name: one["used"] for name, one in answer.body["campaigns"].items()}
     assert used == {"aurora-lights": 1, "northern-sky": 0}
+    queue = answer.body["queue"]
+    assert (queue["at_once"], queue["large_at_once"], queue["large_rows"]) == (16, 3, LARGE_ROWS)
     assert tight.call("GET", "/v1/limits", token=None).status == 401
 
 
@@ -514,8 +518,7 @@ def test_a_list_by_stored_states_misses_one_that_left(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: what the document says."""
-    ways = exports.stored_as
-    monkeypatch.setattr(exports, "stored_as", lambda shown: ways(shown)[:1])
+    monkeypatch.setattr(exports, "stored_as", lambda shown: stored_as(shown)[:1])
     first, _ = (post(bench).body["id"] for _ in range(2))
     bench.call("POST", f"/v1/exports/{first}/cancel")
 

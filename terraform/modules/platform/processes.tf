@@ -48,6 +48,8 @@ locals {
     BRIDGE_JWKS       = var.bridge_jwks_url
     # What callers are told of the queue.
     EXPORT_RUNS_AT_ONCE = tostring(var.runs_at_once)
+    # What callers are told of the queue.
+    EXPORT_RUNS_AT_ONCE = tostring(var.runs_at_once)
     # The second is what the container's own health check says.
     BRIDGE_ALLOWED_HOSTS = "${var.bridge_host},127.0.0.1"
   }

@@ -14,8 +14,8 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config
 
-from assets.factory import LANE_TAG, USUALLY_AT_ONCE
-from assets.model.lanes import Lane, most_large
+from assets.factory import LANE_TAG
+from assets.model.lanes import USUALLY_AT_ONCE, Lane, most_large
 from export_platform.run_workers.pool import Size
 from sensors.requests import MAX_RUN_SECONDS
 from tests.conventions.repository import ROOT
