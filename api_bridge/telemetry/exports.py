@@ -14,7 +14,9 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from api_bridge.telemetry.gauges import Values, gauge
 from api_bridge.telemetry.pulse import Pulse, pulse
+from api_bridge.telemetry.webhooks import Telling, telling, told
 from assets.model.lifecycle import Status
 from resources.clock import Clock
 from resources.errors import DoorError
@@ -24,15 +26,13 @@ WINDOW = timedelta(hours=1)
 # Whoever asks more often gets the same again: nobody may load the database by reading metrics.
 FRESH_SECONDS = 10.0
 
-# The values of a gauge by those of its labels.
-_Values = Mapping[tuple[str, ...], float]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
     pulse: Pulse
     counts: Mapping[str, int]
     ended: Iterable[Mapping[str, Any]]
+    telling: Telling
 
 
 class ExportsCollector(Collector):
@@ -58,29 +58,32 @@ class ExportsCollector(Collector):
             return list(self._read)
 
     def _asked(self) -> Iterator[GaugeMetricFamily]:
+        now = self._clock.now()
         try:
             reading = _Reading(
                 pulse=pulse(self._stores, self._clock),
                 counts=self._stores.operations.counts(),
-                ended=self._stores.operations.ended_since(self._clock.now() - WINDOW),
+                ended=self._stores.operations.ended_since(now - WINDOW),
+                telling=telling(self._stores, now),
             )
         except DoorError:
             reading = None
         said = "1 if the database answered; without it nothing is told of the exports."
-        yield _gauge("exports_database_up", said, {(): 0.0 if reading is None else 1.0})
+        yield gauge("exports_database_up", said, {(): 0.0 if reading is None else 1.0})
         if reading is not None:
             yield from _state(reading)
             yield from _ended(reading.ended)
+            yield from told(reading.telling, now)
 
 
 def _state(reading: _Reading) -> Iterator[GaugeMetricFamily]:
     age = reading.pulse.queue_age or 0.0
-    yield _gauge("exports_queue_age_seconds", "How long the oldest due export waits.", {(): age})
-    ages: _Values = {(name,): age for name, age in reading.pulse.sensor_ages.items()}
+    yield gauge("exports_queue_age_seconds", "How long the oldest due export waits.", {(): age})
+    ages: Values = {(name,): age for name, age in reading.pulse.sensor_ages.items()}
     said = "Since a sensor has looked."
-    yield _gauge("exports_sensor_age_seconds", said, ages, ("sensor",))
-    counts: _Values = {(str(status),): float(reading.counts.get(status, 0)) for status in Status}
-    yield _gauge("exports_count", "Exports there are, by state.", counts, ("status",))
+    yield gauge("exports_sensor_age_seconds", said, ages, ("sensor",))
+    counts: Values = {(str(status),): float(reading.counts.get(status, 0)) for status in Status}
+    yield gauge("exports_count", "Exports there are, by state.", counts, ("status",))
 
 
 def _ended(documents: Iterable[Mapping[str, Any]]) -> Iterator[GaugeMetricFamily]:
@@ -101,25 +104,13 @@ def _ended(documents: Iterable[Mapping[str, Any]]) -> Iterator[GaugeMetricFamily
             sums["run_seconds"][kind] += max(0.0, took.total_seconds())
     hour = "in the last hour"
     said = f"Exports that ended {hour}."
-    yield _gauge("exports_ended_last_hour", said, ended, ("type", "status"))
+    yield gauge("exports_ended_last_hour", said, ended, ("type", "status"))
     said = f"Exports that failed for good {hour}, by the code of their error."
-    yield _gauge("exports_failed_last_hour", said, failed, ("code",))
+    yield gauge("exports_failed_last_hour", said, failed, ("code",))
     for name, found in sums.items():
         said = f"{name.replace('_', ' ').capitalize()} of exports that ended {hour}."
-        yield _gauge(f"exports_{name}_last_hour", said, found, ("type",))
+        yield gauge(f"exports_{name}_last_hour", said, found, ("type",))
 
 
 def _zeros() -> defaultdict[tuple[str, ...], float]:
     return defaultdict(float)
-
-
-def _gauge(
-    name: str,
-    said: str,
-    values: _Values,
-    labels: tuple[str, ...] = (),
-) -> GaugeMetricFamily:
-    gauge = GaugeMetricFamily(name, said, labels=labels)
-    for key, value in sorted(values.items()):
-        gauge.add_metric(key, value)
-    return gauge

@@ -11,8 +11,10 @@ from starlette.types import Message, Receive, Scope, Send
 from api_bridge.middleware.admission import ConcurrencyMiddleware, set_aside
 from api_bridge.middleware.metrics import MetricsMiddleware
 from api_bridge.telemetry.metrics import Metrics
+from api_bridge.webhooks.news import News
 from resources.clock import SystemClock
 from resources.errors import Unavailable
+from resources.mongo.exports import Change, Match
 from tests.api_bridge.bench import Bench, wait_for
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -124,6 +126,33 @@ def test_files_that_several_share_are_counted_where_they_were_made(bench: Bench)
 
     assert value(samples, "exports_ended_last_hour", type="guests", status="succeeded") == 2
     assert value(samples, "exports_rows_last_hour", type="guests") == 3
+
+
+def test_what_others_are_not_told_has_an_age(bench: Bench) -> None:
+    """A sender that has died tells nothing; and before there is an endpoint nobody need send."""
+    bench.fail(bench.create())
+    bench.clock.advance(30)
+    assert value(read(bench), "exports_webhook_overdue_seconds") == 0
+    made = bench.call("POST", "/v1/webhook-endpoints", {"url": "https://hooks.example.com/"})
+    assert made.status == 201
+    bench.clock.advance(30)
+    dead = read(bench)
+    stores = bench.stores
+    bench.fail(bench.create())
+    News(life=bench.life, endpoints=stores.endpoints, deliveries=stores.deliveries).hand_on()
+    later = Change(delay={"dueAt": 300.0})
+    (delivery,) = stores.deliveries.page({}, limit=9)
+    stores.deliveries.change(delivery["_id"], Match(statuses=("waiting",)), later)
+    bench.clock.advance(60)
+    trying = read(bench)
+
+    assert value(dead, "exports_webhook_overdue_seconds") == 60
+    assert value(dead, "exports_webhook_endpoints", state="enabled") == 1
+    assert value(dead, "exports_webhooks_last_hour", state="waiting") == 0
+    assert value(trying, "exports_webhook_overdue_seconds") == 0
+    assert value(trying, "exports_webhook_oldest_seconds") == 60
+    assert value(trying, "exports_webhooks_last_hour", state="waiting") == 1
+    assert value(trying, "exports_webhook_endpoints", state="disabled") == 0
 
 
 def test_a_reader_in_a_hurry_does_not_load_the_database(bench: Bench) -> None:
