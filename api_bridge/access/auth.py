@@ -7,12 +7,13 @@ within 30 seconds. Everything else is one 401 that says what to do.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from api_bridge.access.caller import EVERY_CAMPAIGN, Caller
-from api_bridge.access.jws import BadToken, Signed, read_object, verify_signature
+from api_bridge.access.jws import BadToken
 from api_bridge.access.keys import KeyRing, KeysUnavailable
+from api_bridge.access.proofs import Find, Proofs
 from api_bridge.protocol.problems import Code, ProblemError
 from assets.model.option import SLUG_PATTERN
 from assets.model.parameters import Problem
@@ -42,6 +43,7 @@ class Authenticator:
     audience: str
     keys: KeyRing
     clock: Clock
+    proofs: Proofs = field(default_factory=Proofs)
 
     def caller(self, authorization: Sequence[str], *, at_once: bool = False) -> Caller:
         """Authenticate.
@@ -56,8 +58,7 @@ class Authenticator:
         """
         find = self.keys.find_at_once if at_once else self.keys.find
         try:
-            signed = verify_signature(_token(authorization), find)
-            return _caller(self._claims(signed))
+            return _caller(self._claims(_token(authorization), find))
         except NoToken as missing:
             raise _unauthenticated(str(missing), challenge=_CHALLENGE) from None
         except BadToken as refused:
@@ -65,11 +66,11 @@ class Authenticator:
         except KeysUnavailable:
             raise ProblemError(Code.KEYS_UNAVAILABLE, "Try again shortly.") from None
 
-    def _claims(self, signed: Signed) -> Mapping[str, Any]:
-        kind = signed.header.get("typ")
+    def _claims(self, token: str, find: Find) -> Mapping[str, Any]:
+        proved = self.proofs.of(token, find)
+        kind, claims = proved.header.get("typ"), proved.claims
         if not isinstance(kind, str) or kind.lower() not in TYPES:
             raise BadToken("must be of type at+jwt or JWT")
-        claims = read_object(signed.payload)
         if claims.get("iss") != self.issuer:
             raise BadToken("must be from the configured issuer (iss)")
         if self.audience not in _audiences(claims.get("aud")):

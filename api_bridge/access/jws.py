@@ -31,10 +31,17 @@ class BadToken(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """A token whose signature is good; nothing is known of its claims yet."""
+    """A token whose signature is good; nothing is known of its claims yet.
+
+    Attributes:
+        header: Its header.
+        payload: What is signed.
+        key: What it is signed with.
+    """
 
     header: dict[str, Any]
     payload: bytes
+    key: RSAPublicKey
 
 
 def verify_signature(token: str, find_key: Callable[[str], RSAPublicKey | None]) -> Signed:
@@ -60,7 +67,7 @@ def verify_signature(token: str, find_key: Callable[[str], RSAPublicKey | None])
     signed = token.rpartition(".")[0].encode()
     if not _RS256.verify(signed, key, signature):
         raise BadToken("has a signature that does not fit; get a new one")
-    return Signed(header=header, payload=payload)
+    return Signed(header=header, payload=payload, key=key)
 
 
 def read_object(raw: bytes) -> dict[str, Any]:
