@@ -6,7 +6,7 @@ by the command that needs them, so that `--help` answers at once.
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -62,13 +62,37 @@ def home() -> Path:
 
 
 def deployment(directory: Path | None = None) -> "Deployment":
-    """The embedded platform of this checkout, or of a folder."""
+    """The embedded platform of this checkout, or of a folder.
+
+    On PostgreSQL with production's settings where `DAGSTER_PG_HOST` names a server.
+    """
     from export_platform.local.deployment import Deployment  # noqa: PLC0415 - starts with bson
     from resources.clock import SystemClock  # noqa: PLC0415
 
     timing = os.environ.get(TIMING_VARIABLE)
     variables = {TIMING_VARIABLE: timing} if timing else {}
-    return Deployment(directory or home(), SystemClock(), variables=variables)
+    place = directory or home()
+    if os.environ.get("DAGSTER_PG_HOST"):
+        return _on_postgresql(place, variables)
+    return Deployment(place, SystemClock(), variables=variables)
+
+
+def _on_postgresql(directory: Path, variables: Mapping[str, str]) -> "Deployment":
+    from export_platform.local import postgresql  # noqa: PLC0415 - 0.3 s of SQLAlchemy
+    from export_platform.local.deployment import Deployment  # noqa: PLC0415
+    from resources.clock import SystemClock  # noqa: PLC0415
+
+    try:
+        storage = postgresql.variables(os.environ)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
+    return Deployment(
+        directory,
+        SystemClock(),
+        variables={**variables, **storage},
+        instance=postgresql.instance(directory),
+        heartbeat=lambda _: postgresql.heartbeat(storage),
+    )
 
 
 def screen() -> "Console":

@@ -34,6 +34,8 @@ _TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 PYTESTS = {"--dist", "--maxprocesses", "--no-loadscope-reorder"}
 # Programs of the Makefile's recipes that are looked at.
 _OURS = {"python", "export-platform"}
+# The shell's own words; in a text they are English.
+_SHELL = {"export", "read"}
 # What stands for something that the reader knows.
 _STANDS_FOR = re.compile(r"<[^>]*>|…|\$\([^)]*\)")
 
@@ -109,6 +111,8 @@ def wrong(command: Command) -> str | None:
     if words[0] in _groups():
         words = ["export-platform", *words]
     check = PROGRAMS.get(words[0].rpartition("/")[2])
+    if words[0] in _SHELL:
+        return None
     if check is None:
         return f"{words[0]} is not a program that people have"
     return check(words[1:], command)
@@ -236,6 +240,11 @@ def _wrong_for_files(words: list[str], command: Command) -> str | None:
     return f"there is no {lacking}" if lacking else None
 
 
+def _nothing_known(words: list[str], _: Command) -> str | None:
+    """Of a program that says itself what is wrong, when it is run."""
+    return None if words else "nothing is said to it"
+
+
 # A program that a reader has, and how its words are looked at.
 PROGRAMS: Mapping[str, Callable[[list[str], Command], str | None]] = {
     "export-platform": _wrong_for_us,
@@ -247,7 +256,7 @@ PROGRAMS: Mapping[str, Callable[[list[str], Command], str | None]] = {
     "promtool": _wrong_for_files,
     "npm": _wrong_for_files,
     "docker": _wrong_for_files,
-    "curl": lambda _, __: None,
+    "curl": _nothing_known,
     "cd": _wrong_for_files,
 }
 

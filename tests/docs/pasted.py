@@ -8,6 +8,7 @@ _SUITE = "this is a part of it"
 _WRITES = "it writes into this repository; the suite compares what it would write"
 _LONG = "it takes minutes to hours; a short round of it is in the suite"
 _AWS = "it needs an account"
+_POSTGRES = "tests/rehearsals starts a server and runs the platform on it with these variables"
 _SERVICES = "it needs real services; tests/staging runs it without any"
 _PROGRAM = "its program is not one of ours; the rules are read by tests/terraform"
 
@@ -19,6 +20,9 @@ NOT_RUN = {
     "make check": _SUITE,
     'make test ARGS="-k waitlist"': _SUITE,
     "make test ARGS=\"-k 'withdrawn or catalogue or dictionary or agreement'\"": _SUITE,
+    "export DAGSTER_PG_HOST=127.0.0.1 DAGSTER_PG_PORT=5432 DAGSTER_PG_DB=dagster"
+    " DAGSTER_PG_USERNAME=dagster": _POSTGRES,
+    "read -rs DAGSTER_PG_PASSWORD && export DAGSTER_PG_PASSWORD": _POSTGRES,
     "make hooks": "it changes how this repository is committed to",
     "make goldens": _WRITES,
     "make docs": _WRITES,

@@ -11,23 +11,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy
-import yaml  # type: ignore[import-untyped] # it ships no types
 
 from export_platform.commands.client import BridgeClient, Export
 from export_platform.commands.seed import ensure
 from export_platform.commands.watching import watch
 from export_platform.local import kernel
 from export_platform.local.deployment import CODE, DAEMON, WEBSERVER, WORKERS, Deployment
+from export_platform.local.postgresql import engine, heartbeat, instance, told
 from export_platform.local.seed.catalog import pack_named
 from resources.clock import SystemClock
 from resources.wiring import environment
 from tests.export_platform.production.postgres import running
-from tests.export_platform.production.test_instances import OF_AWS, written
 
 # Leases ten times shorter than in production: the rehearsal takes minutes, not an hour.
 VARIABLES = {"EXPORT_TIMING_FACTOR": "0.1", "EXPORT_RUNS_AT_ONCE": "4"}
@@ -77,8 +74,8 @@ def rehearse(note: Note) -> Outcome:
             home,
             SystemClock(),
             variables={**VARIABLES, **storage},
-            instance=_instance(home),
-            heartbeat=lambda _: _heartbeat(storage),
+            instance=instance(home),
+            heartbeat=lambda _: heartbeat(storage),
         )
         try:
             ensure(pack_named("tiny"), deployment.stack.up())
@@ -156,17 +153,6 @@ def _unnamed(env: Mapping[str, str], names: list[str]) -> int:
         objects.close()
 
 
-def _instance(home: Path) -> Path:
-    """Production's settings, but for what is of AWS and for where files go."""
-    local = written("local")
-    said = {key: value for key, value in written("production").items() if key not in OF_AWS}
-    said["run_launcher"] = local["run_launcher"]
-    said["local_artifact_storage"]["config"]["base_dir"] = str(home / "artifacts")
-    path = home / "instance.yaml"
-    path.write_text(yaml.safe_dump(said), encoding="utf-8")
-    return path
-
-
 @contextmanager
 def _folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="lost"))
@@ -176,42 +162,14 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _engine(storage: Mapping[str, str], database: str | None = None) -> sqlalchemy.Engine:
-    url = sqlalchemy.URL.create(
-        "postgresql+psycopg2",
-        username=storage["DAGSTER_PG_USERNAME"],
-        password=storage["DAGSTER_PG_PASSWORD"],
-        host=storage["DAGSTER_PG_HOST"],
-        port=int(storage["DAGSTER_PG_PORT"]),
-        database=database or storage["DAGSTER_PG_DB"],
-        query={"sslmode": "require"},
-    )
-    return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-
-
 def _lose(storage: Mapping[str, str]) -> None:
     """Drop the database, whoever holds it, and make an empty one."""
     name = storage["DAGSTER_PG_DB"]
-    with _engine(storage, "postgres").connect() as opened:
+    with engine(storage, "postgres").connect() as opened:
         alone = opened.execution_options(isolation_level="AUTOCOMMIT")
         alone.execute(sqlalchemy.text(f"drop database {name} with (force)"))
         alone.execute(sqlalchemy.text(f"create database {name}"))
 
 
 def _runs(storage: Mapping[str, str]) -> int:
-    return int(_told(storage, "select count(*) from runs") or 0)
-
-
-def _heartbeat(storage: Mapping[str, str]) -> datetime | None:
-    query = "select max(timestamp) from daemon_heartbeats where daemon_type = 'SENSOR'"
-    found: datetime | None = _told(storage, query)
-    return found
-
-
-def _told(storage: Mapping[str, str], query: str) -> Any:
-    """The one value of a query; None while there is no such table."""
-    try:
-        with _engine(storage).connect() as opened:
-            return opened.execute(sqlalchemy.text(query)).scalar()
-    except sqlalchemy.exc.DBAPIError:
-        return None
+    return int(told(storage, "select count(*) from runs") or 0)

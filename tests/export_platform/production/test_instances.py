@@ -16,6 +16,7 @@ from dagster._core.instance.config import dagster_instance_config
 
 from assets.factory import LANE_TAG
 from assets.model.lanes import USUALLY_AT_ONCE, Lane, most_large
+from export_platform.local.postgresql import OF_AWS
 from export_platform.run_workers.pool import Size
 from sensors.requests import MAX_RUN_SECONDS
 from tests.conventions.repository import ROOT
@@ -27,8 +28,6 @@ INSTANCES = {
     "production": PRODUCTION / "dagster.yaml",
     "compose": PRODUCTION / "compose.dagster.yaml",
 }
-# What AWS alone has; the rest of the two deployments is the same.
-OF_AWS = {"run_launcher", "compute_logs"}
 
 Settings = Mapping[str, Any]
 
