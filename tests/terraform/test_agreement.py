@@ -14,7 +14,7 @@ from assets.exports.catalog import CATALOG
 from assets.sources import column_dependencies
 from export_platform import settings as platform
 from export_platform.local.athena.tables import TABLES
-from resources import object_store
+from resources import object_store, tracing
 from resources.wiring import environment
 from tests.conventions.repository import ROOT, tree
 from tests.terraform.hcl import ENVIRONMENTS, configuration, values
@@ -109,6 +109,7 @@ def test_a_process_gets_variables_that_something_reads(process: str) -> None:
     known = (
         _constants(environment)
         | _constants(platform)
+        | _constants(tracing)
         | _bridge_names()
         | set(re.findall(r"env: (\w+)", dagster_yaml + workspace))
         | {"DAGSTER_HOME", "TMPDIR", "AWS_DEFAULT_REGION"}  # read by Dagster, Python and boto3

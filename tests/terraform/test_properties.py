@@ -152,7 +152,7 @@ BREAKS = [
     ),
     ("queries_are_bounded", "modules/lake/main.tf", "SSE_KMS", "SSE_S3"),
     ("logs_end", PLATFORM("main"), "retention_in_days = var.log_retention_days", ""),
-    ("alarms_reach_somebody", "modules/alarms/main.tf", "docs/runbook.md#${each.key}", "the wiki"),
+    ("alarms_reach_somebody", "modules/alarms/main.tf", "docs/runbook.md#${try", "the wiki#${try"),
     (
         "alarms_reach_somebody",
         "modules/alarms/main.tf",

@@ -160,13 +160,29 @@ locals {
       dimensions = { WorkGroup = var.workgroup, QueryState = "FAILED", QueryType = "DML" }
     }
   }
+
+  # A kind of process that does not run at all: one alarm a service, one place for all of them.
+  of_processes = {
+    for name, service in var.services : "process-missing-${name}" => {
+      says       = "No ${name} runs"
+      namespace  = "ECS/ContainerInsights"
+      metric     = "RunningTaskCount"
+      statistic  = "Minimum"
+      comparison = "LessThanThreshold"
+      threshold  = 1
+      minutes    = 5
+      missing    = "breaching"
+      dimensions = { ClusterName = var.cluster_name, ServiceName = service }
+      place      = "process-missing"
+    }
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = local.alarms
+  for_each = merge(local.alarms, local.of_processes)
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value.says}. docs/runbook.md#${each.key}"
+  alarm_description   = "${each.value.says}. docs/runbook.md#${try(each.value.place, each.key)}"
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
@@ -178,26 +194,6 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   evaluation_periods  = each.value.minutes
   datapoints_to_alarm = each.value.minutes
   treat_missing_data  = each.value.missing
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-  ok_actions          = [aws_sns_topic.alarms.arn]
-}
-
-# A kind of process that does not run at all: one alarm a service.
-resource "aws_cloudwatch_metric_alarm" "process_missing" {
-  for_each = var.services
-
-  alarm_name          = "${var.name}-process-missing-${each.key}"
-  alarm_description   = "No ${each.key} runs. docs/runbook.md#process-missing"
-  namespace           = "ECS/ContainerInsights"
-  metric_name         = "RunningTaskCount"
-  dimensions          = { ClusterName = var.cluster_name, ServiceName = each.value }
-  statistic           = "Minimum"
-  comparison_operator = "LessThanThreshold"
-  threshold           = 1
-  period              = 60
-  evaluation_periods  = 5
-  datapoints_to_alarm = 5
-  treat_missing_data  = "breaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
