@@ -1,0 +1,161 @@
+"""Small exports beside large ones: how long the small take, and what the large lose by them.
+
+    python -m benchmarks.lanes --entries 2000000 --small 100 --every 0.5
+    python -m benchmarks.lanes --entries 100000 --small 20          # a short round, 3 minutes
+
+A local deployment of its own is started with the hand-written pack and a made-up campaign of
+`--entries`. Three exports of its entries run alone first; then three others, and once all of them
+run, `--small` waitlists of the pack are asked for, one every `--every` seconds (0: all at once),
+and each is timed from its request to its end by the database's clock. What the large lose is the
+time from the first request to the last end, beside the same without the small ones.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median, quantiles
+from typing import Any, Final
+
+from benchmarks.latency import CAMPAIGN, CLOCK, KIND, deployed
+from benchmarks.memory import CAMPAIGN as LARGE_CAMPAIGN
+from export_platform.commands.client import BridgeClient
+from export_platform.local.deployment import Deployment
+from export_platform.local.seed import loader
+from export_platform.local.seed.catalog import pack_named
+from resources.mongo.exports import ExportStore
+from resources.wiring import environment
+
+LARGE_KIND: Final = "entries"
+LARGE: Final = 3
+LOOK_SECONDS: Final = 0.25
+PATIENCE_SECONDS: Final = 3_600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What a round came to.
+
+    Attributes:
+        alone: Seconds of the three large ones without others.
+        together: The same beside the small ones.
+        small: Seconds of each small one.
+        lanes: The lane of each large one, as the sensor found it.
+    """
+
+    alone: float
+    together: float
+    small: Sequence[float]
+    lanes: frozenset[str]
+
+    @property
+    def lost(self) -> float:
+        """The part of their pace that the large ones lose."""
+        return self.together / self.alone - 1.0
+
+    @property
+    def p95(self) -> float:
+        """Nineteen of twenty small ones take no longer."""
+        return quantiles(self.small, n=20, method="inclusive")[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """A running deployment, as a caller and the database see it."""
+
+    client: BridgeClient
+    exports: ExportStore
+
+    def asked(self, kind: str, campaign: str) -> str:
+        """The id of one more export with files of its own."""
+        return self.client.create(kind, {"campaign_id": campaign}, fresh=True).id
+
+    def ended(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Wait for the end of all: their documents."""
+        self.until(ids, lambda found: found["status"] == "succeeded")
+        return [dict(self.exports.find(one) or {}) for one in ids]
+
+    def until(self, ids: Sequence[str], reached: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until each of them has got somewhere."""
+        until = CLOCK.monotonic() + PATIENCE_SECONDS
+        for export_id in ids:
+            while not reached(found := dict(self.exports.find(export_id) or {})):
+                if found.get("status") in ("failed", "cancelled") or CLOCK.monotonic() > until:
+                    why = (found.get("error") or {}).get("code")
+                    raise SystemExit(f"{export_id} is {found.get('status')}: {why}")
+                CLOCK.sleep(LOOK_SECONDS)
+
+
+def measured(deployment: Deployment, entries: int, small: int, every: float) -> Beside:
+    """One round in a deployment that has nothing but the hand-written pack."""
+    places = deployment.places()
+    seed(places.environment, entries)
+    stores = environment.mongo_stores(places.environment)
+    try:
+        with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
+            house = House(client=client, exports=stores.exports)
+            house.ended([house.asked(KIND, CAMPAIGN)])  # it warms caches
+            alone = house.ended([house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)])
+            large = [house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)]
+            house.until(large, lambda found: found["status"] not in ("queued", "dispatched"))
+            ids = [_paced(house, every) for _ in range(small)]
+            quick, slow = house.ended(ids), house.ended(large)
+    finally:
+        stores.close()
+    return Beside(
+        alone=_span(alone),
+        together=_span(slow),
+        small=[_span([one]) for one in quick],
+        lanes=frozenset(one["line"]["lane"] for one in slow),
+    )
+
+
+def seed(variables: Any, entries: int) -> None:
+    """The campaign of the large exports."""
+    os.environ.update(variables)  # boto3 reads the stand-in's credentials there
+    loader.load(
+        pack_named("small", entries=entries),
+        mongo_uri=variables[environment.MONGODB_URI],
+        database=variables[environment.MONGODB_DATABASE],
+        s3=loader.lake_client(variables[environment.AWS_ENDPOINT_URL_S3]),
+    )
+
+
+def _paced(house: House, every: float) -> str:
+    CLOCK.sleep(every)
+    return house.asked(KIND, CAMPAIGN)
+
+
+def _span(documents: Sequence[dict[str, Any]]) -> float:
+    """Seconds from the first request to the last end, by the database's clock."""
+    begun: list[datetime] = [one["createdAt"] for one in documents]
+    ended: list[datetime] = [one["finishedAt"] for one in documents]
+    return (max(ended) - min(begun)).total_seconds()
+
+
+def shown(found: Beside, entries: int) -> str:
+    """The line for people and scripts."""
+    return (
+        f"lanes: small p50={median(found.small):.2f} p95={found.p95:.2f} n={len(found.small)},"
+        f" large lose {found.lost:.1%} of {found.alone:.0f} s"
+        f" ({LARGE} x {entries:,} entries, {'/'.join(sorted(found.lanes))})"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=500_000, help="read by each large export")
+    parser.add_argument("--small", type=int, default=100)
+    parser.add_argument("--every", type=float, default=0.5, help="seconds between two small ones")
+    given = parser.parse_args(arguments)
+    with deployed(None) as deployment:
+        found = measured(deployment, given.entries, given.small, given.every)
+    print(shown(found, given.entries))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,207 @@
+"""What a tick of the requests sensor costs with 100 and with 10,000 exports in the queue.
+
+    python -m benchmarks.queue --ticks 200
+    python -m benchmarks.queue --ticks 30 --queued 100 2000     # a short round, half a minute
+
+A stack of its own is started. The queue is filled with exports of forty callers, one of ten large.
+Then the sensor ticks as Dagster would have it, on an instance in memory; between two ticks all that
+it let out end, and as many come anew, so the queue stays as long as it is. The pause between two
+listeners is left out. Nothing starves: callers that ask for as much are served alike, and in each
+tick the large ones have their part.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, Final
+
+import dagster as dg
+
+from assets.attempt import Build
+from assets.exports.catalog import CATALOG
+from assets.factory import EXPORT_TAG, Platform
+from assets.jobs import build_jobs
+from assets.life import ExportLife, new_id
+from assets.model.lanes import SPACING, USUALLY_AT_ONCE, Lane, most_large
+from assets.model.lifecycle import Timing
+from assets.model.parameters import parse
+from export_platform.local.stack import Stack
+from resources.clock import SystemClock
+from resources.mongo import exports
+from resources.mongo.connection import MongoConnection
+from resources.mongo.stores import MongoStores
+from resources.wiring import environment
+from sensors.requests import LISTENERS, build_requests_sensors
+
+CALLERS: Final = 40
+LARGE_EVERY: Final = 10
+KIND: Final = "waitlist"
+CLOCK: Final = SystemClock()
+
+
+class Restless(SystemClock):
+    """Never sleeps: what a tick waits for is not what it costs."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticks:
+    """What a queue of some length came to.
+
+    Attributes:
+        queued: How many waited.
+        seconds: Each tick.
+        large: Large exports that were let out.
+        apart: How many more exports one caller was served than another.
+    """
+
+    queued: int
+    seconds: Sequence[float]
+    large: int
+    apart: int
+
+    @property
+    def p99(self) -> float:
+        """Ninety-nine of a hundred ticks take no longer."""
+        return quantiles(self.seconds, n=100, method="inclusive")[-1]
+
+
+@dataclass(slots=True)
+class Queue:
+    """A filled queue over a real database."""
+
+    stores: MongoStores
+    connection: MongoConnection
+    template: Mapping[str, Any]
+    made: int = 0
+
+    def fill(self, count: int, *, placed: bool) -> None:
+        """So many more exports, from all callers in turn; `placed` as the sensor would have it."""
+        self.connection.collection(exports.NAME).insert_many(
+            [self._another(placed) for _ in range(count)]
+        )
+
+    def end(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Let what was let out end; as it was."""
+        place = self.connection.collection(exports.NAME)
+        found = list(place.find({"_id": {"$in": list(ids)}}))
+        place.update_many({"_id": {"$in": list(ids)}}, {"$set": {"status": "succeeded"}})
+        return found
+
+    def _another(self, placed: bool) -> dict[str, Any]:
+        number, self.made = self.made, self.made + 1
+        lane = Lane.SMALL if number % LARGE_EVERY else Lane.LARGE
+        begun = self.template["queuedAt"]
+        turn = begun + timedelta(seconds=SPACING[lane] * (1 + number // CALLERS))
+        # Who asks for every tenth would be one of four callers, were it not for the shift.
+        caller = (number + number // CALLERS) % CALLERS
+        return {
+            **self.template,
+            "_id": new_id(),
+            "requestedBy": {"subject": f"svc:{caller}"},
+            "line": {"lane": str(lane), "turn": turn, "rows": None} if placed else None,
+        }
+
+
+def measured(env: Mapping[str, str], queued: int, ticks: int) -> Ticks:
+    """So many ticks over a queue of one length."""
+    with filled(env, queued) as queue, dg.DagsterInstance.ephemeral() as instance:
+        jobs = build_jobs(CATALOG.values())
+        sensors = build_requests_sensors(CATALOG, jobs)
+        platform = Platform(
+            timing=Timing(), build=Build(version="0", git_sha="0"), secret=b"a benchmark's"
+        )
+        doors = {"mongo": queue.stores, "clock": Restless(), "platform": platform}
+        seconds, served, large = list[float](), Counter[str](), 0
+        for number in range(ticks + 1):
+            taken, ids = _tick(sensors[number % len(LISTENERS)], instance, doors)
+            out = queue.end(ids)
+            served.update(one["requestedBy"]["subject"] for one in out)
+            large += sum(one["line"]["lane"] == Lane.LARGE for one in out)
+            queue.fill(len(out), placed=False)
+            if number:  # the first one makes connections
+                seconds.append(taken)
+    apart = max(served.values()) - min(served[f"svc:{caller}"] for caller in range(CALLERS))
+    return Ticks(queued=queued, seconds=seconds, large=large, apart=apart)
+
+
+def _tick(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, doors: Mapping[str, object]
+) -> tuple[float, list[str]]:
+    """Seconds of one tick, and the exports that it lets out."""
+    with dg.build_sensor_context(instance=instance, resources=dict(doors)) as context:
+        began = CLOCK.monotonic()
+        result = sensor(context)
+        taken = CLOCK.monotonic() - began
+    runs = result.run_requests if isinstance(result, dg.SensorResult) else None
+    ids = [run.tags[EXPORT_TAG] for run in runs or ()]
+    if len(ids) != USUALLY_AT_ONCE:
+        raise SystemExit(f"a tick let out {len(ids)} exports of {USUALLY_AT_ONCE}")
+    return taken, ids
+
+
+@contextmanager
+def filled(env: Mapping[str, str], queued: int) -> Iterator[Queue]:
+    """A database with so many exports that wait, and no other."""
+    connection = MongoConnection(uri=env[environment.MONGODB_URI], database=f"queue_{queued}")
+    stores = MongoStores(connection)
+    try:
+        stores.ensure_indexes()
+        request = parse(CATALOG[KIND], {"campaign_id": "no-campaign"}, scopes=("pii:masked",))
+        life = ExportLife(stores.exports)
+        made = life.create(request, origin="api", subject="svc:0")
+        connection.collection(exports.NAME).delete_one({"_id": made["_id"]})
+        queue = Queue(stores, connection, {**made, "status": "queued"})
+        for _ in range(queued // 100):
+            queue.fill(100, placed=True)
+        yield queue
+    finally:
+        stores.close()
+
+
+def shown(found: Ticks) -> str:
+    """A line for people."""
+    return (
+        f"{found.queued:>6,} queued: tick p50={1000 * median(found.seconds):.0f} ms"
+        f" p99={1000 * found.p99:.0f} ms, {found.large} large let out,"
+        f" callers {found.apart} apart"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print; 1 when large ones had less than their part."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queued", type=int, nargs=2, default=[100, 10_000])
+    parser.add_argument("--ticks", type=int, default=200)
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder))
+        try:
+            env = stack.up()
+            os.environ.update(env)
+            few, many = (measured(env, queued, given.ticks) for queued in given.queued)
+        finally:
+            stack.down()
+    print(shown(few))
+    print(shown(many))
+    part = most_large(USUALLY_AT_ONCE) * (given.ticks + 1)
+    print(
+        f"queue: tick p99 {few.queued:,}={1000 * few.p99:.0f} ms"
+        f" {many.queued:,}={1000 * many.p99:.0f} ms ratio={many.p99 / few.p99:.2f}"
+        f" large={many.large}/{part} apart={many.apart}"
+    )
+    return 0 if many.large == part else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
