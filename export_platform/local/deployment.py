@@ -34,7 +34,7 @@ _READY_SECONDS = 60.0
 _CODE_THREADS = "24"
 _PROJECT = Path(__file__).resolve().parents[2]
 
-CODE, WORKERS, BRIDGE = "code-server", "run-workers", "bridge"
+CODE, WORKERS, BRIDGE, WEBHOOKS = "code-server", "run-workers", "bridge", "webhooks"
 WEBSERVER, DAEMON = "webserver", "daemon"
 
 
@@ -98,6 +98,7 @@ class Deployment:
             **stack,
             **self.issuer.variables(),
             **self._variables,
+            "BRIDGE_WEBHOOKS_LOOPBACK": "true",  # receivers of this machine, by plain http
             "DAGSTER_HOME": str(self._dagster_home),
             "DAGSTER_DISABLE_TELEMETRY": "yes",
         }
@@ -156,6 +157,7 @@ class Deployment:
             _webserver(ports_of_code),
             _daemon(ports_of_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
             _bridge(with_pages),
+            _webhooks(lambda: followed),
         ]
         placed = [service(self._dagster_home) for service in services]
         supervisor = Supervisor(self._directory, placed, state_name="platform.json")
@@ -265,6 +267,16 @@ def _bridge(followed: _Followed) -> _Placed:
     # Not /readyz: a bridge in front of a long queue must not be killed for saying so.
     return lambda home: _service(
         BRIDGE, command, lambda port: _answers(port, "/healthz"), followed, home
+    )
+
+
+def _webhooks(followed: _Followed) -> _Placed:
+    def command(_: int) -> list[str]:
+        return [sys.executable, "-m", "api_bridge.webhooks"]
+
+    # Nobody waits for it, so that it lives is enough; last, as it spends a second on imports.
+    return lambda home: _service(
+        WEBHOOKS, command, lambda _: True, followed, home, after=(BRIDGE,), listens=False
     )
 
 

@@ -15,7 +15,7 @@ from tests.conventions.repository import ROOT
 PRODUCTION = ROOT / "export_platform" / "production"
 DOCKERFILE = (PRODUCTION / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (PRODUCTION / "compose.yaml").read_text(encoding="utf-8")
-OURS = ("code", "daemon", "webserver", "webserver-read-only", "bridge")
+OURS = ("code", "daemon", "webserver", "webserver-read-only", "webhooks", "bridge")
 
 
 def weak_image(text: str) -> Iterator[str]:
@@ -122,6 +122,17 @@ def test_storage_and_code_server_are_reached_from_inside_alone() -> None:
     assert "ports" not in said["services"]["storage"]
     assert "ports" not in said["services"]["code"]
     assert "inside" not in said["services"]["bridge"]["networks"]
+    assert "inside" not in said["services"]["webhooks"]["networks"]
+
+
+def test_the_sender_of_webhooks_has_no_variable_of_the_others() -> None:
+    """It calls addresses that callers choose: a secret that it does not have stays one."""
+    said = services(COMPOSE)
+
+    assert ["webhooks.env"] == said["webhooks"]["env_file"]
+    assert ["outside.env"] == said["bridge"]["env_file"]
+    assert "environment" not in said["webhooks"]
+    assert "ports" not in said["webhooks"]
 
 
 def reached(said: Mapping[str, Any]) -> Iterator[str]:
