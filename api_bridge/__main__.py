@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from api_bridge.app import app_from
-from api_bridge.middleware.unreadable import ReadableProtocol
+from api_bridge.middleware.connections import BoundedProtocol
 from api_bridge.waiting.changes import Changes
 
 # Longer than the load balancer keeps a silent connection (65 s, terraform/modules/entrance), or it
@@ -24,9 +24,6 @@ from api_bridge.waiting.changes import Changes
 KEEP_ALIVE_SECONDS = 70
 MAX_HEADER_BYTES = 16 * 1024
 GRACE_SECONDS = 20
-# The bridge answers 503 itself at `concurrency`; the server's own limit, whose answer is plain
-# text, stands above it for idle connections.
-CONNECTIONS = 1_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,13 +59,12 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        http=ReadableProtocol,
+        http=BoundedProtocol,
         ws="none",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         log_level="warning",
-        limit_concurrency=CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,

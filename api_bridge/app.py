@@ -199,10 +199,11 @@ def _middleware(settings: Settings, clock: Clock, counted: Metrics) -> list[Midd
         Middleware(HeadMiddleware),
         Middleware(FailuresMiddleware),
         Middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts),
-        Middleware(ConcurrencyMiddleware, most=settings.concurrency),
+        # Outside of the count: who sends slowly must not take the places of those who do not.
         Middleware(BodyLimitMiddleware),
     ]
 
+        Middleware(ConcurrencyMiddleware, most=settings.concurrency),
 
 def _lifespan(threads: int, doors: Doors) -> Lifespan[FastAPI]:
     @asynccontextmanager

@@ -17,7 +17,7 @@ QUEUE_AGE_SECONDS = 600
 SENSOR_AGE_SECONDS = 120
 THREADS = 32
 CONCURRENCY = 200
-# uvicorn holds 1,000 connections (__main__.py); half of them are left for those who do not wait.
+# Of 1,000 connections (middleware/connections.py) half are left for those who do not wait.
 WAITING = 500
 MOST = Limits()
 WEBHOOKS_PER_CALLER = 10

@@ -1,7 +1,7 @@
 """Bodies are small and arrive in time, or are refused before anything reads them.
 
 uvicorn sets no limit of size or time (RELIABILITY.md M8). The whole body is read here, so that
-nothing behind waits for the network; with the limit on requests at once this bounds the memory.
+nothing behind waits for the network; with the limit on connections this bounds the memory: 64 MB.
 """
 
 import asyncio

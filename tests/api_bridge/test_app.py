@@ -381,6 +381,6 @@ def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(
         "HeadMiddleware",
         "FailuresMiddleware",
         "AllowedHostsMiddleware",
-        "ConcurrencyMiddleware",
         "BodyLimitMiddleware",
     ]
+        "ConcurrencyMiddleware",

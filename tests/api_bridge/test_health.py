@@ -1,6 +1,9 @@
 """Whether requests would be served, and what happens when there are too many or too slow ones."""
 
+import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
@@ -94,18 +97,46 @@ def test_an_export_that_waits_for_its_next_attempt_is_not_overdue(bench: Bench) 
 
 def test_too_many_requests_at_once_are_refused_at_once(tmp_path: Path) -> None:
     """A queue without end only turns overload into time-outs."""
-    with running_bench(tmp_path, TOYS, concurrency=1) as bench:
-        assert bench.call("GET", "/healthz").status == 200
-        head = b"POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
-        with socket.create_connection(("127.0.0.1", bench.port)) as slow:
-            slow.sendall(head)
-            wait_for(lambda: bench.call("GET", "/healthz").status == 503)
-            answer = bench.call("GET", "/healthz")
-        wait_for(lambda: bench.call("GET", "/healthz").status == 200)
+    place = tmp_path / "keys"
+    os.mkfifo(place)  # whoever needs the keys waits inside until they are written
+    with (
+        running_bench(tmp_path, TOYS, concurrency=1, jwks=str(place)) as bench,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        inside = pool.submit(bench.call, "GET", "/v1/exports")
+        writer = _opened(place)
+        answer = bench.call("GET", "/healthz")
+        os.write(writer, bench.issuer.jwks())
+        os.close(writer)
+        held = inside.result(10)
         after = bench.call("GET", "/healthz")
 
     assert (answer.status, answer.body["code"]) == (503, "overloaded")
-    assert after.status == 200
+    assert (held.status, after.status) == (200, 200)
+
+
+def _opened(place: Path) -> int:
+    """A pipe, once somebody reads it."""
+    found: list[int] = []
+
+    def opens() -> bool:
+        with suppress(OSError):
+            found.append(os.open(place, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(found)
+
+    wait_for(opens)
+    return found[0]
+
+
+def test_who_sends_slowly_takes_nobodys_place(tmp_path: Path) -> None:
+    """With 200 places two hundred sockets that drip would keep everybody else out."""
+    with running_bench(tmp_path, TOYS, concurrency=1) as bench:
+        head = b"POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
+        with socket.create_connection(("127.0.0.1", bench.port)) as slow:
+            slow.sendall(head)
+            statuses = [bench.call("GET", "/healthz").status for _ in range(20)]
+
+    assert statuses == [200] * 20
 
 
 def test_a_body_that_never_ends_is_a_408() -> None:
