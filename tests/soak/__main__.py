@@ -39,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     _keep(samples, str(outcome), KEPT / f"{said.seed}", said.picture)
     for line in (*outcome.faults, *outcome.growing):
         note(line)
-    for name, one in outcome.mb.items():
-        files = outcome.files[name]
-        note(f"{name}: {one.hourly:+.1f} ± {2 * one.error:.1f} MB/h, {files.hourly:+.1f} files/h")
+    for found, unit in ((outcome.mb, "MB"), (outcome.files, "files")):
+        for name, one in found.items():
+            note(f"{name}: {one.hourly:+.1f} ± {2 * one.error:.1f} {unit} an hour")
     sys.stdout.write(f"{outcome}\n")
     return 0 if outcome.good else 1
 

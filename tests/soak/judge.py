@@ -7,13 +7,16 @@ squares). A slope counts as growth when even twice its standard error below it i
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 # Of every process for itself. 64 MB an hour fill a task of 2 GB within a day; a connection that is
 # left open at each of a few hundred exports an hour is far above ten.
 MOST_MB_AN_HOUR = 64.0
 MOST_FILES_AN_HOUR = 10.0
+# A worker grows until it is replaced, after 200 runs or a run that leaves it above 400 MB, so it is
+# judged by what it comes to: that, and what a large export takes on top (docs/capacity.md).
+MOST_MB_OF_A_WORKER = 600.0
 # Before this a slope is that of caches that fill.
 WARM_SECONDS = 120.0
 # Of shorter soaks the slopes are told and not judged.
@@ -109,7 +112,8 @@ class Outcome:
         pending_uploads: Uploads that nobody will finish.
         mb: The slope of the memory of each process of ours.
         files: That of its open files.
-        faults: The above in words, an id each.
+        largest_worker_mb: The most that a run worker ever held.
+        faults: What was lost, doubled or unlike, in words.
     """
 
     seconds: float
@@ -121,6 +125,7 @@ class Outcome:
     pending_uploads: int
     mb: Mapping[str, Slope]
     files: Mapping[str, Slope]
+    largest_worker_mb: float
     faults: tuple[str, ...] = ()
 
     @property
@@ -128,13 +133,20 @@ class Outcome:
         """What grows beyond doubt; of a short soak nothing is said."""
         if self.seconds < LEAST_SECONDS:
             return []
-        judged = ((self.mb, MOST_MB_AN_HOUR, "MB"), (self.files, MOST_FILES_AN_HOUR, "files"))
+        worker = f"a worker came to {self.largest_worker_mb:.0f} MB"
         return [
+            *([worker] if self.largest_worker_mb > MOST_MB_OF_A_WORKER else ()),
+            *self._steep(),
+        ]
+
+    def _steep(self) -> Iterator[str]:
+        judged = ((self.mb, MOST_MB_AN_HOUR, "MB"), (self.files, MOST_FILES_AN_HOUR, "files"))
+        yield from (
             f"{name} grows by {one.hourly:.1f} {unit} an hour, ± {2 * one.error:.1f}"
             for found, bound, unit in judged
             for name, one in found.items()
             if one.grows(bound)
-        ]
+        )
 
     @property
     def good(self) -> bool:
@@ -149,6 +161,7 @@ class Outcome:
             f" lost={self.lost} doubled={self.doubled} unlike={self.unlike}"
             f" pending_uploads={self.pending_uploads}"
             f" rss_slope_mb_per_hour={_steepest(self.mb)} files_slope={_steepest(self.files)}"
+            f" largest_worker_mb={self.largest_worker_mb:.0f}"
         )
 
 

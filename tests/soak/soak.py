@@ -42,7 +42,7 @@ TRIES = 5
 TURNS = (WORKERS, WORKERS, CODE, WORKERS, WORKERS, DAEMON, WORKERS, WORKERS, BRIDGE)
 # What keeps data in memory in place of AWS, MongoDB and partners: shown and not judged.
 STAND_INS = frozenset({"mongo", "s3", "athena", "codes", "entries", "marketing-cloud"})
-POOL = "workers together"
+LARGEST = "largest worker"
 
 Note = Callable[[str], None]
 
@@ -161,13 +161,12 @@ class Soak:
                 self.samples.append(
                     Sample(at=now, name=name, life=f"{name} {pid}", mb=mb, files=files)
                 )
-        held = []
+        held = [(0.0, 0)]
         for each in self._workers():
             with suppress(OSError):
                 held.append(_held(each.pid))
-        # Workers are replaced after 200 runs; what counts is what all of them hold.
-        mb, files = sum(one[0] for one in held), sum(one[1] for one in held)
-        self.samples.append(Sample(at=now, name=POOL, life=POOL, mb=mb, files=files))
+        mb, files = (max(values) for values in zip(*held, strict=True))
+        self.samples.append(Sample(at=now, name=LARGEST, life=LARGEST, mb=mb, files=files))
 
     def _uploads(self) -> int:
         """Uploads that have begun and not ended; the server is asked, not our door."""
@@ -194,8 +193,9 @@ class Soak:
             doubled=len(twice) + len(strange) + len(left),
             unlike=len(unlike),
             pending_uploads=self._uploads(),
-            mb=slopes(judged, "mb"),
+            mb=slopes([one for one in judged if one.name != LARGEST], "mb"),
             files=slopes(judged, "files"),
+            largest_worker_mb=max((o.mb for o in judged if o.name == LARGEST), default=0.0),
             faults=(
                 *(f"lost: {_told(one, documents[one.id])}" for one in lost),
                 *(f"ended twice: {name}" for name in twice),

@@ -19,6 +19,7 @@ WELL = Outcome(
     pending_uploads=0,
     mb={"bridge": FLAT},
     files={"bridge": FLAT},
+    largest_worker_mb=410.0,
 )
 
 
@@ -85,6 +86,7 @@ def test_of_too_little_nothing_is_said() -> None:
         {"kills": 0},
         {"mb": {"bridge": FLAT, "daemon": Slope(hourly=70.0, error=1.0)}},
         {"files": {"bridge": Slope(hourly=14.0, error=1.0)}},
+        {"largest_worker_mb": 700.0},
     ],
 )
 def test_what_is_lost_or_grows_is_not_well(wrong: dict[str, object]) -> None:
