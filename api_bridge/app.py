@@ -201,9 +201,9 @@ def _middleware(settings: Settings, clock: Clock, counted: Metrics) -> list[Midd
         Middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts),
         # Outside of the count: who sends slowly must not take the places of those who do not.
         Middleware(BodyLimitMiddleware),
+        Middleware(ConcurrencyMiddleware, most=settings.concurrency),
     ]
 
-        Middleware(ConcurrencyMiddleware, most=settings.concurrency),
 
 def _lifespan(threads: int, doors: Doors) -> Lifespan[FastAPI]:
     @asynccontextmanager

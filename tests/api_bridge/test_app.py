@@ -382,5 +382,5 @@ def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(
         "FailuresMiddleware",
         "AllowedHostsMiddleware",
         "BodyLimitMiddleware",
-    ]
         "ConcurrencyMiddleware",
+    ]
