@@ -129,8 +129,8 @@ latency: setup ## From a request to a file, 50 small exports one after another (
 burst: setup ## 200 small exports at once, beside a process for each (about 4 minutes)
 	@$(BIN)/python -m benchmarks.burst $(ARGS)
 
-lanes: setup ## 100 small exports beside three large ones of 2,000,000 entries (ARGS="--entries 100000 --small 20" for 3 minutes)
-	@$(BIN)/python -m benchmarks.lanes --entries 2000000 $(ARGS)
+lanes: setup ## 100 small exports beside three large ones of 200,000 entries (about 15 minutes)
+	@$(BIN)/python -m benchmarks.lanes $(ARGS)
 
 bench-queue: setup ## A tick of the sensor with 100 and with 10,000 exports in the queue (about 3 minutes)
 	@$(BIN)/python -m benchmarks.queue $(ARGS)

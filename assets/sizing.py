@@ -1,8 +1,8 @@
 """How many rows an export reads, as far as that is known without reading them.
 
 What an index can count is counted, as the bridge's estimate does (API.md 1). Where nothing can be
-counted, the last export of the same kind and partition says what it read; where there is none
-either, nobody knows.
+counted, or not soon enough, the last export of the same kind and partition says what it read; where
+there is none either, nobody knows.
 """
 
 from datetime import datetime
@@ -70,15 +70,17 @@ def rows_to_read(
         facts = load(export_type, request, now, stores)
     except ExportFailed:
         return None  # its run says so, and reads nothing
+    unheard_of = None
     try:
         counted = population(export_type, facts, stores.entries, seconds=COUNT_SECONDS, most=MANY)
     except Unavailable:
-        return MANY  # what takes long to count takes long to read
+        # What takes long to count takes long to read, or the database is busy.
+        counted, unheard_of = None, MANY
     if counted is not None:
         return counted
     same = {"type": request.type, "partition": request.partition}
     published = {**same, "status": tuple(map(str, PUBLISHED))}
     for earlier in stores.exports.page(published, limit=1):
-        result = earlier.get("result") or {}
-        return int(result["accounting"]["read"]) if result else None
-    return None
+        if result := earlier.get("result"):
+            return int(result["accounting"]["read"])
+    return unheard_of
