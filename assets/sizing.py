@@ -6,9 +6,8 @@ there is none either, nobody knows.
 """
 
 from datetime import datetime
-from typing import Protocol
 
-from assets.loading import Stores, load
+from assets.loading import load
 from assets.model.campaign import Facts
 from assets.model.export_type import ExportType
 from assets.model.failure import ExportFailed
@@ -18,18 +17,11 @@ from assets.model.request import ExportRequest
 from assets.model.source import EntrySource
 from resources.errors import Unavailable
 from resources.mongo.entries import EntryStore
-from resources.mongo.exports import ExportStore
+from resources.mongo.stores import MongoStores
 
 # The other exports wait meanwhile; 50,000 keys of an index are counted in 20 ms.
 COUNT_SECONDS = 0.25
 MANY = LARGE_ROWS + 1
-
-
-class SizingStores(Stores, Protocol):
-    """The collections that say how much there is to read."""
-
-    entries: EntryStore
-    exports: ExportStore
 
 
 def population(
@@ -59,7 +51,7 @@ def population(
 
 
 def rows_to_read(
-    export_type: ExportType, request: ExportRequest, now: datetime, stores: SizingStores
+    export_type: ExportType, request: ExportRequest, now: datetime, stores: MongoStores
 ) -> int | None:
     """How many rows an export reads, `MANY` for more than a small one; None if nobody knows.
 
