@@ -28,6 +28,7 @@ from api_bridge.middleware.head import HeadMiddleware
 from api_bridge.middleware.metrics import MetricsMiddleware
 from api_bridge.middleware.request_id import RequestIdMiddleware, request_id
 from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
+from api_bridge.middleware.tracing import TracingMiddleware
 from api_bridge.page import problems, site
 from api_bridge.protocol.openapi import describe
 from api_bridge.protocol.problems import Code, ProblemError, not_found, problem_response
@@ -193,6 +194,7 @@ def _middleware(settings: Settings, clock: Clock, counted: Metrics) -> list[Midd
     """Outermost first: what answers a request passes through all that stands above it."""
     return [
         Middleware(RequestIdMiddleware),
+        Middleware(TracingMiddleware),
         Middleware(SecurityHeadersMiddleware),
         Middleware(MetricsMiddleware, metrics=counted, clock=clock),
         Middleware(AccessLogMiddleware, clock=clock),

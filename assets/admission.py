@@ -74,6 +74,7 @@ class Asking:
         client: Which program asks for them.
         idempotency: Digests of the key and of what was sent with it.
         fresh: Whether it must not share a generation that began earlier.
+        traceparent: The trace that the request belongs to.
     """
 
     request: ExportRequest
@@ -82,6 +83,7 @@ class Asking:
     client: str | None = None
     idempotency: Mapping[str, str] | None = None
     fresh: bool = False
+    traceparent: str | None = None
 
     def words(self) -> dict[str, Any]:
         """What an export is created with, whoever makes its files."""
@@ -90,6 +92,7 @@ class Asking:
             "subject": self.subject,
             "client": self.client,
             "idempotency": self.idempotency,
+            "traceparent": self.traceparent,
         }
 
 

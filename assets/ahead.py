@@ -6,6 +6,7 @@ stages is bounded, so whoever is slow slows the others down and memory stays as 
 never a matter of speed: each stage is one thread.
 """
 
+import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -95,7 +96,9 @@ def ahead(items: Iterator[Item], bound: int = BATCHES_AHEAD) -> Iterator[Item]:
             _close(items)
         _say_end(belt)
 
-    thread = threading.Thread(target=run, name="ahead", daemon=True)
+    # What it asks of services belongs to the trace of whoever wants the items.
+    around = contextvars.copy_context()
+    thread = threading.Thread(target=around.run, args=(run,), name="ahead", daemon=True)
     thread.start()
     try:
         while (item := belt.take()) is not _END:

@@ -30,9 +30,11 @@ from assets.shipping import LEAVES_REJECTS, STARTS_OVER, Shipping, ids_prefix, k
 from assets.steps.address import Address, address, attempts_of, export_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
+from resources import tracing
 from resources.clock import Clock
 from resources.crash_points import CrashPoint, passing
 from resources.errors import DoorError, Unavailable
+from resources.tracing import Attribute, Name, Span
 
 
 class NotOurs(Exception):
@@ -114,25 +116,38 @@ class Attempt:
         if document is None:
             raise NotOurs
         passing(CrashPoint.K08)
-        with Heartbeat(self._life, document, clock=self._clock) as heartbeat:
-            done = self._attempted(document, heartbeat, stopped_by_person)
+        _waited(document)
+        said = {**_about(document), Attribute.RUN: run_id}
+        with (
+            tracing.span(Name.ATTEMPT, parent=document.get("traceparent"), said=said) as span,
+            Heartbeat(self._life, document, clock=self._clock) as heartbeat,
+        ):
+            done = self._attempted(document, heartbeat, stopped_by_person, span)
+            span.say({Attribute.ROWS: done.manifest.rows, Attribute.BYTES: done.manifest.size})
         passing(CrashPoint.K18)
         self._sweep(done.document)
         return done
 
     def _attempted(
-        self, document: Document, heartbeat: Heartbeat, stopped_by_person: Callable[[], bool]
+        self,
+        document: Document,
+        heartbeat: Heartbeat,
+        stopped_by_person: Callable[[], bool],
+        span: Span,
     ) -> Done:
         """Make and commit; if that fails, write down how it ended."""
         try:
             made = self._made(document, heartbeat)
             try:
-                committed = self._committed(document, made, heartbeat)
+                with tracing.span(Name.COMMIT):
+                    committed = self._committed(document, made, heartbeat)
             except DoorError as error:
                 committed = self._perhaps_committed(document, error)
             return Done(document=committed, manifest=made)
         except Exception as error:  # noqa: BLE001 - whatever it is, the document must say so
-            raise self._ended(document, error) from None
+            ended = self._ended(document, error)
+            span.failed(_code(ended))
+            raise ended from None
         except BaseException:  # the process is asked to end
             self._give_back(document, cancelled=stopped_by_person())
             raise
@@ -195,9 +210,10 @@ class Attempt:
         heartbeat: Heartbeat,
     ) -> Manifest:
         place = self._place(document)
-        return self._shipping.deliver(
-            document, draft, facts, export_type, place=place, watch=heartbeat
-        )
+        with tracing.span(Name.DELIVER):
+            return self._shipping.deliver(
+                document, draft, facts, export_type, place=place, watch=heartbeat
+            )
 
     def _facts(
         self,
@@ -364,6 +380,28 @@ def _expiry(document: Document, export_type: ExportType) -> datetime:
     """When the files are deleted: counted from the start, which manifest and document share."""
     started: datetime = document["startedAt"]
     return started + timedelta(days=export_type.retention_days)
+
+
+def _about(document: Document) -> dict[Attribute, str | int | None]:
+    return {
+        Attribute.EXPORT: document["_id"],
+        Attribute.TYPE: document["type"],
+        Attribute.NUMBER: document["attempt"],
+    }
+
+
+def _waited(document: Document) -> None:
+    """What a trace says of the time before an attempt: all but the first waited to be due again."""
+    first = document["attempt"] == 1
+    since = document["createdAt"] if first else document.get("notBefore")
+    if isinstance(since, datetime):
+        parent, said = document.get("traceparent"), _about(document)
+        tracing.past(Name.QUEUED, since, document["startedAt"], parent=parent, said=said)
+
+
+def _code(error: Exception) -> str:
+    """What a trace says of an end that is no success."""
+    return error.code if isinstance(error, ExportFailed | DoorError) else type(error).__name__
 
 
 def reduced(error: Exception) -> ExportFailed:

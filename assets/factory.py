@@ -41,6 +41,8 @@ from resources.scoring_files import ScoringFiles
 EXPORT_TAG = "export/id"
 ATTEMPT_TAG = "export/attempt"
 LANE_TAG = "export/lane"
+# The name that API.md 3 gives it, by which a trace leads to its runs.
+TRACE_TAG = "traceparent"
 MAX_RUNTIME_TAG = "dagster/max_runtime"
 
 

@@ -82,6 +82,7 @@ class ExportLife:
         export_id: str | None = None,
         holds: Mapping[str, object] | None = None,
         generation: str | None = None,
+        traceparent: str | None = None,
     ) -> Document:
         """Insert a new export.
 
@@ -95,6 +96,7 @@ class ExportLife:
             export_id: Its id if that is known already, by `new_id`.
             holds: The claims that it has taken, and their token (`assets/admission.py`).
             generation: The export whose files a joined one waits for.
+            traceparent: The trace that it belongs to (W3C Trace Context).
 
         Raises:
             AlreadyExists: An export with this idempotency digest exists.
@@ -134,6 +136,8 @@ class ExportLife:
             document["idempotency"] = dict(idempotency)
         if generation:
             document["generation"] = generation
+        if traceparent:
+            document["traceparent"] = traceparent
         # Who may see what was decided here; the trail must tell it without the request's help.
         decided = {"origin": origin, "policy": request.policy.to_document()}
         return self._store.insert(document, push=_audit("created", subject, decided))

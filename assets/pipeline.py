@@ -19,6 +19,8 @@ from assets.steps.native.kernel import Kernel, NotNative, compile_plan
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.rows import Aside, Converter, Ledger, Record, Sieve, pseudonym_key, rendering
 from assets.watch import Watch
+from resources import tracing
+from resources.tracing import Name
 
 _LOG = logging.getLogger(__name__)
 
@@ -88,9 +90,9 @@ class _Flow:
     def files(self, address: Address) -> Iterator[FileEntry]:
         """Write the main files, then those beside them."""
         plan, objects = self._plan, self._doors.objects
-        yield from write_files(
-            self._records(), plan, address, objects, self._watch, columns=plan.columns
-        )
+        records = tracing.timed(Name.CONVERT, self._records())
+        files = write_files(records, plan, address, objects, self._watch, columns=plan.columns)
+        yield from tracing.timed(Name.UPLOAD, files)
         for aside in self._asides:
             columns = plan.companions[aside.section]
             yield from write_files(
@@ -129,7 +131,8 @@ class _Flow:
             asides=self._asides,
             inside=self._remember if self._rechecks() else None,
         )
-        return sieve.records(self.reader.rows(source, facts, self._kernel(verdict, converter)))
+        rows = self.reader.rows(source, facts, self._kernel(verdict, converter))
+        return sieve.records(tracing.timed(Name.READ, rows))
 
     def _kernel(self, verdict: Verdict, converter: Converter) -> Kernel | None:
         try:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from resources import tracing
 from resources.clock import Clock, SystemClock
 from resources.errors import DoorError, Refused, Unavailable
 
@@ -116,8 +117,8 @@ class JsonHttp:
         max_bytes: Largest answer, decompressed.
         base_seconds: The first wait between tries is up to twice as long, and each one doubles it.
         max_wait_seconds: Longest wait; a service that asks for more gets no other try in this call.
-        trace_id: 32 hex digits that join the calls of one run in the traces of all services (W3C
-            Trace Context); None makes one for this client.
+        trace_id: 32 hex digits that join the calls of this client in the traces of all services
+            (W3C Trace Context), where they are not part of a run's; None makes one.
         jitter: Gives numbers from 0 up to 1.
 
     Raises:
@@ -294,14 +295,17 @@ class JsonHttp:
             "Accept-Encoding": "identity",
             "User-Agent": "export-platform",
             "X-Request-Id": asked.request_id,
-            # Version 00, our trace, a span for this try, sampled (W3C Trace Context 1, 3.2).
-            "traceparent": f"00-{self._trace_id}-{secrets.token_hex(8)}-01",
+            "traceparent": tracing.current() or self._own_traceparent(),
         }
         if asked.body is not None:
             headers["Content-Type"] = "application/json"
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token()}"
         return {**headers, **asked.headers}
+
+    def _own_traceparent(self) -> str:
+        """Version 00, our trace, a span for this try, sampled (W3C Trace Context 1, 3.2)."""
+        return f"00-{self._trace_id}-{secrets.token_hex(8)}-01"
 
     def _open(self) -> requests.Session:
         with self._lock:

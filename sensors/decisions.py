@@ -30,6 +30,7 @@ class RunPlan:
         export_id: Id of the export document.
         attempt: Which attempt.
         lane: Where it waited; Dagster's own limits go by it.
+        traceparent: The trace that it belongs to, if it was asked for with one.
     """
 
     run_key: str
@@ -38,6 +39,7 @@ class RunPlan:
     export_id: str
     attempt: int
     lane: Lane
+    traceparent: str | None
 
 
 def run_plan(document: Document) -> RunPlan:
@@ -49,6 +51,7 @@ def run_plan(document: Document) -> RunPlan:
         export_id=document["_id"],
         attempt=document["attempt"],
         lane=_placed(document),
+        traceparent=document.get("traceparent"),
     )
 
 

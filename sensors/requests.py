@@ -12,6 +12,7 @@ from assets.factory import (
     EXPORT_TAG,
     LANE_TAG,
     MAX_RUNTIME_TAG,
+    TRACE_TAG,
     Platform,
     asset_key,
 )
@@ -205,6 +206,7 @@ def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
             ATTEMPT_TAG: str(plan.attempt),
             LANE_TAG: plan.lane.value,  # Dagster stores texts, and refuses an enumeration
             MAX_RUNTIME_TAG: str(MAX_RUN_SECONDS),
+            **({TRACE_TAG: plan.traceparent} if plan.traceparent else {}),
         },
     )
 

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 
 from api_bridge.access.caller import (
     CANCEL,
@@ -19,6 +18,7 @@ from api_bridge.access.caller import (
     create_scope,
     insufficient_scope,
 )
+from api_bridge.middleware.tracing import traceparent
 from api_bridge.protocol.listing import Listing, parse_listing
 from api_bridge.protocol.preference import Preference, preference
 from api_bridge.protocol.problems import Code, ProblemError, invalid, not_found
@@ -66,7 +66,7 @@ async def create_export(
     With `Prefer: wait=N` the answer waits for the end, and is a 200 if that comes in time.
     """
     preferred = preference(request.headers.getlist("prefer"))
-    document = await run_in_threadpool(_created, request.headers, bridge, caller, raw, preferred)
+    document = await run_in_threadpool(_created, request, bridge, caller, raw, preferred)
     waited = False
     if preferred.wait:
         with suppress(Full):
@@ -78,9 +78,10 @@ async def create_export(
 
 
 def _created(
-    headers: Headers, bridge: Bridge, caller: Caller, raw: bytes, preferred: Preference
+    request: Request, bridge: Bridge, caller: Caller, raw: bytes, preferred: Preference
 ) -> Document:
     """The export that is asked for: a new one, or the first with this Idempotency-Key."""
+    headers = request.headers
     submission = parse_submission(
         raw, headers.getlist("content-type"), bridge.catalog, bridge.known
     )
@@ -98,6 +99,7 @@ def _created(
         client=caller.client,
         idempotency=key,
         fresh=submission.fresh,
+        traceparent=traceparent(request.scope),
     )
     passing(CrashPoint.K01)
     try:

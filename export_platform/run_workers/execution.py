@@ -12,7 +12,7 @@ from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
 from export_platform.definitions import composed
-from resources import aws
+from resources import aws, tracing
 
 # What a run imports only when it is needed. Not pyarrow, which starts threads: a worker imports it
 # with its first Parquet, 0.2 s.
@@ -24,6 +24,7 @@ def preload() -> None:
     for name in _LATE:
         importlib.import_module(name)
     aws.preload()
+    tracing.preload()
     composed()
     with dg.DagsterInstance.get():  # imports the storage that `dagster.yaml` names
         pass

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export_platform.local import kernel
+from resources import tracing
 
 # What a run id and an answer fit into: a UUID of 36 characters, a number of bytes.
 _LINE_BYTES = 64
@@ -102,6 +103,7 @@ def _become_worker(
             signal.signal(number, signal.SIG_DFL)
         _work(execute, channel)
         status = 0
+        tracing.close()
     except BaseException:  # noqa: BLE001 - nothing of the parent's stack may run here
         traceback.print_exc()
     finally:

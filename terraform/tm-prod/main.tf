@@ -66,6 +66,7 @@ module "platform" {
   bridge_count              = var.bridge_count
   sizes                     = var.sizes
   runs_at_once              = var.runs_at_once
+  otlp_endpoint             = var.otlp_endpoint
   athena_bytes_cutoff       = var.athena_bytes_cutoff
   database_class            = var.database_class
   database_gib              = var.database_gib

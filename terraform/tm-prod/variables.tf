@@ -153,6 +153,11 @@ variable "runs_at_once" {
   type        = number
 }
 
+variable "otlp_endpoint" {
+  description = "Where spans go by OTLP over HTTP, https and port 443; empty: nowhere."
+  type        = string
+}
+
 variable "athena_bytes_cutoff" {
   description = "Bytes after which a query is stopped."
   type        = number

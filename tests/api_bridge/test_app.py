@@ -375,6 +375,7 @@ def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(
 
     assert [str(getattr(cls, "__name__", cls)) for cls in order] == [
         "RequestIdMiddleware",
+        "TracingMiddleware",
         "SecurityHeadersMiddleware",
         "MetricsMiddleware",
         "AccessLogMiddleware",

@@ -48,10 +48,17 @@ locals {
     BRIDGE_JWKS       = var.bridge_jwks_url
     # What callers are told of the queue.
     EXPORT_RUNS_AT_ONCE = tostring(var.runs_at_once)
-    # What callers are told of the queue.
-    EXPORT_RUNS_AT_ONCE = tostring(var.runs_at_once)
     # The second is what the container's own health check says.
     BRIDGE_ALLOWED_HOSTS = "${var.bridge_host},127.0.0.1"
+    # Where spans go; empty: nowhere (resources/tracing.py).
+    OTEL_EXPORTER_OTLP_ENDPOINT = var.otlp_endpoint
+    OTEL_SERVICE_NAME           = "export-bridge"
+  }
+
+  # Spans of a run, under the trace of the request that it works for.
+  run_environment = {
+    OTEL_EXPORTER_OTLP_ENDPOINT = var.otlp_endpoint
+    OTEL_SERVICE_NAME           = "export-run"
   }
 
   webhooks_environment = {
@@ -119,7 +126,7 @@ locals {
     # finished, others are given back.
     worker = {
       command        = ["true"]
-      environment    = merge(local.dagster_environment, local.door_environment)
+      environment    = merge(local.dagster_environment, local.door_environment, local.run_environment)
       port           = null
       health_command = null
       stop_seconds   = 120

@@ -1,0 +1,57 @@
+"""The trace that a request belongs to (W3C Trace Context): the caller's, or a new one.
+
+It is kept with the export and given to its run, whether or not a collector is named; a span of the
+request is made only where one is (`resources/tracing.py`). Only ids and the route's template are
+said in it.
+"""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api_bridge.middleware.access_log import METHODS
+from resources import tracing
+from resources.tracing import TRACEPARENT, Attribute, Name
+
+_FIRST_SERVER_ERROR = 500
+
+
+class TracingMiddleware:
+    """Echoes the caller's `traceparent` (API.md 3) and measures the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Two of them are as good as none: nobody could say which is meant.
+        sent = Headers(scope=scope).getlist(TRACEPARENT)
+        given = tracing.parsed(sent[0]) if len(sent) == 1 else None
+        parent = given or tracing.fresh()
+        with tracing.span(Name.REQUEST, parent=parent) as span:
+            scope.setdefault("state", {})[TRACEPARENT] = span.traceparent or parent
+
+            async def send_with_trace(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    MutableHeaders(scope=message)[TRACEPARENT] = parent
+                    _say(span, scope, message["status"])
+                await send(message)
+
+            await self._app(scope, receive, send_with_trace)
+
+
+def traceparent(scope: Scope) -> str | None:
+    """What an export belongs to that this request asks for."""
+    return getattr(Request(scope).state, TRACEPARENT, None)
+
+
+def _say(span: tracing.Span, scope: Scope, status: int) -> None:
+    method = scope["method"] if scope["method"] in METHODS else "other"
+    route = getattr(scope.get("route"), "path", None)
+    span.named(f"{method} {route}" if route else method)
+    span.say({Attribute.METHOD: method, Attribute.ROUTE: route, Attribute.STATUS: status})
+    if status >= _FIRST_SERVER_ERROR:
+        span.failed(str(status))
