@@ -37,6 +37,7 @@ KNOWN: dict[str, Sequence[str]] = {
     "If-None-Match": ('"1"', "*", 'W/"2", "3"'),
     "Last-Event-ID": ("0", "1"),
     "campaign_id": ("aurora-lights", "northern-sky"),
+    "url": ("https://hooks.example.com/exports", "https://hooks.example.com:8443/?a=b"),
 }
 WAIT_SECONDS = 2.0
 # Controls would end the header, and the server below us refuses them; the corpora send them raw.

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from tests.api_bridge.bench import Bench
@@ -26,6 +27,17 @@ ROUTES = (
     ("GET", "/lineage"),
     ("GET", "/errors"),
 )  # fmt: skip
+
+# What may be asked of a webhook endpoint; it is its maker's, whatever campaigns others see.
+OF_ENDPOINTS = (
+    ("GET", ""),
+    ("POST", "/secret"),
+    ("POST", "/enable"),
+    ("GET", "/deliveries"),
+    ("POST", "/deliveries/evt_000000000000000000000000-0/replay"),
+    ("DELETE", ""),
+)
+ENDPOINTS = "/v1/webhook-endpoints"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +64,26 @@ def attack(bench: Bench, tally: Tally, pairs: int, seed: int) -> None:
             tally.fault("leaks", f"{route} of {owners[foreign]}")
     for tenant in tenants:
         _look(bench, tally, tenant, owners)
+    _ask_of_endpoints(bench, wire, tally, tenants)
     wire.close()
+
+
+def _ask_of_endpoints(bench: Bench, wire: Wire, tally: Tally, tenants: Sequence[Tenant]) -> None:
+    """Every tenant asks everything of an endpoint that another program has made."""
+    other = bench.token(sub="svc:other", campaigns=["*"])
+    body = {"url": "https://hooks.example.com/"}
+    made = str(bench.call("POST", ENDPOINTS, body, token=other).body["id"])
+    unknown = f"we_{'f' * 24}"
+    for tenant, route in product(tenants, OF_ENDPOINTS):
+        tally.cases += 1
+        foreign, nobodys = (
+            _shown(wire, tenant, route, one, base=ENDPOINTS) for one in (made, unknown)
+        )
+        if foreign != nobodys or foreign[0] != NOT_FOUND:
+            tally.fault("leaks", f"{route} of an endpoint")
+    # The control: its maker has it still.
+    if bench.call("GET", f"{ENDPOINTS}/{made}", token=other).status == NOT_FOUND:
+        tally.fault("refused", "an endpoint of one's own")
 
 
 def planted(bench: Bench) -> Mapping[str, str]:
@@ -74,10 +105,12 @@ def _tenant(bench: Bench, chance: random.Random) -> Tenant:
     return Tenant(campaigns=frozenset(held), token=bench.token(campaigns=held))
 
 
-def _shown(wire: Wire, tenant: Tenant, route: tuple[str, str], export_id: str) -> Any:
+def _shown(
+    wire: Wire, tenant: Tenant, route: tuple[str, str], of: str, *, base: str = "/v1/exports"
+) -> Any:
     """Status and body, without what differs from request to request."""
     method, tail = route
-    target = f"/v1/exports/{export_id}{tail}".encode()
+    target = f"{base}/{of}{tail}".encode()
     case = Case(origin="tenant", method=method, target=target, credential="tenant")
     reply = wire.exchange(case.sent(b"127.0.0.1", {"tenant": tenant.token}), method=method)
     return reply.status, _without_id(reply)

@@ -67,6 +67,15 @@ def test_a_bridge_without_borders_is_counted(tmp_path: Path) -> None:
     assert attacker.tally.faults["leaks"] > 10
 
 
+def test_an_endpoint_that_is_everybodys_is_counted(tmp_path: Path) -> None:
+    """Each tenant gets at each thing that may be asked of it, but for what nobody has."""
+    with spoiled(tmp_path, plants.impersonal) as (bench, attacker):
+        tenants.attack(bench, attacker.tally, pairs=1, seed=1)
+
+    assert attacker.tally.faults["leaks"] > 4
+    assert "endpoint" in str(attacker.tally.notes)
+
+
 def test_a_role_with_the_rights_of_another_is_counted(tmp_path: Path) -> None:
     """Only the cells of that role are wrong, and each of them that is forbidden."""
     with running_bench(tmp_path, CATALOG, wrap=plants.lavish) as bench:
