@@ -14,11 +14,13 @@ import pytest
 from botocore.exceptions import ClientError
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from resources import tracing
 from resources.errors import Refused, Unavailable
 from tests.assets.workbench import CAMPAIGN
 from tests.canaries.places import canary, row
 from tests.canaries.refusals import good_token, refusals
 from tests.canaries.sinks import Sinks, of_folder
+from tests.collector import collecting
 from tests.export_platform.production.test_instances import written
 from tests.fakes.athena import Answer
 from tests.privacy.bench import House, opened
@@ -59,10 +61,7 @@ def house(folder: Path) -> Iterator[House]:
     kept = ("run_storage", "schedule_storage", "event_log_storage")
     storages = {name: setting for name, setting in written("local").items() if name in kept}
     (folder / "dagster.yaml").write_text(json.dumps(storages), encoding="utf-8")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        opened(_no_lake, folder) as found,
-    ):
+    with pytest.MonkeyPatch.context() as patch, opened(_no_lake, folder) as found:
         patch.setenv("DAGSTER_HOME", str(folder))
         dagster = dg.DagsterInstance.from_config(str(folder))
         with dagster:
@@ -79,7 +78,7 @@ def forced(found: House, folder: Path, sinks: Sinks, *, runs: int | None = None)
         sinks: Where to keep it.
         runs: How many of the exports; None for all.
     """
-    with _logged() as log:
+    with _logged() as log, traced(sinks):
         count = _runs(found, sinks, runs)
         documents = [document for document, _ in found.bench.mongo.exports.kept.seen()]
         failed = next(one["_id"] for one in documents if one["status"] == "failed")
@@ -136,6 +135,19 @@ def _bridge_failures(found: House, export_id: str, sinks: Sinks) -> int:
             sinks.keep("answers", answer.raw, bytes(answer.headers))
             count += 1
     return count
+
+
+@contextmanager
+def traced(sinks: Sinks) -> Iterator[None]:
+    """Keep what is sent to a collector of traces, which the environment names meanwhile."""
+    with pytest.MonkeyPatch.context() as patch, collecting() as collector:
+        patch.setenv(tracing.ENDPOINT, collector.url)
+        try:
+            yield
+            tracing.close()
+        finally:
+            tracing.forget()
+        sinks.keep("traces", *collector.bodies)
 
 
 def _no_lake(_: str, __: tuple[str, ...]) -> Answer:

@@ -28,6 +28,7 @@ from export_platform.local.seed.basis.ledger import Ledger
 from export_platform.local.seed.loader import lake_client, load
 from export_platform.local.seed.tiny.pack import TinyPack
 from export_platform.local.services.extensions import put_data_extensions
+from resources import tracing
 from resources.clock import SystemClock
 from resources.crash_points import FOLDER
 from resources.mongo.connection import MongoConnection
@@ -39,6 +40,7 @@ from tests.canaries import relay
 from tests.canaries.places import canary, row
 from tests.canaries.refusals import refusals
 from tests.canaries.sinks import SIGNATURE, Sinks, of_folder
+from tests.collector import Collector, collecting
 from tests.e2e.platform import TIMING
 from tests.privacy.canaries import NEVER, Canary, planted
 from tests.privacy.rules import EVERY_SCOPE
@@ -55,7 +57,8 @@ _TIMES: Final = 100_000
 
 # What must hold something once all is over, or it was not looked at.
 KEPT: Final = (
-    "answers", "metrics", "MongoDB", "Dagster's storage", "compute logs", "output of the doctor",
+    "answers", "metrics", "traces", "MongoDB", "Dagster's storage", "compute logs",
+    "output of the doctor",
     *(f"log of {name}.log" for name in ("bridge", "code-server", "daemon", "webserver")),
 )  # fmt: skip
 Note = Callable[[str], None]
@@ -102,6 +105,7 @@ class Ground:
         client: Speaks to its bridge.
         database: Its MongoDB.
         stores: The same, as the platform sees it.
+        collector: Takes its traces.
         s3: Before its bucket.
         athena: Before its lake.
         sinks: What is kept.
@@ -115,6 +119,7 @@ class Ground:
     client: Client
     database: MongoConnection
     stores: MongoStores
+    collector: Collector
     s3: relay.Relay
     athena: relay.Relay
     sinks: Sinks
@@ -180,7 +185,11 @@ def ground(folder: Path, sinks: Sinks, note: Note) -> Iterator[Ground]:
             with (
                 relay.relayed(variables[environment.AWS_ENDPOINT_URL_S3]) as s3,
                 relay.relayed(variables[environment.AWS_ENDPOINT_URL_ATHENA]) as athena,
-                _platform(folder, variables, s3, athena, patch) as (deployment, places),
+                collecting() as collector,
+                _platform(folder, variables, _variables(folder, s3, athena, collector), patch) as (
+                    deployment,
+                    places,
+                ),
                 closing(_database(variables)) as database,
             ):
                 yield Ground(
@@ -189,6 +198,7 @@ def ground(folder: Path, sinks: Sinks, note: Note) -> Iterator[Ground]:
                     client=_client(deployment, places),
                     database=database,
                     stores=MongoStores(database),
+                    collector=collector,
                     s3=s3,
                     athena=athena,
                     sinks=sinks,
@@ -215,12 +225,26 @@ def _secrets(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(embedded, "SFMC_CLIENT_SECRET", canary("SFMC secret"))
 
 
+def _variables(
+    folder: Path, s3: relay.Relay, athena: relay.Relay, collector: Collector
+) -> Mapping[str, str]:
+    """What every process of the platform is given."""
+    return {
+        **TIMING,
+        FOLDER: str(folder / "orders"),
+        "EXPORT_HASH_SECRET": canary("key of the pseudonyms"),
+        environment.AWS_ENDPOINT_URL_S3: s3.url,
+        environment.AWS_ENDPOINT_URL_ATHENA: athena.url,
+        tracing.ENDPOINT: collector.url,
+        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{canary('collector token')}",
+    }
+
+
 @contextmanager
 def _platform(
     folder: Path,
     variables: Mapping[str, str],
-    s3: relay.Relay,
-    athena: relay.Relay,
+    more: Mapping[str, str],
     patch: pytest.MonkeyPatch,
 ) -> Iterator[tuple[Deployment, Places]]:
     for name, value in variables.items():
@@ -236,17 +260,7 @@ def _platform(
         codes_token=variables[environment.CODES_SERVICE_TOKEN],
     )
     put_data_extensions(variables[environment.SFMC_REST_URL])
-    deployment = Deployment(
-        folder,
-        SystemClock(),
-        variables={
-            **TIMING,
-            FOLDER: str(folder / "orders"),
-            "EXPORT_HASH_SECRET": canary("key of the pseudonyms"),
-            environment.AWS_ENDPOINT_URL_S3: s3.url,
-            environment.AWS_ENDPOINT_URL_ATHENA: athena.url,
-        },
-    )
+    deployment = Deployment(folder, SystemClock(), variables=more)
     try:
         yield deployment, deployment.up()
     finally:
@@ -540,9 +554,17 @@ def _count(found: Ground, name: str, *, failed: bool) -> None:
 
 
 def _link(found: Ground) -> None:
-    """A link that is a secret; nothing failed, and no log may hold it."""
+    """A link that is a secret; nothing failed, and no log may hold it.
+
+    Its request and its run are in other processes, and in one trace.
+    """
     trial = found.ask("a good one", "entries")
-    eventually(lambda: found.ended(trial), _PATIENCE)
+    document = eventually(lambda: found.ended(trial), _PATIENCE)
+    trace = str(document["traceparent"]).split("-")[1]
+    wanted = {"POST /v1/exports", "queued", "attempt", "read", "convert", "upload", "commit"}
+    eventually(
+        lambda: wanted <= {one.name for one in found.collector.spans if one.trace == trace}, 30.0
+    )
     token = found.client.token(scope=_SCOPE, campaigns=["*"])
     path = f"/v1/exports/{trial.export_id}/files/1"
     link = str(found.client.call("GET", path, token=token).headers["Location"])
@@ -554,6 +576,7 @@ def gathered(found: Ground) -> None:
     """Everything that was kept by somebody else."""
     metrics = found.client.call("GET", "/metrics", token=None)
     found.sinks.keep("metrics", metrics.raw)
+    found.sinks.keep("traces", *found.collector.bodies)
     for document in found.database.collection("exports").find({}):
         found.sinks.keep_document("MongoDB", document)
     for name, content in of_folder(found.folder / "logs"):

@@ -23,7 +23,7 @@ REQUEST: Final = (
 )  # fmt: skip
 SECRETS: Final = (
     "database password", "codes token", "entries token", "SFMC secret", "S3 secret key",
-    "key of the pseudonyms", "secret in an address", "manifest key",
+    "key of the pseudonyms", "secret in an address", "manifest key", "collector token",
 )  # fmt: skip
 ANSWERS: Final = (
     "codes answer", "codes header", "codes redirect", "entries answer", "SFMC answer",
