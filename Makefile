@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants rehearsals soak test-staging canaries bench bench-quick burst lanes bench-queue bench-catalogue bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -134,6 +134,9 @@ lanes: setup ## 100 small exports beside three large ones of 200,000 entries (ab
 
 bench-queue: setup ## A tick of the sensor with 100 and with 10,000 exports in the queue (about 3 minutes)
 	@$(BIN)/python -m benchmarks.queue $(ARGS)
+
+load: setup ## POST and GET a second of a bridge on one core, then beside 500 slow sockets (7 minutes)
+	@$(BIN)/python -m benchmarks.bridge_load $(ARGS)
 
 bench-catalogue: setup ## CPU of each of the 22 exports on 20,000 entries, and the slowest one's profile (4 minutes)
 	@$(BIN)/python -m benchmarks.catalogue $(ARGS)

@@ -62,12 +62,20 @@ def receive(connection: socket.socket) -> Command | None:
     header = exactly(connection, HEADER.size)
     if header is None:
         return None
-    length, number, _, opcode = HEADER.unpack(header)
+    length, _, _, _ = HEADER.unpack(header)
     if not HEADER.size < length <= _MOST:
         raise Broken("a message of this length is not sent")
     content = exactly(connection, length - HEADER.size)
-    if content is None:
-        return None
+    return None if content is None else command(header, content)
+
+
+def command(header: bytes, content: bytes) -> Command:
+    """The command of a message.
+
+    Raises:
+        Broken: It is none.
+    """
+    _, number, _, opcode = HEADER.unpack(header)
     match opcode:
         case 2013:
             return _message(number, content)

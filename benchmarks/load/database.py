@@ -1,0 +1,221 @@
+"""A MongoDB-wire server that answers the few commands of the bridge from memory.
+
+    python -m benchmarks.load.database --campaigns 500
+
+Prints its port when it can be reached. The embedded server of the stack stores 295 documents a
+second, each on the disk; this one shows what the bridge can do where the database is no bound. What
+it does not know is answered with an error, so that a benchmark never measures a wrong answer.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import bson
+from bson import Int64
+from bson.raw_bson import RawBSONDocument
+
+from benchmarks.replay import wire
+from benchmarks.replay.entries import beside
+from benchmarks.replay.queries import Unsupported, matches
+from benchmarks.replay.wire import Broken, Command
+from resources.clock import SystemClock
+
+Document = dict[str, Any]
+Found = Document | RawBSONDocument
+
+CLOCK: Final = SystemClock()
+LOOPBACK: Final = "127.0.0.1"
+DATABASE: Final = "fanreg"
+EXPORTS, CLAIMS = "exports", "export_claims"
+# error_codes.yml of MongoDB.
+_BAD_VALUE, _NO_COMMAND, _DUPLICATE = 2, 59, 11_000
+
+
+@dataclass(slots=True)
+class _Refused(Exception):
+    code: int
+    text: str
+
+
+def campaign_key(number: int) -> str:
+    """The key of one of the campaigns."""
+    return f"campaign-{number}"
+
+
+@dataclass(slots=True)
+class Memory:
+    """Answers commands.
+
+    Attributes:
+        campaigns: How many keys the one campaign of the recipe has; what belongs to it is shared.
+    """
+
+    campaigns: int
+    _exports: dict[str, bytes] = field(default_factory=dict)
+    _states: dict[str, Document] = field(default_factory=dict)
+    _claims: dict[str, Document] = field(default_factory=dict)
+    _by_key: dict[str, Document] = field(default_factory=dict)
+    _others: Mapping[str, list[Document]] = field(default_factory=beside)
+
+    def __post_init__(self) -> None:
+        """Give the campaign its keys."""
+        (campaign,) = self._others["campaigns"]
+        keys = map(campaign_key, range(self.campaigns))
+        self._by_key = {key: campaign | {"key": key} for key in keys}
+
+    def answer(self, command: Command) -> bytes:
+        """The message that answers a command; nothing where none is awaited."""
+        try:
+            document = self._answered(command.body) | {"ok": 1.0}
+        except (_Refused, Unsupported) as error:
+            code = error.code if isinstance(error, _Refused) else _BAD_VALUE
+            document = {"ok": 0.0, "errmsg": str(error), "code": code}
+        return wire.reply(command, document) if command.answered else b""
+
+    def _answered(self, body: Document) -> Document:
+        name = next(iter(body))
+        known: Mapping[str, Callable[[Document], Document]] = {
+            "find": self._found,
+            "findAndModify": self._stored,
+            "hello": _hello,
+            "ismaster": _hello,
+            "isMaster": _hello,
+            "createIndexes": lambda _: {},
+            "ping": lambda _: {},
+            "endSessions": lambda _: {},
+        }
+        if name not in known:
+            raise _Refused(_NO_COMMAND, f"{name} is not known here")
+        return known[name](body)
+
+    def _found(self, body: Document) -> Document:
+        name, query = body["find"], body["filter"]
+        documents: Sequence[Found]
+        if name == EXPORTS and "projection" in body:
+            documents = [self._states[one] for one in query["_id"]["$in"] if one in self._states]
+        elif name == EXPORTS:
+            raw = self._exports.get(query["_id"]["$eq"])
+            documents = [] if raw is None else [RawBSONDocument(raw)]
+        elif name == CLAIMS:
+            documents = [self._claims[one] for one in query["_id"]["$in"] if one in self._claims]
+        elif name == "campaigns":
+            campaign = self._by_key.get(query["key"]["$eq"])
+            documents = [] if campaign is None else [campaign]
+        else:
+            documents = [one for one in self._others[name] if matches(one, query)]
+        namespace = f"{body['$db']}.{name}"
+        return {"cursor": {"firstBatch": documents, "id": Int64(0), "ns": namespace}}
+
+    def _stored(self, body: Document) -> Document:
+        """The upserts by which the bridge inserts: an `_id` that is there is a duplicate."""
+        name, key = body["findAndModify"], body["query"]["_id"]["$eq"]
+        if not body.get("upsert") or name not in (EXPORTS, CLAIMS):
+            raise _Refused(_BAD_VALUE, "nothing but an upsert of an export or a claim")
+        if key in (self._exports if name == EXPORTS else self._claims):
+            raise _Refused(_DUPLICATE, "E11000 duplicate key")
+        (step,) = body["update"]
+        stored = {"_id": key, **made(step.get("$replaceWith", step.get("$set")))}
+        if name == EXPORTS:
+            self._exports[key] = bson.encode(stored)
+            holds = {"token": stored["holds"]["token"]} if stored.get("holds") else {}
+            self._states[key] = {"_id": key, "status": stored["status"], "holds": holds}
+        else:
+            self._claims[key] = stored
+        said = {"n": 1, "updatedExisting": False, "upserted": key}
+        return {"lastErrorObject": said, "value": stored if body.get("new") else None}
+
+
+def made(expression: Any) -> Any:
+    """The value of an aggregation expression over a document that holds nothing."""
+    if isinstance(expression, list):
+        return [made(one) for one in expression]
+    if isinstance(expression, dict):
+        return _made_of(expression)
+    if expression == "$$NOW":
+        return CLOCK.now()
+    # A path of an empty document leads nowhere.
+    return None if isinstance(expression, str) and expression.startswith("$") else expression
+
+
+def _made_of(expression: Document) -> Any:
+    (name, operand), *others = expression.items() or [("", None)]
+    if name in _OPERATORS and not others:
+        return _OPERATORS[name](operand)
+    if any(name.startswith("$") for name in expression):
+        raise _Refused(_BAD_VALUE, f"{name} is not known here")
+    return {name: made(one) for name, one in expression.items()}
+
+
+def _merged(parts: list[Any]) -> Document:
+    return {name: value for part in parts for name, value in (made(part) or {}).items()}
+
+
+def _first_of(parts: list[Any]) -> Any:
+    values = (made(part) for part in parts)
+    return next((value for value in values if value is not None), None)
+
+
+def _joined(parts: list[Any]) -> list[Any]:
+    return [value for part in parts for value in made(part)]
+
+
+_OPERATORS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "$literal": lambda value: value,
+    "$mergeObjects": _merged,
+    "$ifNull": _first_of,
+    "$concatArrays": _joined,
+}
+
+
+def _hello(_: Document) -> Document:
+    """The primary of a replica set: the driver sends sessions and numbers, as in production."""
+    return {
+        "isWritablePrimary": True,
+        "ismaster": True,
+        "helloOk": True,
+        "setName": "memory",
+        "setVersion": 1,
+        "hosts": [f"{LOOPBACK}:1"],
+        "me": f"{LOOPBACK}:1",
+        "maxBsonObjectSize": 16 * 1024 * 1024,
+        "maxMessageSizeBytes": 48_000_000,
+        "maxWriteBatchSize": 100_000,
+        "localTime": CLOCK.now(),
+        "logicalSessionTimeoutMinutes": 30,
+        "minWireVersion": 0,
+        "maxWireVersion": 25,
+        "readOnly": False,
+    }
+
+
+async def serve(memory: Memory) -> None:
+    """Listen on a free port, say which, and answer until the process ends."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                header = await reader.readexactly(wire.HEADER.size)
+                content = await reader.readexactly(wire.HEADER.unpack(header)[0] - len(header))
+                writer.write(memory.answer(wire.command(header, content)))
+        except (asyncio.IncompleteReadError, ConnectionError, Broken):
+            writer.close()
+
+    server = await asyncio.start_server(speak, LOOPBACK, 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until the process is ended."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--campaigns", type=int, default=1)
+    asyncio.run(serve(Memory(campaigns=parser.parse_args(arguments).campaigns)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
