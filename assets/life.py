@@ -228,21 +228,12 @@ class ExportLife:
         newcomer = {"line.lane": None}
         return self._move(Move.PLACE, document["_id"], equal=newcomer, change=Change(set=place))
 
-    def undispatched(
-        self, lane: Lane, limit: int, *, until: datetime | None = None
-    ) -> Sequence[Document]:
-        """Queued exports of a lane whose time has come, in the order of their turns.
-
-        Args:
-            lane: Which lane.
-            limit: At most so many.
-            until: Only those whose turn is not later.
-        """
+    def undispatched(self, lane: Lane, limit: int) -> Sequence[Document]:
+        """Queued exports of a lane whose time has come, in the order of their turns."""
         queued = Match(
             statuses=_sources(Move.DISPATCH),
             equal={"line.lane": str(lane)},
             due=("notBefore",),
-            until={} if until is None else {"line.turn": until},
         )
         return self._store.candidates(queued, limit=limit, by_turn=True)
 

@@ -1,15 +1,15 @@
-"""Gives newcomers of the queue their lane and turn, and tells who is next.
+"""Gives newcomers of the queue their lane and turn.
 
 What is kept here between two looks saves work and decides nothing: the lanes and turns stand in the
 documents, and a claim is the database's.
 """
 
 from collections import OrderedDict
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog
-from assets.model.lanes import SPACING, USUAL_PRIORITY, Flow, Lane, lane_of, turn_of
+from assets.model.lanes import USUAL_PRIORITY, Flow, Lane, lane_of, turn_of
 from assets.model.lifecycle import Status
 from assets.model.request import ExportRequest
 from assets.sizing import rows_to_read
@@ -21,9 +21,6 @@ from resources.mongo.stores import MongoStores
 # Equal requests come in bursts; a campaign does not grow from small to large within a minute.
 KNOWN_SECONDS = 60.0
 MOST_KNOWN = 1_000
-# Who is next stands at most so many turns after who was last, unless few wait. The stand-in reads
-# all that it then puts in order, so 10,000 that wait would cost each look 60 ms.
-REACH = 5
 
 
 class Line:
@@ -36,7 +33,6 @@ class Line:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._sizes: OrderedDict[str, tuple[float, int | None]] = OrderedDict()
-        self._last: dict[Lane, datetime] = {}
 
     def place(
         self, life: ExportLife, document: Document, stores: MongoStores, clock: Clock
@@ -50,21 +46,6 @@ class Line:
         lane, flow = lane_of(rows), _flow(document.get("campaign"), document.get("priority"))
         turn = turn_of(document["queuedAt"], flow, _waiting(stores, document, lane), lane)
         return life.place(document, lane=lane, turn=turn, rows=rows)
-
-    def first(self, life: ExportLife, lane: Lane, most: int) -> list[Document]:
-        """Up to so many that are next in a lane."""
-        last = self._last.get(lane)
-        if last is not None:
-            near = last + timedelta(seconds=REACH * SPACING[lane])
-            found = life.undispatched(lane, most, until=near)
-            if len(found) >= most:
-                return list(found)
-        return list(life.undispatched(lane, most))
-
-    def begun(self, document: Document) -> None:
-        """Remember whose turn it was."""
-        line = document["line"]
-        self._last[Lane(line["lane"])] = line["turn"]
 
     def _rows(self, document: Document, stores: MongoStores, clock: Clock) -> int | None:
         now, fingerprint = clock.monotonic(), document["fingerprint"]

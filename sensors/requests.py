@@ -163,8 +163,8 @@ def _due(queue: _Queue) -> list[RunPlan]:
 def _next(queue: _Queue) -> list[Document]:
     """Who is next where there is room: large ones first, but never more than their part."""
     most = min(queue.at_once, MOST_PER_TICK)
-    large = queue.line.first(queue.life, Lane.LARGE, min(most, most_large(queue.at_once)))
-    small = queue.line.first(queue.life, Lane.SMALL, most)
+    large = queue.life.undispatched(Lane.LARGE, min(most, most_large(queue.at_once)))
+    small = queue.life.undispatched(Lane.SMALL, most)
     if not large and not small:
         return []
     flying = queue.life.in_flight(after=None, limit=queue.at_once)
@@ -190,7 +190,6 @@ def _claimed(queue: _Queue, document: Document, plans: list[RunPlan]) -> bool:
     if claimed is None:  # somebody else was first
         return False
     passing(CrashPoint.K04)
-    queue.line.begun(claimed)
     plans.append(run_plan(claimed))
     return True
 

@@ -166,7 +166,6 @@ class Match:
         older: Dotted path is a date before the database's now minus so many seconds; anything else
             never matches.
         due: Dotted path is not a date after the database's now; null and absent match.
-        until: Dotted path is a date not after this one; anything else never matches.
     """
 
     statuses: tuple[str, ...]
@@ -174,7 +173,6 @@ class Match:
     equal: Mapping[str, object] = field(default_factory=dict)
     older: Mapping[str, float] = field(default_factory=dict)
     due: tuple[str, ...] = ()
-    until: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,8 +349,7 @@ class ExportStore:
 
 def compile_match(match: Match) -> Document:
     """Return the query of a ``Match``; pure."""
-    query: Document = {"status": _one_of(match.statuses), **compile_equal(match.equal)}
-    query |= {_path(path): {"$lte": date} for path, date in match.until.items()}
+    query: Document = {"status": {"$in": list(match.statuses)}, **compile_equal(match.equal)}
     if match.token is not None:
         query["lease.token"] = {"$eq": match.token}
     now = [is_older(path, seconds) for path, seconds in match.older.items()]
@@ -404,12 +401,9 @@ def compile_equal(equal: Mapping[str, object]) -> Document:
 
 
 def _equals(value: object) -> Document:
-    return _one_of(value) if isinstance(value, tuple) else {"$eq": value}
-
-
-def _one_of(values: tuple[object, ...]) -> Document:
-    # The stand-in uses an index for one value and reads everything for a list of one.
-    return {"$eq": values[0]} if len(values) == 1 else {"$in": list(values)}
+    if isinstance(value, tuple):
+        return {"$in": list(value)}
+    return {"$eq": value}
 
 
 def _is_due(path: str) -> Document:

@@ -159,7 +159,6 @@ def fits(document: Document, match: Match, now: datetime) -> bool:
         and equals(document, match.equal)
         and all(_is_older(at(document, path), now, by) for path, by in match.older.items())
         and all(not _is_after(at(document, path), now) for path in match.due)
-        and all(_is_until(at(document, path), date) for path, date in match.until.items())
     )
 
 
@@ -177,10 +176,6 @@ def _is_older(value: object, now: datetime, seconds: float) -> bool:
 
 def _is_after(value: object, now: datetime) -> bool:
     return isinstance(value, datetime) and value > now
-
-
-def _is_until(value: object, date: datetime) -> bool:
-    return isinstance(value, datetime) and value <= date
 
 
 def _turn(document: Document) -> tuple[Any, ...]:

@@ -83,8 +83,8 @@ def _asked_by_two(stage: Scene, monkeypatch: pytest.MonkeyPatch) -> Counter[str 
     """What two sensors ask for when one of them comes while the other has read the queue."""
     listing, second = ExportLife.undispatched, list[dg.RunRequest]()
 
-    def interrupted(life: ExportLife, lane: Lane, limit: int, **given: Any) -> Any:
-        found = listing(life, lane, limit, **given)
+    def interrupted(life: ExportLife, lane: Lane, limit: int) -> Any:
+        found = listing(life, lane, limit)
         if found:
             monkeypatch.setattr(ExportLife, "undispatched", listing)
             second.extend(stage.requested("requests_2"))
