@@ -8,6 +8,10 @@ Then the sensor ticks as Dagster would have it, on an instance in memory; betwee
 it let out end, and as many come anew, so the queue stays as long as it is. The pause between two
 listeners is left out. Nothing starves: callers that ask for as much are served alike, and in each
 tick the large ones have their part.
+
+The stand-in reads every export for each claim and each list, as it did before there were lanes
+(70 ms for a claim among 10,000), so its times grow with the queue whatever is asked. What is asked
+is therefore counted, too: commands and the documents that they give, which must not grow.
 """
 
 import argparse
@@ -24,6 +28,7 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 import dagster as dg
+from pymongo import monitoring
 
 from assets.attempt import Build
 from assets.exports.catalog import CATALOG
@@ -54,6 +59,28 @@ class Restless(SystemClock):
         """Return at once."""
 
 
+class Asked(monitoring.CommandListener):
+    """Counts what the database is asked, and how many documents it gives."""
+
+    def __init__(self) -> None:
+        self.commands = self.documents = 0
+
+    def started(self, _: monitoring.CommandStartedEvent) -> None:
+        """It is asked."""
+        self.commands += 1
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """It answers."""
+        cursor = event.reply.get("cursor", {})
+        self.documents += len(cursor.get("firstBatch", ())) + len(cursor.get("nextBatch", ()))
+
+    def failed(self, _: monitoring.CommandFailedEvent) -> None:
+        """It was asked all the same."""
+
+
+ASKED: Final = Asked()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticks:
     """What a queue of some length came to.
@@ -61,12 +88,16 @@ class Ticks:
     Attributes:
         queued: How many waited.
         seconds: Each tick.
+        commands: Questions to the database a tick.
+        documents: Documents that it gave a tick.
         large: Large exports that were let out.
         apart: How many more exports one caller was served than another.
     """
 
     queued: int
     seconds: Sequence[float]
+    commands: float
+    documents: float
     large: int
     apart: int
 
@@ -123,8 +154,12 @@ def measured(env: Mapping[str, str], queued: int, ticks: int) -> Ticks:
         )
         doors = {"mongo": queue.stores, "clock": Restless(), "platform": platform}
         seconds, served, large = list[float](), Counter[str](), 0
+        asked = Counter[str]()
         for number in range(ticks + 1):
+            before = ASKED.commands, ASKED.documents
             taken, ids = _tick(sensors[number % len(LISTENERS)], instance, doors)
+            asked["commands"] += ASKED.commands - before[0]
+            asked["documents"] += ASKED.documents - before[1]
             out = queue.end(ids)
             served.update(one["requestedBy"]["subject"] for one in out)
             large += sum(one["line"]["lane"] == Lane.LARGE for one in out)
@@ -132,7 +167,14 @@ def measured(env: Mapping[str, str], queued: int, ticks: int) -> Ticks:
             if number:  # the first one makes connections
                 seconds.append(taken)
     apart = max(served.values()) - min(served[f"svc:{caller}"] for caller in range(CALLERS))
-    return Ticks(queued=queued, seconds=seconds, large=large, apart=apart)
+    return Ticks(
+        queued=queued,
+        seconds=seconds,
+        commands=asked["commands"] / (ticks + 1),
+        documents=asked["documents"] / (ticks + 1),
+        large=large,
+        apart=apart,
+    )
 
 
 def _tick(
@@ -173,7 +215,8 @@ def shown(found: Ticks) -> str:
     """A line for people."""
     return (
         f"{found.queued:>6,} queued: tick p50={1000 * median(found.seconds):.0f} ms"
-        f" p99={1000 * found.p99:.0f} ms, {found.large} large let out,"
+        f" p99={1000 * found.p99:.0f} ms, {found.commands:.0f} commands and"
+        f" {found.documents:.0f} documents, {found.large} large let out,"
         f" callers {found.apart} apart"
     )
 
@@ -184,6 +227,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--queued", type=int, nargs=2, default=[100, 10_000])
     parser.add_argument("--ticks", type=int, default=200)
     given = parser.parse_args(arguments)
+    monitoring.register(ASKED)  # before any client is made
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder))
         try:
@@ -198,6 +242,8 @@ def main(arguments: Sequence[str]) -> int:
     print(
         f"queue: tick p99 {few.queued:,}={1000 * few.p99:.0f} ms"
         f" {many.queued:,}={1000 * many.p99:.0f} ms ratio={many.p99 / few.p99:.2f}"
+        f" commands={many.commands / few.commands:.2f}"
+        f" documents={many.documents / few.documents:.2f}"
         f" large={many.large}/{part} apart={many.apart}"
     )
     return 0 if many.large == part else 1
