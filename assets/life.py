@@ -775,7 +775,7 @@ class ExportLife:
 
     def untold(self, *, after: str | None, limit: int) -> Sequence[Document]:
         """A page, by id, of exports with `outbox.events` that nobody was told of yet."""
-        news = Match(statuses=_sources(Move.TELL), equal={"outbox.open": True})
+        news = Match(statuses=None, equal={"outbox.open": True})  # there may be news in any state
         return self._store.candidates(news, after=after, limit=limit)
 
     def told(self, document: Document) -> Document | None:

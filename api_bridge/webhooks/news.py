@@ -31,12 +31,14 @@ class News:
 
     def hand_on(self) -> int:
         """Make the deliveries of all that has happened; return how many are new."""
-        made, after = 0, None
-        while page := self.life.untold(after=after, limit=PAGE):
+        made, after, more = 0, None, True
+        while more:
+            page = self.life.untold(after=after, limit=PAGE)
             # One that cannot be decoded stays, and holds up nobody.
             readable = [document for document in page if not document.get("undecodable")]
             made += sum(self._hand_on(document) for document in readable)
-            after = page[-1]["_id"]
+            more = len(page) == PAGE
+            after = page[-1]["_id"] if more else None
         return made
 
     def _hand_on(self, document: Document) -> int:

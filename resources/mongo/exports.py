@@ -159,7 +159,8 @@ class Match:
     """What must hold for a change to happen, or for a document to be a candidate.
 
     Attributes:
-        statuses: The status is one of these.
+        statuses: The status is one of these; None does not look at it, so that a partial index is
+            not passed over for a look at every document.
         token: ``lease.token`` is this; None does not look at the lease.
         equal: Dotted path equals the value, or one of the values of a tuple; None matches null and
             absent.
@@ -168,7 +169,7 @@ class Match:
         due: Dotted path is not a date after the database's now; null and absent match.
     """
 
-    statuses: tuple[str, ...]
+    statuses: tuple[str, ...] | None
     token: str | None = field(default=None, repr=False)
     equal: Mapping[str, object] = field(default_factory=dict)
     older: Mapping[str, float] = field(default_factory=dict)
@@ -349,7 +350,9 @@ class ExportStore:
 
 def compile_match(match: Match) -> Document:
     """Return the query of a ``Match``; pure."""
-    query: Document = {"status": {"$in": list(match.statuses)}, **compile_equal(match.equal)}
+    query = compile_equal(match.equal)
+    if match.statuses is not None:
+        query = {"status": {"$in": list(match.statuses)}, **query}
     if match.token is not None:
         query["lease.token"] = {"$eq": match.token}
     now = [is_older(path, seconds) for path, seconds in match.older.items()]

@@ -311,6 +311,14 @@ class ExportStoreContract:
 
         assert [one["_id"] for one in found] == ["exp_4", "exp_1", "exp_0", "exp_3"]
 
+    def test_candidates_may_be_in_any_state(self, store: ExportStore) -> None:
+        """What has happened is looked for by its mark, whatever became of the export since."""
+        for number, status in enumerate(("queued", "failed", "expired")):
+            store.insert({"_id": f"exp_{number}", "status": status, "outbox": {"open": number > 0}})
+        marked = Match(statuses=None, equal={"outbox.open": True})
+
+        assert [one["_id"] for one in store.candidates(marked, limit=9)] == ["exp_1", "exp_2"]
+
     def test_candidates_can_be_paged_by_id(self, store: ExportStore) -> None:
         """The reaper walks through all of them, however many it must leave alone."""
         for number in range(5):

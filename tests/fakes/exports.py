@@ -154,7 +154,7 @@ class FakeExportStore(ExportStore):
 def fits(document: Document, match: Match, now: datetime) -> bool:
     """Say whether a document is as a match wants it."""
     return (
-        document.get("status") in match.statuses
+        (match.statuses is None or document.get("status") in match.statuses)
         and (match.token is None or at(document, "lease.token") == match.token)
         and equals(document, match.equal)
         and all(_is_older(at(document, path), now, by) for path, by in match.older.items())
