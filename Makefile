@@ -102,7 +102,7 @@ faults-quick: setup ## Kill and freeze real processes at every point (below 8 mi
 faults: setup ## The same for hours: 24 x 200 kills, 500 zombies (ARGS="--seed 7" replays)
 	@$(BIN)/python -m tests.faults --kills 200 --zombies 500 $(ARGS)
 
-rehearsals: setup ## Lose Dagster's PostgreSQL while exports are live; each ends once (about 6 minutes)
+rehearsals: setup ## Lose Dagster's PostgreSQL, and credentials, while exports are live; each ends once (about 10 minutes)
 	@$(BIN)/python -m tests.rehearsals $(ARGS)
 
 canaries: setup ## Force 330 failures with canaries in 120 places, and search all that is kept (about 10 minutes)

@@ -48,11 +48,16 @@ class Forwarder:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._target)
-                self._open += [near, far]
-                for source, sink, gate in ((near, far, self.requests), (far, near, self.replies)):
-                    thread = threading.Thread(target=_pump, args=(source, sink, gate), daemon=True)
-                    thread.start()
+                self._open.append(near)
+                self._serve(near)
+
+    def _serve(self, near: socket.socket) -> None:
+        """Join a connection to one of the target's."""
+        far = socket.create_connection(self._target)
+        self._open.append(far)
+        for source, sink, gate in ((near, far, self.requests), (far, near, self.replies)):
+            thread = threading.Thread(target=_pump, args=(source, sink, gate), daemon=True)
+            thread.start()
 
 
 def _pump(source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:

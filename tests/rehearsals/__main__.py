@@ -1,14 +1,25 @@
-"""`python -m tests.rehearsals`: lose Dagster's storage, and say what came of it."""
+"""`python -m tests.rehearsals`: lose Dagster's storage, end credentials; say what came of it."""
 
+import argparse
 import sys
+from collections.abc import Callable, Mapping, Sequence
 
 from export_platform.commands.terminal import ended_by_sigterm
 from resources.clock import SystemClock
-from tests.rehearsals.lost_storage import rehearse
+from tests.rehearsals import expired, lost_storage
+from tests.rehearsals.ground import Note
+
+REHEARSALS: Mapping[str, Callable[[Note], lost_storage.Outcome | expired.Outcome]] = {
+    "lost-storage": lost_storage.rehearse,
+    "expired": expired.rehearse,
+}
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Rehearse; 1 if something was lost or done twice."""
+    parser = argparse.ArgumentParser(prog="python -m tests.rehearsals")
+    parser.add_argument("--only", choices=REHEARSALS, nargs="*", default=[*REHEARSALS])
+    said = parser.parse_args(argv)
     clock = SystemClock()
     began = clock.monotonic()
 
@@ -16,10 +27,14 @@ def main() -> int:
         sys.stdout.write(f"{clock.monotonic() - began:6.1f} s  {line}\n")
         sys.stdout.flush()
 
-    with ended_by_sigterm():
-        outcome = rehearse(note)
-    note(str(outcome))
-    return 0 if outcome.good else 1
+    good = True
+    for name in said.only:
+        note(name)
+        with ended_by_sigterm():
+            outcome = REHEARSALS[name](note)
+        note(str(outcome))
+        good = good and outcome.good
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

@@ -5,35 +5,21 @@ queued coordinator with its lanes, the monitoring of runs.
 """
 
 import hashlib
-import shutil
 import signal
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy
 
-from export_platform.commands.client import BridgeClient, Export
+from export_platform.commands.client import BridgeClient
 from export_platform.commands.seed import ensure
-from export_platform.commands.watching import watch
 from export_platform.local import kernel
 from export_platform.local.deployment import CODE, DAEMON, WEBSERVER, WORKERS, Deployment
 from export_platform.local.postgresql import engine, heartbeat, instance, told
 from export_platform.local.seed.catalog import pack_named
 from resources.clock import SystemClock
-from resources.wiring import environment
 from tests.export_platform.production.postgres import running
-
-# Leases ten times shorter than in production: the rehearsal takes minutes, not an hour.
-VARIABLES = {"EXPORT_TIMING_FACTOR": "0.1", "EXPORT_RUNS_AT_ONCE": "4"}
-CAMPAIGN = "aurora-lights-2026"
-BY_LOCALE = ("waitlist", "entries", "selected-fans")
-KINDS = (*BY_LOCALE, "market-demand", "registration-timeline", "boost-leaderboard")
-PATIENCE_SECONDS = 300.0
-
-Note = Callable[[str], None]
+from tests.rehearsals.ground import KINDS, VARIABLES, Note, asked, ended, folder, unnamed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +55,7 @@ class Outcome:
 
 def rehearse(note: Note) -> Outcome:
     """Start, finish some, ask for more, lose the storage, and see."""
-    with _folder() as database, _folder() as home, running(database) as storage:
+    with folder() as database, folder() as home, running(database) as storage:
         deployment = Deployment(
             home,
             SystemClock(),
@@ -88,10 +74,10 @@ def _rehearsed(deployment: Deployment, storage: Mapping[str, str], note: Note) -
     places = deployment.up()
     note("up on PostgreSQL")
     with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
-        done = _ended(client, [_asked(client, kind) for kind in KINDS])
+        done = ended(client, [asked(client, kind) for kind in KINDS])
         before = {one.id: _digests(client, one.id) for one in done if one.status == "succeeded"}
         note(f"{len(before)} exports have ended well; {_runs(storage)} runs in the storage")
-        live = [_asked(client, kind, locale) for kind in KINDS for locale in ("en-US", "de-DE")]
+        live = [asked(client, kind, locale) for kind in KINDS for locale in ("en-US", "de-DE")]
         _kill_dagster(deployment)
         _lose(storage)
         note(f"{len(live)} exports asked for; Dagster killed, its database dropped")
@@ -99,26 +85,16 @@ def _rehearsed(deployment: Deployment, storage: Mapping[str, str], note: Note) -
     note("up again on an empty database")
     with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
         kept = sum(_digests(client, name) == told for name, told in before.items())
-        ended = _ended(client, live)
-        succeeded = [one for one in ended if one.status == "succeeded"]
+        succeeded = [one for one in ended(client, live) if one.status == "succeeded"]
         names = [*before, *(one.id for one in succeeded)]
         return Outcome(
             finished=len(before),
             kept=kept,
             live=len(live),
             ended=len(succeeded),
-            doubled=_unnamed(places.environment, names),
+            doubled=unnamed(places.environment, names),
             runs=_runs(storage),
         )
-
-
-def _asked(client: BridgeClient, kind: str, locale: str | None = None) -> Export:
-    params = {"locales": [locale]} if locale is not None and kind in BY_LOCALE else {}
-    return client.create(kind, {"campaign_id": CAMPAIGN, **params})
-
-
-def _ended(client: BridgeClient, exports: list[Export]) -> list[Export]:
-    return watch(client, exports, SystemClock(), seconds=PATIENCE_SECONDS)
 
 
 def _digests(client: BridgeClient, export_id: str) -> tuple[str, str]:
@@ -136,30 +112,6 @@ def _kill_dagster(deployment: Deployment) -> None:
         if leader is not None:
             for process in [*kernel.session_of(leader), leader]:
                 kernel.send(process, signal.SIGKILL)
-
-
-def _unnamed(env: Mapping[str, str], names: list[str]) -> int:
-    """Objects of these exports that their documents do not name: an attempt too many."""
-    stores, objects = environment.mongo_stores(env), environment.object_store(env)
-    try:
-        results = [(stores.exports.find(name) or {})["result"] for name in names]
-        named = {one["manifestKey"] for one in results if one}
-        named |= {file["key"] for one in results if one for file in one["files"]}
-        of_theirs = {key.rsplit("/", 2)[0] for key in named}
-        found = {key for key in objects.keys("exports/") if key.rsplit("/", 2)[0] in of_theirs}
-        return len(found - named)
-    finally:
-        stores.close()
-        objects.close()
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="lost"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _lose(storage: Mapping[str, str]) -> None:

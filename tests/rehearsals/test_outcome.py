@@ -1,11 +1,14 @@
 """A rehearsal says that it went well only if it did."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from tests.rehearsals import expired
 from tests.rehearsals.lost_storage import Outcome
 
+ALSO_WELL = expired.Outcome(live=8, ended=8, doubled=0, struck=6, tokens=4, locked=9, refused=True)
 WELL = Outcome(finished=6, kept=6, live=12, ended=12, doubled=0, runs=13)
 
 
@@ -24,3 +27,21 @@ def test_what_is_lost_or_done_twice_is_not_well(wrong: dict[str, int]) -> None:
     """The control: each figure counts, and a rehearsal of nothing proves nothing."""
     assert WELL.good
     assert not replace(WELL, **wrong).good
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ended": 7},
+        {"live": 0, "ended": 0},
+        {"doubled": 1},
+        {"struck": 0},
+        {"tokens": 1},
+        {"locked": 0},
+        {"refused": False},
+    ],
+)
+def test_credentials_that_did_not_end_prove_nothing(wrong: dict[str, Any]) -> None:
+    """The control: all have ended well also where nothing happened."""
+    assert ALSO_WELL.good
+    assert not replace(ALSO_WELL, **wrong).good
