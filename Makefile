@@ -73,7 +73,7 @@ formats: setup ## Compare a Parquet and a CSV of a million rows, cell by cell (a
 	@$(BIN)/python -m pytest -q -o faulthandler_timeout=3600 --format-rows 1000000 tests/assets/steps/encode/test_one_truth.py $(ARGS)
 
 goldens: setup ## Write what each export should be; read the diff before you commit it
-	@$(BIN)/python -m pytest -q --write-goldens -k golden \
+	@$(BIN)/python -m pytest -q --write-goldens -k golden $(ARGS) \
 	    tests/export_platform/test_definitions.py tests/assets/exports/test_goldens.py
 	@git status --short tests/goldens
 

@@ -135,3 +135,35 @@ def test_a_listed_class_is_not_lowered_by_a_question_of_the_campaign() -> None:
     classes = {c.name: c.pii for c in CATALOG["entries"].columns(facts(of=asked))}
 
     assert (Pii.SECRET, Pii.QUASI_IDENTIFIER) == (classes["q_club"], classes["q_city"])
+
+
+OFFERING_MARKETS = [
+    kind for kind in KINDS if any(option.name == "markets" for option in kind.options)
+]
+
+
+def reads_markets(source: str) -> bool:
+    """Whether a module, or a shared one that it imports, looks at the markets that were chosen."""
+    shared = re.findall(r"^from assets\.exports\.shared\.(\w+) import", source, re.MULTILINE)
+    # The module that defines the rule is imported by all, and by most for other rules.
+    texts = [
+        (FOLDER / "shared" / f"{name}.py").read_text(encoding="utf-8")
+        for name in shared
+        if name != "entry_options"
+    ]
+    return any(re.search(r"chosen_markets?\b|get\(.markets.\)", text) for text in (source, *texts))
+
+
+@pytest.mark.parametrize("kind", OFFERING_MARKETS, ids=lambda kind: kind.name)
+def test_a_kind_that_offers_markets_looks_at_them(kind: ExportType) -> None:
+    """An option is offered as soon as it is declared; without its rule all fans are in the file."""
+    module = FOLDER / f"{kind.name.replace('-', '_')}.py"
+
+    assert reads_markets(module.read_text(encoding="utf-8"))
+
+
+def test_a_kind_that_forgets_the_markets_is_seen() -> None:
+    """The control: it imports what everybody imports, and offers what it does not look at."""
+    forgetful = "from assets.exports.shared.entry_options import ENTRY_FILTER, entry_filter\n"
+
+    assert not reads_markets(forgetful)
