@@ -54,6 +54,12 @@ class Tally:
         if len(self.notes) < NOTES:
             self.notes.append(f"{kind}: {note}")
 
+    def add(self, other: "Tally") -> None:
+        """Count what another attack came to."""
+        self.cases += other.cases
+        self.faults += other.faults
+        self.notes += other.notes[: max(0, NOTES - len(self.notes))]
+
     def lines(self) -> tuple[str, str]:
         """The counts that are this harness's own, and the one line that is promised."""
         first = " ".join(f"{name}={self.faults[name]}" for name in FIRST)
