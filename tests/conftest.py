@@ -21,7 +21,7 @@ from resources.mongo.stores import MongoStores
 from resources.object_store import MIN_PART_BYTES, ObjectStore
 from resources.wiring import environment
 from tests.fakes.clock import ManualClock
-from tests.staging.given import Given
+from tests.given import Given
 
 # Hypothesis allows 200 ms an example; beside other builds one takes seconds, and is right.
 settings.register_profile("suite", deadline=None)

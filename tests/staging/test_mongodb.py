@@ -17,7 +17,7 @@ from pymongo.errors import ExecutionTimeout
 
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
-from tests.staging.given import Given
+from tests.given import Given
 
 WRITES = 200
 
