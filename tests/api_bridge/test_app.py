@@ -319,7 +319,9 @@ def test_the_page_for_callers_lists_every_row() -> None:
     """A row that the page forgets is found by nobody, and one too many fails at somebody."""
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `([A-Z]+) (/\S+)` \|", text, re.MULTILINE)
-    variables = {f"BRIDGE_{one.name.upper()}" for one in fields(Settings)}
+    # How many run at once is told by a variable of whoever lets them out.
+    named = {one.name for one in fields(Settings)} - {"runs_at_once"}
+    variables = {f"BRIDGE_{name.upper()}" for name in named}
 
     assert sorted(listed) == sorted(rows(CONTRACT))
     assert set(re.findall(r"`(BRIDGE_\w+)`", text)) == variables
