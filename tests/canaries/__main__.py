@@ -44,9 +44,9 @@ def main() -> int:
         note(hit)
     places = {*PLACES, *(one.path for one in planted().canaries), *(one.path for one in more)}
     note(f"searched {sum(map(len, sinks.kept.values())):,} texts of {len(sinks.kept)} sinks")
-    sys.stdout.write(f"{line(sorted(places), failures, hits)}\n")
     unread = [name for name in outdoors.KEPT if not any(sinks.kept[name])]
     note(f"not read: {unread}" if unread else "every sink was read")
+    sys.stdout.write(f"{line(sorted(places), failures, hits)}\n")
     return 1 if hits or unread or failures < LEAST else 0
 
 
