@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick resume invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -101,6 +101,9 @@ faults-quick: setup ## Kill and freeze real processes at every point (below 8 mi
 
 faults: setup ## The same for hours: 24 x 200 kills, 500 zombies (ARGS="--seed 7" replays)
 	@$(BIN)/python -m tests.faults --kills 200 --zombies 500 $(ARGS)
+
+resume: setup ## Kill the worker of a large export 50 times: one sha256, at most one chunk again (about 15 minutes)
+	@$(BIN)/python -m tests.faults.resume $(ARGS)
 
 rehearsals: setup ## Lose Dagster's PostgreSQL, and credentials, while exports are live; each ends once (about 10 minutes)
 	@$(BIN)/python -m tests.rehearsals $(ARGS)

@@ -8,11 +8,13 @@ the files lie under a prefix that holds it (DESIGN.md 3).
 import os
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from assets.chunking import Chunking, goes_on
+from assets.chunks import Chunks, keys_of
 from assets.delivery.contract import snapshot_of
 from assets.heartbeat import Cancelled, Heartbeat
 from assets.life import Document, ExportLife, IllegalMove, LeaseLost
@@ -87,6 +89,7 @@ class Attempt:
         self._life, self._doors, self._catalog = life, doors, catalog
         self._build, self._clock, self._jitter = build, clock, jitter
         self._shipping = Shipping(life, doors, clock)
+        self._chunking = Chunking(life, doors.objects, version=build.version, git_sha=build.git_sha)
 
     def run(
         self,
@@ -184,22 +187,39 @@ class Attempt:
         heartbeat: Heartbeat,
     ) -> Manifest:
         """New files, confirmed, and delivered where that was asked for."""
-        facts = self._facts(document, export_type, request, document["snapshotAt"])
-        planned = plan(export_type, facts)
-        place = self._place(document)
-        produced = produce(
-            planned,
-            self._doors,
-            address=place,
-            token=f"{document['_id']}:{document['attempt']}",
-            watch=heartbeat,
-        )
+        planned, chunks = self._planned(document, export_type, request)
+        facts, place = planned.facts, self._place(document)
+        with closing(chunks) if chunks is not None else nullcontext():
+            produced = produce(
+                planned,
+                self._doors,
+                address=place,
+                token=f"{document['_id']}:{document['attempt']}",
+                watch=heartbeat,
+                chunks=chunks,
+            )
         draft = self._manifest(document, planned, produced)
         if not planned.deliveries:
             return draft
         heartbeat.advance()
         shipped = self._shipping.begin(document, draft, planned, place, produced.entries)
         return self._delivered(shipped, draft, facts, export_type, heartbeat)
+
+    def _planned(
+        self, document: Document, export_type: ExportType, request: ExportRequest
+    ) -> tuple[Plan, Chunks | None]:
+        """What to make, and what of it is there from an attempt before this one."""
+        left = document.get("chunks")
+        if left is not None:
+            facts = self._facts(document, export_type, request, left["snapshotAt"])
+            planned = plan(export_type, facts)
+            taken = self._chunking.taken(document, planned)
+            if taken is not None:
+                return planned, taken
+            document = self._chunking.dropped(document)
+        facts = self._facts(document, export_type, request, document["snapshotAt"])
+        planned = plan(export_type, facts)
+        return planned, self._chunking.chunks(document, planned)
 
     def _delivered(
         self,
@@ -280,6 +300,7 @@ class Attempt:
                     jitter=self._jitter(),
                     afresh=failure.code in STARTS_OVER,
                     leaves=failure.code in LEAVES_REJECTS,
+                    goes_on=goes_on(error),
                 )
                 return failure
         passing(CrashPoint.K22)
@@ -348,12 +369,15 @@ class Attempt:
     def _clear(self, document: Document, found: Document) -> None:
         """Remove what this attempt stored; its prefix holds our token, so it is only ours.
 
-        Files whose delivery is not over stay: the next attempt goes on with them.
+        Files whose delivery is not over stay, and those that the next attempt goes on with or has
+        published: this one may have slept meanwhile.
         """
         if keeps(found, document["attempt"]):
             return
         try:
             place = self._place(document).attempt
+            if place in attempts_of(keys_of(found)):
+                return
             self._doors.objects.remove(place)
             self._doors.objects.remove(ids_prefix(place))
         except (DoorError, KeyError):
@@ -363,15 +387,14 @@ class Attempt:
         """Remove what the attempts of a published export left behind, but for what it names."""
         told = document["result"]
         named = {told["manifestKey"], *(entry["key"] for entry in told["files"])}
-        ours = attempts_of(named)
         export = export_of(told["manifestKey"])
         try:
-            found = attempts_of(self._doors.objects.keys(export, unfinished=True))
-            if not (left := found - ours):
+            found = set(self._doors.objects.keys(export, unfinished=True)) - named
+            if not found:
                 return
-            others = attempts_of(self._life.keys_of_others(document))
-            for prefix in left - others:
-                self._doors.objects.remove(prefix)
+            others = attempts_of(self._life.keys_of_others(document)) - attempts_of(named)
+            for prefix in attempts_of(found) - others:
+                self._doors.objects.remove(prefix, but=named)
         except DoorError:
             return
 

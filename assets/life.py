@@ -398,6 +398,62 @@ class ExportLife:
             ),
         )
 
+    def keep_chunks(
+        self,
+        export_id: str,
+        token: str,
+        *,
+        chunks: Mapping[str, object],
+        likeness: str,
+        snapshot: datetime,
+    ) -> Document:
+        """Write down what another attempt can take over of the files that this one makes.
+
+        Args:
+            export_id: Which export.
+            token: The lease's token.
+            chunks: What there is, as `assets/chunks.py` has it.
+            likeness: Of attempts that make the same files.
+            snapshot: That of the files.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now; nothing was written.
+        """
+        like = {"of": likeness, "snapshotAt": snapshot}
+        told = {f"chunks.{name}": value for name, value in {**chunks, **like}.items()}
+        change = Change(set=told, stamp=("chunks.at",))
+        return self._held(Move.BEAT, export_id, token, change)
+
+    def take_chunks(
+        self, export_id: str, token: str, *, chunks: Mapping[str, object], snapshot: datetime
+    ) -> Document:
+        """Say that this attempt goes on with files that an earlier one has begun.
+
+        Args:
+            export_id: Which export.
+            token: The lease's token.
+            chunks: What of them is taken over.
+            snapshot: That of the files; the one of this attempt is of no use.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now; nothing was written.
+        """
+        done: Any = chunks["done"]
+        told = {f"chunks.{name}": value for name, value in chunks.items()}
+        change = _also(
+            Change(set={**told, "snapshotAt": snapshot}),
+            audit={"action": "went_on", "chunks": len(done)},
+        )
+        return self._held(Move.BEAT, export_id, token, change)
+
+    def drop_chunks(self, export_id: str, token: str) -> Document:
+        """Say that this attempt makes all files itself; earlier ones are nobody's.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now; nothing was written.
+        """
+        return self._held(Move.BEAT, export_id, token, Change(set={"chunks": None}))
+
     def ship(
         self,
         export_id: str,
@@ -505,6 +561,7 @@ class ExportLife:
         jitter: float,
         afresh: bool = False,
         leaves: bool = False,
+        goes_on: bool = False,
     ) -> Document:
         """End an attempt that failed: queue the next one, or fail for good.
 
@@ -515,6 +572,7 @@ class ExportLife:
             jitter: Spreads the retries, from 0 up to 1.
             afresh: The next attempt makes new files even if the delivery of these was begun.
             leaves: What lies beside those files is kept as long as they would have been.
+            goes_on: The next attempt can take over the chunks of files that this one has made.
 
         Raises:
             LeaseLost: The lease is somebody else's by now.
@@ -527,7 +585,10 @@ class ExportLife:
             change = _ended(error=error)
         change = _also(
             change,
-            set=_dropped(leaves=leaves) if afresh else {},
+            set={
+                **(_dropped(leaves=leaves) if afresh else {}),
+                **({} if again and goes_on else {"chunks": None}),
+            },
             increment={"failures": 1},
             audit={"action": "attempt_failed", "code": error["code"], "again": again},
         )
@@ -900,9 +961,9 @@ def _requeued(wait: float, *, error: Mapping[str, Any] | None) -> Change:
 
 
 def _ended(*, error: Mapping[str, Any] | None = None) -> Change:
-    """In a terminal state, held by nobody."""
+    """In a terminal state, held by nobody, with nothing for another attempt to take over."""
     return Change(
-        set={"lease": None, "phase": None, **_told(error)},
+        set={"lease": None, "phase": None, "chunks": None, **_told(error)},
         stamp=("finishedAt", *_when(error)),
     )
 

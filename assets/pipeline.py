@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from assets.chunks import Chunks, Standing
 from assets.files import confirm, write_files
 from assets.model.manifest import Accounting, FileEntry
 from assets.model.source import CodeRow, EntryRow, RowSource, Verdict
 from assets.reading import Doors, Reader
 from assets.steps.address import Address
+from assets.steps.encode.run import Run
 from assets.steps.manifest import balance
 from assets.steps.native.kernel import Kernel, NotNative, compile_plan
 from assets.steps.plan import Plan, PlannedColumn
@@ -42,7 +44,15 @@ class Produced:
     entries: frozenset[str] = frozenset()
 
 
-def produce(plan: Plan, doors: Doors, *, address: Address, token: str, watch: Watch) -> Produced:
+def produce(
+    plan: Plan,
+    doors: Doors,
+    *,
+    address: Address,
+    token: str,
+    watch: Watch,
+    chunks: Chunks | None = None,
+) -> Produced:
     """Make the files of an export, up to the moment before publishing.
 
     Args:
@@ -51,12 +61,14 @@ def produce(plan: Plan, doors: Doors, *, address: Address, token: str, watch: Wa
         address: Where the files go.
         token: Names the attempt; Athena finds a crashed attempt's query again by it.
         watch: Is told the progress and stops the flow.
+        chunks: Cuts large files so that another attempt can go on, and says what an earlier one has
+            made; None where each attempt makes all of them.
 
     Raises:
         ExportFailed: The rows do not add up, or a file is not stored as it was written.
         DoorError: The outside failed.
     """
-    flow = _Flow(plan, doors, token, watch)
+    flow = _Flow(plan, doors, token, watch, chunks)
     files = tuple(flow.files(address))
     accounting = flow.accounting()
     balance(accounting, max_rejects=plan.facts.request.max_rejects)
@@ -74,8 +86,10 @@ def produce(plan: Plan, doors: Doors, *, address: Address, token: str, watch: Wa
 class _Flow:
     """The rows of one export on their way from a source to the files."""
 
-    def __init__(self, plan: Plan, doors: Doors, token: str, watch: Watch) -> None:
-        self._doors, self._watch = doors, watch
+    def __init__(
+        self, plan: Plan, doors: Doors, token: str, watch: Watch, chunks: Chunks | None
+    ) -> None:
+        self._doors, self._watch, self._chunks = doors, watch, chunks
         self._ledger = Ledger()
         self.reader = Reader(doors, token=token, watch=watch, ledger=self._ledger)
         prepared = plan.export_type.prepare(plan.facts, self.reader)
@@ -91,7 +105,15 @@ class _Flow:
         """Write the main files, then those beside them."""
         plan, objects = self._plan, self._doors.objects
         records = tracing.timed(Name.CONVERT, self._records())
-        files = write_files(records, plan, address, objects, self._watch, columns=plan.columns)
+        files = write_files(
+            records,
+            plan,
+            address,
+            objects,
+            self._watch,
+            columns=plan.columns,
+            chunks=self._chunks,
+        )
         yield from tracing.timed(Name.UPLOAD, files)
         for aside in self._asides:
             columns = plan.companions[aside.section]
@@ -117,7 +139,8 @@ class _Flow:
 
     def _records(self) -> Iterator[Record]:
         source, facts = self._source, self._plan.facts
-        self._expected = self.reader.population(source, facts)
+        stood = self._stood()
+        self._expected = stood["expected"] if stood else self.reader.population(source, facts)
         self._watch.advance(rowsTotal=self._expected)
         verdict, converter = source.verdict(facts), self._converter(self._plan.columns)
         sieve = Sieve(
@@ -131,8 +154,27 @@ class _Flow:
             asides=self._asides,
             inside=self._remember if self._rechecks() else None,
         )
-        rows = self.reader.rows(source, facts, self._kernel(verdict, converter))
+        kernel = self._kernel(verdict, converter)
+        if stood:  # after the kernel: what its making counts has been counted
+            self._ledger.restore(stood["ledger"])
+        behind = stood["reader"] if stood else None
+        rows = self.reader.rows(source, facts, kernel, behind)
         return sieve.records(tracing.timed(Name.READ, rows))
+
+    def _stood(self) -> Standing | None:
+        """How the flow stood that this one goes on with."""
+        if self._chunks is None:
+            return None
+        self._chunks.follow(self._standing)
+        return self._chunks.begun.flow if self._chunks.begun else None
+
+    def _standing(self, waiting: Run | None) -> Standing:
+        """How it stands, but for a run of rows that is not in a file yet."""
+        return {
+            "expected": self._expected,
+            "ledger": self._ledger.counts(0 if waiting is None else len(waiting)),
+            "reader": self.reader.standing(waiting),
+        }
 
     def _kernel(self, verdict: Verdict, converter: Converter) -> Kernel | None:
         try:

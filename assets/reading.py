@@ -36,10 +36,11 @@ from assets.model.source import (
     nothing_odd,
 )
 from assets.steps.documents import overrides_from
+from assets.steps.encode.run import Run
 from assets.steps.native.kernel import Kernel
 from assets.steps.native.lines import USER_FIELDS as FEW
 from assets.steps.native.lines import Lines
-from assets.steps.read import EntryReader, accounts
+from assets.steps.read import EntryReader, Place, accounts
 from assets.steps.rows import Ledger
 from assets.watch import Watch
 from resources.athena import AthenaDoor, Query, Unload
@@ -47,7 +48,7 @@ from resources.codes_service import CodePage, CodeSearch, CodesService
 from resources.crash_points import CrashPoint, passing
 from resources.entries_service import EntriesService
 from resources.marketing_cloud import MarketingCloud
-from resources.mongo.entries import Scan
+from resources.mongo.entries import Scan, sort_values
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.scoring_files import ScoringFiles
@@ -101,24 +102,35 @@ class Reader:
     def __init__(self, doors: Doors, *, token: str, watch: Watch, ledger: Ledger) -> None:
         self._doors, self._token, self._watch, self._ledger = doors, token, watch, ledger
         self._uncounted = Ledger()
+        self._entry_reader: EntryReader | None = None
         self.queries: list[dict[str, Any]] = []
 
     # --- what counts --------------------------------------------------------------------
 
-    def rows(self, source: RowSource, facts: Facts, kernel: Kernel | None = None) -> Iterator[Any]:
+    def rows(
+        self,
+        source: RowSource,
+        facts: Facts,
+        kernel: Kernel | None = None,
+        behind: Mapping[str, Any] | None = None,
+    ) -> Iterator[Any]:
         """Every row of a source, each counted as read.
 
         Args:
             source: What to read.
             facts: The ground it stands on.
             kernel: Makes the usual entries; they are then the bytes of their records.
+            behind: Where another reader of the same entries stood, to begin there.
         """
         match source:
             case EntrySource():
                 reader = self._reader(source, facts, self._ledger)
                 if kernel is not None:
-                    lines = Lines(kernel, self._kernel_accounts, self._ledger)
+                    lines = Lines(kernel, self._kernel_accounts)
                     reader = replace(reader, made=lines.made)
+                if behind is not None:
+                    reader = replace(reader, place=_place(behind))
+                self._entry_reader = reader
                 return reader.rows()
             case AthenaSource():
                 return self._counted(self._results(source, facts))
@@ -127,6 +139,33 @@ class Reader:
                 return self._counted(chain.from_iterable(self._code_rows(facts, s) for s in slices))
             case MadeSource():
                 return self._counted(source.rows(facts, self))
+
+    def standing(self, waiting: Run | None) -> dict[str, Any]:
+        """Where the reading of entries stands, as `rows` takes it.
+
+        Args:
+            waiting: Rows that it has given and that are still to come.
+        """
+        reader = self._entry_reader
+        if reader is None:
+            raise TypeError("only a reading of entries can be gone on with")
+        place, strands = reader.place, reader.source.strands(reader.facts)
+        after = place.after
+        if waiting is not None:
+            after = waiting.before_first()
+        elif place.row is not None:
+            after = reader.key(place.row)
+        starts = dict(place.starts)
+        for number, (index, last) in place.read.items():
+            sort = strands[number][index].sort if last is not None else ()
+            starts[number] = index, None if last is None else sort_values(last, sort)
+        return {
+            "after": list(after) if isinstance(after, tuple) else after,
+            "strands": [
+                [number, index, None if values is None else list(values)]
+                for number, (index, values) in sorted(starts.items())
+            ],
+        }
 
     def population(self, source: RowSource, facts: Facts) -> int:
         """How many rows there must be, counted independently."""
@@ -183,7 +222,7 @@ class Reader:
         return accounts(ids, lambda some: self._doors.mongo.users.by_ids(some, fields=FEW))
 
     def _scan(self, segment: Segment) -> Iterator[list[bytes]]:
-        scan = Scan(filter=segment.filter, sort=segment.sort)
+        scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after)
         read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH)
         for batch in ahead(read):
             passing(CrashPoint.K09)
@@ -356,6 +395,15 @@ class Reader:
         with suppress(IndexError):
             return self._doors.mongo.exports.page(same, before=None, limit=1)[0]
         return None
+
+
+def _place(stood: Mapping[str, Any]) -> Place:
+    """Where a reader begins that goes on where another one stood."""
+    after, strands = stood["after"], stood["strands"]
+    return Place(
+        after=tuple(after) if isinstance(after, list) else after,
+        starts={n: (index, None if v is None else tuple(v)) for n, index, v in strands},
+    )
 
 
 def _unordered(strands: Sequence[Sequence[Segment]]) -> EntrySource:

@@ -5,13 +5,13 @@ written is read from the page cache.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from resources.errors import AlreadyExists, Refused
-from resources.object_store import IN_FLIGHT, PART_BYTES, ObjectStore, Upload
+from resources.object_store import IN_FLIGHT, PART_BYTES, ObjectStore, Sent, Upload
 from resources.s3_object import READ_BYTES, S3Object, StoredObject
 
 
@@ -32,6 +32,7 @@ class FolderStore(ObjectStore):
         *,
         media_type: str,  # noqa: ARG002 - the door's
         metadata: Mapping[str, str] | None = None,  # noqa: ARG002
+        behind: Sent | None = None,  # noqa: ARG002
     ) -> "FolderUpload":
         """Return an upload; what describes it is forgotten."""
         return FolderUpload(self.folder, key)
@@ -64,9 +65,9 @@ class FolderStore(ObjectStore):
         keys = sorted(path.relative_to(self.folder).as_posix() for path in found)
         yield from (key for key in keys if key.startswith(prefix))
 
-    def remove(self, prefix: str) -> int:
+    def remove(self, prefix: str, *, but: Collection[str] = ()) -> int:
         """Remove what lies under a prefix."""
-        found = list(self.keys(prefix))
+        found = [key for key in self.keys(prefix) if key not in but]
         for key in found:
             (self.folder / key).unlink()
         return len(found)

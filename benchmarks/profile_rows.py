@@ -151,7 +151,7 @@ def run(
         if python:
             raise NotNative("asked for")
         kernel = compile_plan(made, verdict=verdict, rendering=style, converter=converter)
-        lines = Lines(kernel, lambda ids: accounts(ids, few), ledger)
+        lines = Lines(kernel, lambda ids: accounts(ids, few))
         reader = replace(reader, made=lines.made)
     except NotNative as reason:
         print(f"in Python: {reason}")

@@ -7,9 +7,10 @@ An upload that is not completed is invisible; one left behind by a killed proces
 import hashlib
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -72,7 +73,12 @@ class ObjectStore:
         self._client: Any = None
 
     def upload(
-        self, key: str, *, media_type: str, metadata: Mapping[str, str] | None = None
+        self,
+        key: str,
+        *,
+        media_type: str,
+        metadata: Mapping[str, str] | None = None,
+        behind: "Sent | None" = None,
     ) -> "Upload":
         """Return an upload to use in a ``with`` block; nothing is sent yet.
 
@@ -80,9 +86,14 @@ class ObjectStore:
             key: Where the object will be; it must not exist.
             media_type: Its ``Content-Type``.
             metadata: User metadata; ASCII, and never about a person.
+            behind: What another upload to this key has sent, to go on with it; whatever that one
+                sent behind these parts is replaced.
         """
         described = {"ContentType": media_type, "Metadata": dict(metadata or {})}
-        return Upload(self._at(key), described, self._part_bytes, self._in_flight)
+        upload = Upload(self._at(key), described, self._part_bytes, self._in_flight)
+        if behind is not None:
+            upload.begin(behind.upload_id, behind.parts)
+        return upload
 
     def put(self, key: str, body: bytes, *, media_type: str) -> StoredObject:
         """Store a small object whole.
@@ -175,11 +186,12 @@ class ObjectStore:
             for page in self._pages("list_multipart_uploads", prefix):
                 yield from (entry["Key"] for entry in page.get("Uploads", []))
 
-    def remove(self, prefix: str) -> int:
+    def remove(self, prefix: str, *, but: Collection[str] = ()) -> int:
         """Delete every object under a folder and abort every upload left unfinished there.
 
         Args:
             prefix: Ends in ``/``: without it, ``…/a1`` would take ``…/a10`` along.
+            but: Keys of objects that stay.
 
         Returns:
             How many objects and unfinished uploads were removed.
@@ -192,7 +204,8 @@ class ObjectStore:
             raise ValueError("a prefix to remove ends in '/'")
         removed = 0
         for page in self._pages("list_objects_v2", prefix):
-            removed += self._delete([entry["Key"] for entry in page.get("Contents", [])])
+            found = (entry["Key"] for entry in page.get("Contents", []))
+            removed += self._delete([key for key in found if key not in but])
         for page in self._pages("list_multipart_uploads", prefix):
             for entry in page.get("Uploads", []):
                 self._at(entry["Key"]).abort(entry["UploadId"])
@@ -239,6 +252,19 @@ class ObjectStore:
             return self._client
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What an upload in parts has sent.
+
+    Attributes:
+        upload_id: The server's name of it.
+        parts: In order, from the first.
+    """
+
+    upload_id: str
+    parts: tuple[Part, ...]
+
+
 class Upload:
     """One upload: the object appears whole when the ``with`` block ends well, else not at all.
 
@@ -247,8 +273,11 @@ class Upload:
 
     Attributes:
         upload_id: The server's name of an upload in parts; None as long as it fits in one put.
-        stored: What was stored, with the digest of all that was written; None until the block has
-            ended well.
+        stored: What was stored, with the digest of all that was written (None where another
+            upload wrote the beginning); None until the block has ended well.
+        reserve: Bytes that wait for the next ones before a part is sent, so that a cut finds enough
+            of them; `shortest` where cuts are made.
+        kept: Whether the parts stay when the block fails, because somebody else may go on.
     """
 
     def __init__(
@@ -257,13 +286,15 @@ class Upload:
         """Prepare; nothing is sent before the first part is full or the block ends."""
         self.upload_id: str | None = None
         self.stored: StoredObject | None = None
+        self.reserve = 0
+        self.kept = False
         self._there = there
         self._described = described
         self._part_bytes = part_bytes
         self._in_flight = in_flight
         self._buffer = bytearray()
         self._size = 0
-        self._digest = hashlib.sha256()
+        self._digest: hashlib._Hash | None = hashlib.sha256()
         self._parts: list[Future[Part]] = []
         self._free = threading.BoundedSemaphore(in_flight)
         self._failed = threading.Event()
@@ -277,12 +308,62 @@ class Upload:
             Refused: The store does not accept a part, or there would be more than 10,000.
         """
         self._size += len(data)
-        self._digest.update(data)
+        if self._digest is not None:
+            self._digest.update(data)
         self._buffer += data
-        while len(self._buffer) >= self._part_bytes:
+        while len(self._buffer) >= self._part_bytes + self.reserve:
             part = bytes(memoryview(self._buffer)[: self._part_bytes])
             del self._buffer[: self._part_bytes]
             self._send(part)
+
+    def begin(self, upload_id: str, parts: Sequence[Part]) -> None:
+        """Go on with an upload in parts; before anything is written."""
+        self.upload_id, self.kept, self._digest = upload_id, True, None
+        self._size = sum(part.bytes for part in parts)
+        for part in parts:
+            sent: Future[Part] = Future()
+            sent.set_result(part)
+            self._parts.append(sent)
+
+    def cut(self, *, last: bool = False) -> "Sequence[Future[Part]] | None":
+        """Let a part end here, and give all parts up to here, on their way or there already.
+
+        Args:
+            last: Whether nothing follows, so that the part may be shorter than others.
+
+        Returns:
+            None, and nothing is cut, where the part would be shorter than the store allows.
+        """
+        if self._buffer and (last or len(self._buffer) >= self.shortest):
+            part = bytes(self._buffer)
+            self._buffer.clear()
+            self._send(part)
+        return None if self._buffer or not self._parts else tuple(self._parts)
+
+    def holds(self) -> int | None:
+        """Say how many of the parts, from the first, the store still has as they were sent.
+
+        Returns:
+            None when there is no such upload: it is complete, or aborted.
+
+        Raises:
+            Unavailable: The store did not answer well.
+        """
+        return self._there.holds(self.upload_id or "", self.parts())
+
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that were sent; waits for those that are on their way."""
+        return tuple(part.result() for part in self._parts)
+
+    @property
+    def key(self) -> str:
+        """Where the object will be."""
+        return self._there.key
+
+    @property
+    def shortest(self) -> int:
+        """The bytes that a part has at least, if it is not the last."""
+        return MIN_PART_BYTES
 
     def __enter__(self) -> Self:
         """Start the block."""
@@ -294,7 +375,7 @@ class Upload:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Complete the upload; abort it when the block or the completion failed."""
+        """Complete the upload; when that or the block failed, abort it if it is not kept."""
         try:
             if kind is None:
                 self.stored = self._finish()
@@ -306,10 +387,10 @@ class Upload:
             return self._there.put(bytes(self._buffer), self._described)
         if self._buffer:
             self._send(bytes(self._buffer))
-        parts = [part.result() for part in self._parts]
+        parts = self.parts()
         passing(CrashPoint.K14)
         etag = self._there.complete(self.upload_id, parts, self._size)
-        digest = self._digest.hexdigest()
+        digest = None if self._digest is None else self._digest.hexdigest()
         return StoredObject(key=self._there.key, bytes=self._size, sha256=digest, etag=etag)
 
     def _end(self) -> None:
@@ -317,7 +398,7 @@ class Upload:
             # A part that arrives after the abort would stay for ever, so those on their way are
             # waited for.
             self._pool.shutdown(wait=True, cancel_futures=True)
-        if self.upload_id is not None and self.stored is None:
+        if self.upload_id is not None and self.stored is None and not self.kept:
             # What failed before is what the caller must hear; `remove` tidies up what this cannot.
             with suppress(DoorError):
                 self._there.abort(self.upload_id)
@@ -327,6 +408,7 @@ class Upload:
             raise Refused("S3_TOO_LARGE", f"upload more than {MAX_PARTS} parts")
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._in_flight, thread_name_prefix="upload")
+        if self.upload_id is None:
             self.upload_id = self._there.start(self._described)
             passing(CrashPoint.K12)
         self._free.acquire()

@@ -9,6 +9,7 @@ import hashlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from resources.aws import answer_of, aws_errors, botocore_errors, classify, may_have_happened
@@ -38,11 +39,19 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of an upload that the store has acknowledged."""
+    """A part of an upload that the store has acknowledged.
+
+    Attributes:
+        number: Its place, from 1.
+        etag: The server's own tag, as it came.
+        digest: SHA-256 of its bytes.
+        bytes: Its size.
+    """
 
     number: int
     etag: str
     digest: bytes
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +115,32 @@ class S3Object:
                 Body=data,
                 ChecksumSHA256=_base64(digest),
             )
-        return Part(number=number, etag=str(answer["ETag"]), digest=digest)
+        return Part(number=number, etag=str(answer["ETag"]), digest=digest, bytes=len(data))
+
+    def holds(self, upload_id: str, parts: Sequence[Part]) -> int | None:
+        """Say how many of these parts, from the first, the store still has as they were sent.
+
+        Args:
+            upload_id: The server's name of the upload.
+            parts: In order.
+
+        Returns:
+            None when there is no such upload.
+
+        Raises:
+            Unavailable: The store did not answer well.
+        """
+        try:
+            pages = self.client.get_paginator("list_parts").paginate(
+                **self._named(), UploadId=upload_id
+            )
+            found = {one["PartNumber"]: one for page in pages for one in page.get("Parts", ())}
+        except botocore_errors() as error:
+            if _status(error) == NOT_FOUND:
+                return None
+            raise classify(error, "S3", "list the parts of an upload") from None
+        whole = takewhile(lambda part: _is_part(found.get(part.number), part), parts)
+        return sum(1 for _ in whole)
 
     def complete(self, upload_id: str, parts: Sequence[Part], size: int) -> str:
         """Make the object of its parts and return its tag.
@@ -206,6 +240,14 @@ def _is_made_of(described: Any, parts: Sequence[Part], size: int) -> bool:
     tags = b"".join(bytes.fromhex(part.etag.strip('"')) for part in parts)
     digest = hashlib.md5(tags, usedforsecurity=False).hexdigest()
     return _tag(described) == f"{digest}-{len(parts)}"
+
+
+def _is_part(listed: Any, part: Part) -> bool:
+    if listed is None or listed["Size"] != part.bytes:
+        return False
+    # A server that keeps no checksums still tags a part by its content.
+    checksum = listed.get("ChecksumSHA256", _base64(part.digest))
+    return bool(checksum == _base64(part.digest) and listed["ETag"] == part.etag)
 
 
 def _whole_digest(described: Any) -> str | None:

@@ -29,11 +29,13 @@ class Segment:
         sort: Ascending fields, the last one `_id`.
         gather: True for the few documents whose stored order says nothing (numbers stored as
             text): all are read first and sorted here, up to a bound.
+        after: Sort values of a document to begin behind; None: begin with the first.
     """
 
     filter: Filter
     sort: tuple[str, ...]
     gather: bool = False
+    after: tuple[object, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,8 @@ class EntrySource:
         arrange: The order of the files where it is not `order`.
         counted: Keys of the questions that `notes` counts. Stating it says that `order` is the
             instant of registration and the id, and that `notes` counts nothing but these answers
-            and what is odd about any entry; so rows need not be made one by one in Python.
+            and what is odd about any entry; so rows need not be made one by one in Python, and
+            nothing remembers the rows before, so that an attempt can go on behind any of them.
     """
 
     strands: Callable[[Facts], Sequence[Sequence[Segment]]]

@@ -3,7 +3,7 @@
 import heapq
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeGuard
@@ -38,6 +38,24 @@ Key = tuple[Any, ...]
 MadeRows = Sequence[Run | int]
 
 
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where a reader begins, and how far it has come.
+
+    Attributes:
+        after: Key of a row: those up to it are passed over. None: begin with the first.
+        starts: Of each strand the segment to begin in, and the sort values to begin behind.
+        row: The last row that was handed out.
+        read: Of each strand the segment that is read, and the last document of the last batch
+            whose rows are all handed out; what it holds is in the ledger, and nothing behind it.
+    """
+
+    after: Any = None
+    starts: Mapping[int, tuple[int, tuple[object, ...] | None]] = field(default_factory=dict)
+    row: Any = None
+    read: dict[int, tuple[int, bytes | None]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryReader:
     """Reads the rows of an `EntrySource`.
@@ -47,10 +65,13 @@ class EntryReader:
         facts: The ground the rows stand on.
         scan: Reads a segment in batches of raw documents.
         users: Finds users by id.
-        ledger: Counts what was read and what could not be.
+        ledger: Counts what was read and what could not be, each batch when its last row has been
+            handed out.
         most_gathered: How many documents without a usable order are sorted in memory.
         made: Makes the usual rows of a batch: runs of them, and between these the places of the
-            documents that are read here. None where all are.
+            documents that are read here; what it counts goes into the ledger that it is given.
+            None where all are.
+        place: Where it begins and stands.
     """
 
     source: EntrySource
@@ -59,7 +80,8 @@ class EntryReader:
     users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
     ledger: Ledger
     most_gathered: int = MOST_GATHERED
-    made: Callable[[Sequence[bytes]], MadeRows] | None = None
+    made: Callable[[Sequence[bytes], Ledger], MadeRows] | None = None
+    place: Place = field(default_factory=Place)
 
     def rows(self) -> Iterator[Any]:
         """All rows in the export's total order, in memory bounded by a batch a strand.
@@ -70,14 +92,17 @@ class EntryReader:
             ExportFailed: `SOURCE_MOVED`: an entry changed its place and was read twice, so
                 another one may have been passed over; a balanced count would not show it.
         """
-        strands = [self._strand(segments) for segments in self.source.strands(self.facts)]
+        strands = [
+            behind(self._strand(number, segments), self.place.after)
+            for number, segments in enumerate(self.source.strands(self.facts))
+        ]
         if self.made is not None:
-            yield from merged_runs(strands)
+            yield from self._told(merged_runs(strands))
             return
         seen = array("Q")
         merged = map(itemgetter(1), heapq.merge(*strands, key=itemgetter(0)))
         if not self.source.moves:
-            yield from merged
+            yield from self._told(merged)
             return
         for row in merged:
             # Machine and counter of an ObjectId: no two of one campaign share them.
@@ -95,18 +120,37 @@ class EntryReader:
                     for _, row, _ in self.keyed(batch):
                         yield row
 
-    def _strand(self, segments: Sequence[Segment]) -> Iterator[tuple[Any, Any]]:
-        for segment in segments:
-            if segment.gather:
-                for key, row in self._gathered(segment):
-                    yield (key if self.made is None else packed(key)), row
-                continue
-            for batch in self.scan(segment):
-                if self.made is not None:
-                    yield from self._mixed(batch, self.made(batch))
-                    continue
-                for key, row, _ in self.keyed(batch):
-                    yield key, row
+    def key(self, row: Any) -> Any:
+        """The key of a row, of a run that of its last."""
+        if isinstance(row, Run):
+            return row.last()
+        key = self.source.order(row)
+        return key if self.made is None else packed(key)
+
+    def _told(self, rows: Iterable[Any]) -> Iterator[Any]:
+        for row in rows:
+            self.place.row = row
+            yield row
+
+    def _strand(self, number: int, segments: Sequence[Segment]) -> Iterator[tuple[Any, Any]]:
+        start, after = self.place.starts.get(number, (0, None))
+        for index in range(start, len(segments)):
+            segment = replace(segments[index], after=after)
+            after = None
+            for batch in [None] if segment.gather else self.scan(segment):
+                counted = replace(self, ledger=Ledger())
+                yield from counted.gathered(segment) if batch is None else counted.pairs(batch)
+                self.ledger.add(counted.ledger)
+                self.place.read[number] = index, batch[-1] if batch else None
+            self.place.read[number] = index + 1, None
+
+    def pairs(self, batch: Sequence[bytes]) -> Iterator[tuple[Any, Any]]:
+        """The rows of a batch, or runs of them, with their keys."""
+        if self.made is not None:
+            yield from self._mixed(batch, self.made(batch, self.ledger))
+            return
+        for key, row, _ in self.keyed(batch):
+            yield key, row
 
     def _mixed(
         self, batch: Sequence[bytes], made: MadeRows
@@ -121,7 +165,7 @@ class EntryReader:
                 yield packed(found[0]), found[1]
                 found = next(rest, None)
 
-    def _gathered(self, segment: Segment) -> Iterator[tuple[Key, EntryRow]]:
+    def gathered(self, segment: Segment) -> Iterator[tuple[Any, EntryRow]]:
         """Read a whole segment and sort it; only raw documents are kept meanwhile."""
         kept: list[tuple[Key, bytes]] = []
         for batch in self.scan(segment):
@@ -133,7 +177,7 @@ class EntryReader:
         again = replace(self, ledger=Ledger())  # they are counted already
         for start in range(0, len(kept), _AGAIN):
             for key, row, _ in again.keyed([raw for _, raw in kept[start : start + _AGAIN]]):
-                yield key, row
+                yield (key if self.made is None else packed(key)), row
 
     def keyed(self, batch: Sequence[bytes]) -> Iterator[tuple[Key, EntryRow, bytes]]:
         """The rows of raw documents with their sort keys; what cannot be a row is rejected."""
@@ -168,6 +212,21 @@ class EntryReader:
                 continue
             self.ledger.note(notes)
             yield entry, raw
+
+
+def behind(rows: Iterator[tuple[Any, Any]], after: Any) -> Iterator[tuple[Any, Any]]:
+    """The rows of a strand behind a key; all of them where it is None."""
+    for key, row in rows if after is not None else ():
+        if isinstance(row, Run):
+            passed = row.before(after, equal=True)
+            if passed < len(row):
+                rest = row.part(passed, len(row))
+                yield rest.key(), rest
+                break
+        elif key > after:
+            yield key, row
+            break
+    yield from rows
 
 
 def merged_runs(strands: Sequence[Iterator[tuple[bytes, Any]]]) -> Iterator[Any]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -64,6 +64,33 @@ class Ledger:
     def note(self, notes: Iterable[str]) -> None:
         """Count what was odd about a row that is kept."""
         self.notes.update(notes)
+
+    def add(self, other: "Ledger") -> None:
+        """Count all that another ledger has counted."""
+        for one in fields(self):
+            mine, theirs = getattr(self, one.name), getattr(other, one.name)
+            if not theirs:
+                continue
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            else:
+                setattr(self, one.name, mine + theirs)
+
+    def counts(self, waiting: int) -> dict[str, Any]:
+        """Where the rows went that are in files, as `restore` takes it.
+
+        Args:
+            waiting: Rows that were counted as written and still wait for it.
+        """
+        counts = {one.name: getattr(self, one.name) for one in fields(self)}
+        less = {name: counts[name] - waiting for name in ("kept", "made", "written")}
+        return {**{n: dict(c) if isinstance(c, Counter) else c for n, c in counts.items()}, **less}
+
+    def restore(self, counts: Mapping[str, Any]) -> None:
+        """Go on where another ledger stood."""
+        for one in fields(self):
+            found = counts[one.name]
+            setattr(self, one.name, Counter(found) if isinstance(found, Mapping) else found)
 
     def close(self, expected: int, *, folded: bool = False) -> Accounting:
         """The final accounting, with reasons in a stable order."""

@@ -106,11 +106,13 @@ class Scan:
             types, so others would be lost.
         sort: Ascending fields; the last is ``_id``, which makes the order total.
         hint: Name of the index to use; None leaves it to the planner.
+        after: Sort values of a document, as `sort_values` gives them, to begin behind it.
     """
 
     filter: Mapping[str, object]
     sort: tuple[str, ...]
     hint: str | None = None
+    after: tuple[object, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an order that is not total."""
@@ -154,7 +156,7 @@ class EntryStore:
             Refused: The query is not accepted, or a sort field is missing or unreadable in a last
                 document.
         """
-        position = _Position()
+        position = _Position(last=scan.after)
         while True:
             before = position.read
             try:

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ClassVar
 from urllib.parse import unquote
 
 import pytest
 
 from resources.errors import AlreadyExists, Refused
-from resources.object_store import ObjectStore, Upload
+from resources.object_store import ObjectStore, Sent, Upload
 
 CSV = "text/csv; charset=utf-8"
 
@@ -212,3 +213,90 @@ class ObjectStoreContract:
         store.close()
 
         assert store.head(folder + "none") is None
+
+    def test_an_upload_that_is_kept_can_be_gone_on_with(
+        self, store: ObjectStore, folder: str, large: bytes, unfinished: Callable[[], int]
+    ) -> None:
+        """A worker dies, and the next one sends the rest: what both sent is one object."""
+        cut = (len(large) - 17) * 2 // 3  # two parts
+        first = store.upload(folder + "a", media_type=CSV)
+        first.write(large[:cut])
+        parts = [part.result() for part in first.cut() or ()]
+        first.kept = True
+        with suppress(RuntimeError), first:
+            raise RuntimeError
+        assert unfinished() == 1
+        assert sum(part.bytes for part in parts) == cut
+
+        sent = Sent(upload_id=first.upload_id or "", parts=tuple(parts))
+        resumed = store.upload(folder + "a", media_type=CSV, behind=sent)
+        there = resumed.holds()
+        with resumed as second:
+            second.write(large[cut:])
+
+        assert there == len(parts)
+        assert b"".join(store.read(folder + "a")) == large
+        assert second.parts()[: len(parts)] == tuple(parts)
+        assert unfinished() == 0
+        assert store.upload(folder + "a", media_type=CSV, behind=sent).holds() is None
+
+    def test_a_part_that_was_sent_again_is_seen(
+        self, store: ObjectStore, folder: str, large: bytes, unfinished: Callable[[], int]
+    ) -> None:
+        """Neither is it taken for the first one, nor is an object made of it."""
+        upload = store.upload(folder + "a", media_type=CSV)
+        upload.write(large)
+        upload.kept = True
+        parts = [part.result() for part in upload.cut(last=True) or ()]
+        name = upload.upload_id or ""
+        first = Sent(upload_id=name, parts=tuple(parts[:1]))
+        other = store.upload(folder + "a", media_type=CSV, behind=first)
+        other.write(bytes(reversed(large[parts[0].bytes :])))
+        other.cut(last=True)
+        other.parts()
+
+        assert upload.holds() == 1
+        with pytest.raises(Refused), upload:
+            pass
+        assert store.head(folder + "a") is None
+        assert unfinished() == 1
+
+    def test_with_a_reserve_every_cut_finds_enough(
+        self, store: ObjectStore, folder: str, large: bytes
+    ) -> None:
+        """Else most chunks would end within the shortest part, and be of no use to anybody."""
+        upload = store.upload(folder + "a", media_type=CSV)
+        upload.reserve = upload.shortest
+        written, ends = 0, list[int]()
+        with upload:
+            while written + upload.shortest < len(large):
+                piece = large[written : written + upload.shortest * 11 // 10]
+                upload.write(piece)
+                written += len(piece)
+                ends.append(sum(part.result().bytes for part in upload.cut() or ()))
+                assert ends[-1] == written
+            upload.write(large[written:])
+
+        assert len(ends) > 1
+        assert b"".join(store.read(folder + "a")) == large
+
+    def test_a_part_that_would_be_too_short_is_not_cut(
+        self, store: ObjectStore, folder: str
+    ) -> None:
+        """Only the last part of an object may be as short as it likes."""
+        with store.upload(folder + "a", media_type=CSV) as upload:
+            upload.write(b"a")
+            assert upload.cut() is None
+
+        assert upload.upload_id is None
+        assert b"".join(store.read(folder + "a")) == b"a"
+
+    def test_named_objects_stay_when_a_folder_is_removed(
+        self, store: ObjectStore, folder: str
+    ) -> None:
+        """What is published stays, what lies beside it goes."""
+        for name in ("a", "b"):
+            store.put(folder + name, b"x", media_type=CSV)
+
+        assert store.remove(folder, but={folder + "a"}) == 1
+        assert list(store.keys(folder)) == [folder + "a"]

@@ -45,7 +45,7 @@ class FakeEntryStore(EntryStore):
         self.asked.note("scan", scan, page_size, batch_size)
         if scan.hint not in HINTS:
             raise Refused("MONGO_REFUSED", "read a page of entries")
-        last: tuple[object, ...] | None = None
+        last = scan.after
         while True:
             self.asked.note("page", last)
             page = self._following(scan, last)[:page_size]

@@ -238,14 +238,14 @@ def _seed(env: Mapping[str, str], *, large: bool) -> None:
     )
     with closing(MongoStores(connection)):
         if large:
-            _multiply(connection.collection("entries"))
+            multiply(connection.collection("entries"), _COPIES)
 
 
-def _multiply(entries: Any) -> None:
+def multiply(entries: Any, times: int) -> None:
     """Let one fan register very often."""
     whole = {"status": "registered", "isCurrent": True, "schemaVersion": 3}
     one = entries.find_one({**whole, "campaignId": _campaign(entries), "userId": {"$ne": None}})
-    fresh = ({"_id": ObjectId(), "userId": ObjectId()} for _ in range(_COPIES))
+    fresh = ({"_id": ObjectId(), "userId": ObjectId()} for _ in range(times))
     entries.insert_many([{**one, **ids} for ids in fresh])
 
 

@@ -21,7 +21,9 @@ import dagster as dg
 from api_bridge import app as bridge
 from api_bridge.__main__ import server_config
 from api_bridge.settings import Settings
+from assets import chunks
 from assets.attempt import Attempt, Build, NotOurs
+from assets.chunks import Chunks
 from assets.exports.catalog import CATALOG
 from assets.factory import Platform
 from assets.heartbeat import Cancelled
@@ -33,7 +35,7 @@ from export_platform.doors import opened
 from export_platform.run_workers.launcher import WarmRunLauncher
 from resources.clock import SystemClock
 from resources.crash_points import CrashPoint, passing
-from resources.object_store import MIN_PART_BYTES, ObjectStore
+from resources.object_store import MIN_PART_BYTES, ObjectStore, Upload
 from resources.wiring import environment
 from tests.api_bridge.bench import Client, serving
 from tests.api_bridge.tokens import AUDIENCE, ISSUER, Issuer
@@ -48,6 +50,8 @@ TIMING = Timing().scaled(0.1)
 PLATFORM = Platform(
     timing=TIMING, build=Build(version="0", git_sha="0" * 40), secret=SECRET, as_of=SNAPSHOT
 )
+# A chunk of `work_in_chunks`: as JSON Lines of 1.5 kB more than the smallest part of an upload.
+CHUNK_ROWS = 6_000
 # What a worker ends with when its attempt ended otherwise than by success.
 NOT_DONE = 3
 
@@ -77,6 +81,21 @@ def work(env: Mapping[str, str], export_id: str, attempt: int, without: Sequence
             worker.run(export_id, attempt, run_id=f"{export_id}-{attempt}")
         except (ExportFailed, NotOurs, LeaseLost, Cancelled, KeyboardInterrupt):
             sys.exit(NOT_DONE)
+
+
+def work_in_chunks(env: Mapping[str, str], export_id: str, attempt: int, log: Path) -> None:
+    """Run one attempt of an export whose chunks are small; each that is sent is a line of a log."""
+    chunks.CHUNK_ROWS = CHUNK_ROWS  # type: ignore[misc]
+    cut = Chunks.cut
+
+    def logged(self: Chunks, upload: Upload, whole: Any, *, number: int, at: Any) -> None:
+        cut(self, upload, whole, number=number, at=at)
+        upload.parts()
+        with log.open("a", encoding="ascii") as file:
+            file.write(f"{number}:{at['file']['rows']}\n")
+
+    Chunks.cut = logged  # type: ignore[method-assign]
+    work(env, export_id, attempt)
 
 
 def small_parts(env: Mapping[str, str]) -> ObjectStore:

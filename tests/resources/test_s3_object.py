@@ -200,7 +200,7 @@ def test_a_completion_that_did_not_happen_is_aborted(failure: Exception) -> None
 
 def test_a_completion_that_left_out_a_part_is_found() -> None:
     """S3 completes an upload without its middle part if the list says so."""
-    parts = [Part(number=one, etag='"x"', digest=bytes(32)) for one in (1, 2, 3)]
+    parts = [Part(number=one, etag='"x"', digest=bytes(32), bytes=1) for one in (1, 2, 3)]
     server = ScriptedS3(parts={1: b"a", 3: b"c"})
 
     with pytest.raises(Unavailable) as unavailable:
@@ -318,7 +318,7 @@ def test_parts_below_the_minimum_of_s3_are_not_configured() -> None:
 
 def test_the_digest_of_an_object_in_parts_counts_them() -> None:
     """Without the count, one part and the same part alone could not be told apart."""
-    part = Part(number=1, etag='"x"', digest=hashlib.sha256(b"a").digest())
+    part = Part(number=1, etag='"x"', digest=hashlib.sha256(b"a").digest(), bytes=1)
     whole = hashlib.sha256(part.digest).digest()
 
     assert composite([part]) == f"{b64encode(whole).decode()}-1"

@@ -25,6 +25,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "upload_part": frozenset({"s3:PutObject"}),
     "complete_multipart_upload": frozenset({"s3:PutObject"}),
     "abort_multipart_upload": frozenset({"s3:AbortMultipartUpload"}),
+    "list_parts": frozenset({"s3:ListMultipartUploadParts"}),
     "get_object": frozenset({"s3:GetObject"}),
     "head_object": frozenset({"s3:GetObject"}),
     "delete_objects": frozenset({"s3:DeleteObject"}),

@@ -31,6 +31,11 @@ _ZSTD: Final[Mapping[int, int]] = {
     zstd.CompressionParameter.checksum_flag: 1,
 }
 
+# Stands between two frames of one file, so that two files that were glued together are not taken
+# for one, nor the first half of one for the whole: a skippable frame without content, which every
+# reader passes over (RFC 8878 3.1.2).
+_FOLLOWS: Final = (0x184D2A5E).to_bytes(4, "little") + bytes(4)
+
 # Bytes made of one step of decompression: a small file can hold a gigabyte of blanks.
 _STEP: Final = 1 << 20
 
@@ -42,18 +47,36 @@ class Compressor:
         compression: `none` passes bytes through.
         workers: Threads that compress, where that can be shared; they do not show in the bytes.
             None: one a core, at most four.
+        after: The `state` of another one at a cut, to go on behind it.
     """
 
-    def __init__(self, compression: Compression, *, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        compression: Compression,
+        *,
+        workers: int | None = None,
+        after: Mapping[str, int] | None = None,
+    ) -> None:
         self._stream: _Stream | None = None
         if compression is Compression.GZIP:
-            self._stream = _Gzip(workers or GZIP_WORKERS)
+            self._stream = _Gzip(workers or GZIP_WORKERS, after)
         elif compression is Compression.ZSTD:
-            self._stream = zstd.ZstdCompressor(options=_ZSTD)
+            self._stream = _Zstd()
 
     def compress(self, data: bytes) -> bytes:
         """The next bytes of the file; may be empty while the compressor gathers."""
         return self._stream.compress(data) if self._stream else data
+
+    def cut(self) -> bytes:
+        """All bytes up to here; what follows looks at none of them, and more must follow.
+
+        A cut shows in the bytes, so it belongs at a place that the content alone decides.
+        """
+        return self._stream.cut() if self._stream else b""
+
+    def state(self) -> Mapping[str, int]:
+        """What another compressor needs to go on behind a cut."""
+        return self._stream.state() if self._stream else {}
 
     def finish(self) -> bytes:
         """The last bytes of the file; nothing may be compressed afterwards."""
@@ -63,7 +86,31 @@ class Compressor:
 class _Stream(Protocol):
     def compress(self, data: bytes, /) -> bytes: ...
 
+    def cut(self) -> bytes: ...
+
+    def state(self) -> Mapping[str, int]: ...
+
     def flush(self) -> bytes: ...
+
+
+class _Zstd:
+    """A frame from cut to cut: the checksum at its end cannot be gone on with elsewhere."""
+
+    def __init__(self) -> None:
+        self._frame = zstd.ZstdCompressor(options=_ZSTD)
+
+    def compress(self, data: bytes, /) -> bytes:
+        return self._frame.compress(data)
+
+    def cut(self) -> bytes:
+        last, self._frame = self._frame.flush(), zstd.ZstdCompressor(options=_ZSTD)
+        return last + _FOLLOWS
+
+    def state(self) -> Mapping[str, int]:
+        return {}
+
+    def flush(self) -> bytes:
+        return self._frame.flush()
 
 
 class _Gzip:
@@ -72,14 +119,14 @@ class _Gzip:
     At most two blocks a worker are held, and what is not yet a block.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, after: Mapping[str, int] | None = None) -> None:
         self._workers = workers
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[Future[bytes]] = deque()
         self._rest = bytearray()
         self._window = b""
-        self._crc = self._size = 0
-        self._head = _GZIP_HEADER
+        self._crc, self._size = (after["crc"], after["size"]) if after else (0, 0)
+        self._head = b"" if after else _GZIP_HEADER
 
     def compress(self, data: bytes, /) -> bytes:
         self._crc = zlib.crc32(data, self._crc)
@@ -94,6 +141,18 @@ class _Gzip:
             self._pending.append(self._submitted(block))
             self._window = block[-_WINDOW:]
         return b"".join(done)
+
+    def cut(self) -> bytes:
+        done = [self._begun(), *(one.result() for one in self._pending)]
+        if self._rest:
+            done.append(_deflated(bytes(self._rest), self._window, zlib.Z_SYNC_FLUSH))
+        self._pending.clear()
+        self._rest.clear()
+        self._window = b""
+        return b"".join(done)
+
+    def state(self) -> Mapping[str, int]:
+        return {"crc": self._crc, "size": self._size}
 
     def flush(self) -> bytes:
         last = _deflated(bytes(self._rest), self._window, zlib.Z_FINISH)
@@ -158,15 +217,22 @@ def _inflated(inflate: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    inflate = zstd.ZstdDecompressor()
+    inflate, between = zstd.ZstdDecompressor(), b""
     for chunk in chunks:
-        if inflate.eof and chunk:
-            raise Malformed("trailing_bytes")
-        yield from _expanded(inflate, chunk)
-    if not inflate.eof:
+        rest = chunk
+        while rest:
+            if not inflate.eof:
+                yield from _expanded(inflate, rest)
+                rest = inflate.unused_data if inflate.eof else b""
+                continue
+            missing = len(_FOLLOWS) - len(between)
+            between, rest = between + rest[:missing], rest[missing:]
+            if not _FOLLOWS.startswith(between):
+                raise Malformed("trailing_bytes")
+            if between == _FOLLOWS:
+                inflate, between = zstd.ZstdDecompressor(), b""
+    if between or not inflate.eof:
         raise Malformed("truncated")
-    if inflate.unused_data:
-        raise Malformed("trailing_bytes")
 
 
 def _expanded(inflate: zstd.ZstdDecompressor, chunk: bytes) -> Iterator[bytes]:

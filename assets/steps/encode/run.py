@@ -36,6 +36,14 @@ class Run:
         """The key of the first row."""
         return self._key(self.start)
 
+    def last(self) -> bytes:
+        """The key of the last row."""
+        return self._key(self.stop - 1)
+
+    def before_first(self) -> bytes:
+        """The key of the row before the first, in the run that this one is the rest of."""
+        return self._key(self.start - 1)
+
     def content(self) -> bytes:
         """The records."""
         return self.records[self._begin(self.start) : self._begin(self.stop)]

@@ -41,20 +41,23 @@ class Lines:
     Args:
         kernel: The plan.
         users: Finds accounts by the ids of users, after merges.
-        ledger: Counts what is filtered and odd.
     """
 
     def __init__(
         self,
         kernel: Kernel,
         users: Callable[[set[ObjectId]], Mapping[object, Document]],
-        ledger: Ledger,
     ) -> None:
-        self._kernel, self._users, self._ledger = kernel, users, ledger
+        self._kernel, self._users = kernel, users
 
-    def made(self, batch: Sequence[bytes]) -> list[Run | int]:
-        """Runs of rows, and between them the places of the documents that are for Python."""
-        kernel, ledger = self._kernel, self._ledger
+    def made(self, batch: Sequence[bytes], ledger: Ledger) -> list[Run | int]:
+        """Runs of rows, and between them the places of the documents that are for Python.
+
+        Args:
+            batch: The documents.
+            ledger: Counts what is filtered and odd.
+        """
+        kernel = self._kernel
         found = self._users({ObjectId(one) for one in kernel.native.user_ids(batch)})
         users = {one.binary: self._user(found[one]) for one in found if isinstance(one, ObjectId)}
         records, keys, ends, odd, filtered, notes = kernel.native.convert(batch, users)

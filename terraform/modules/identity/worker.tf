@@ -3,10 +3,17 @@
 
 data "aws_iam_policy_document" "worker" {
   # DeleteObject: a killed attempt leaves objects, and the next one that succeeds sweeps them (DESIGN 3, rule 5). S3
-  # cannot tell attempts apart; the token in the prefix does.
+  # cannot tell attempts apart; the token in the prefix does. ListMultipartUploadParts: what it had sent of a large file
+  # the next one goes on with, once it has seen that it is there.
   statement {
-    sid       = "MakeExports"
-    actions   = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    sid = "MakeExports"
+    actions = [
+      "s3:PutObject",
+      "s3:GetObject",
+      "s3:DeleteObject",
+      "s3:AbortMultipartUpload",
+      "s3:ListMultipartUploadParts",
+    ]
     resources = ["${var.exports_bucket_arn}/exports/*"]
   }
 

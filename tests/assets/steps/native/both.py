@@ -117,7 +117,7 @@ class Both:
         pending = [list(batch)]
         reader = replace(reader, scan=lambda _: iter([pending.pop()] if pending else []))
         if native:
-            lines = Lines(self.kernel, lambda ids: accounts(ids, reader.users), ledger)
+            lines = Lines(self.kernel, lambda ids: accounts(ids, reader.users))
             reader = replace(reader, made=lines.made)
         sieve = Sieve(
             verdict=self.source.verdict(facts),
