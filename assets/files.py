@@ -141,6 +141,10 @@ class _Cutter:
         """How many rows go into the chunk that a file with so many rows has begun."""
         return self.chunks.rows - rows % self.chunks.rows
 
+    def nears(self, rows: int) -> bool:
+        """Whether a file with so many rows may come to a cut; half of a chunk is time enough."""
+        return 2 * rows > self.chunks.rows
+
     def due(self, rows: int, measured: int) -> _Cut | None:
         """The end of a chunk, if more rows come behind it."""
         if not rows or rows % self.chunks.rows:
@@ -181,7 +185,6 @@ class _FileWriter:
         Parts of chunks that have been written down stay: another attempt goes on behind them.
         """
         with self._upload(objects) as upload:
-            upload.reserve = 0 if self._cutter is None else upload.shortest
             # Compressing, hashing and sending let the next rows be made meanwhile.
             with Behind[bytes | _Cut](lambda item: self._take(item, upload), BEHIND) as behind:
                 if self._opened is None:
@@ -193,6 +196,8 @@ class _FileWriter:
                         behind.put(piece)
                         continue
                     passing(CrashPoint.K11)
+                    if self._cutter is not None and self._cutter.nears(self._rows):
+                        upload.reserve = upload.shortest
                     behind.put(self._encoder.add(piece))
                     advanced(self._stored_bytes)
                 behind.put(self._encoder.end())

@@ -6,6 +6,7 @@ program is asked what it knows, by its own parser, its Makefile or its descripti
 
 import ast
 import importlib
+import os
 import re
 import shlex
 import shutil
@@ -32,6 +33,7 @@ _VARIABLE = re.compile(r"[A-Z_]+=")
 _TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 # What our Makefile tells pytest and xdist beside what tests/conftest.py adds.
 PYTESTS = {"--dist", "--maxprocesses", "--no-loadscope-reorder"}
+_OF_MAKE = {"ARGS", "MAKEFLAGS", "MAKEOVERRIDES"}
 # Programs of the Makefile's recipes that are looked at.
 _OURS = {"python", "export-platform"}
 # The shell's own words; in a text they are English.
@@ -155,6 +157,8 @@ def _wrong_for_make(words: list[str], command: Command) -> str | None:
         # Set-up is not looked at: it is done, or nothing here would run.
         [str(shutil.which("make")), "--dry-run", "--no-print-directory", "-o", "setup", *words],
         cwd=ROOT,
+        # Whoever runs the tests by make may have given them arguments of their own.
+        env={name: value for name, value in os.environ.items() if name not in _OF_MAKE},
         capture_output=True,
         text=True,
         check=False,
