@@ -105,7 +105,9 @@ def ahead(items: Iterator[Item], bound: int = BATCHES_AHEAD) -> Iterator[Item]:
             yield item  # type: ignore[misc]  # what is no item is the end
     finally:
         belt.leave()
-        thread.join(LEAVING_SECONDS)
+        # An iterator that nobody closed is closed by the collector, in whichever thread that runs.
+        if thread is not threading.current_thread():
+            thread.join(LEAVING_SECONDS)
     if raised:
         raise raised[0]
 

@@ -1,5 +1,6 @@
 """Stages beside each other: the order stays, what waits is bounded, and nobody waits for ever."""
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -78,6 +79,30 @@ def test_who_stops_early_ends_the_reading() -> None:
     assert threads() == 0
     with pytest.raises(StopIteration):  # it was closed
         next(source)
+
+
+def test_an_iterator_that_its_own_thread_lets_go_of_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The collector runs where it likes; a thread that waits for itself is an error nobody sees."""
+    unseen: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: unseen.append(found.exc_value))
+    held: list[Iterator[int]] = []
+    taken, let_go = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        taken.wait(5)
+        held.clear()
+        let_go.set()
+        yield 2
+
+    held.append(ahead(items(), 1))
+    next(held[0])
+    taken.set()
+
+    assert let_go.wait(5)
+    assert [] == unseen
 
 
 def test_everything_is_done_in_order_when_the_block_ends() -> None:
