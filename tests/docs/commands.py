@@ -32,7 +32,7 @@ _INSIDE = re.compile(r"\$\(([^)]*)\)")
 _VARIABLE = re.compile(r"[A-Z_]+=")
 _TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 # What our Makefile tells pytest and xdist beside what tests/conftest.py adds.
-PYTESTS = {"--dist", "--maxprocesses", "--no-loadscope-reorder"}
+PYTESTS = {"--dist", "--no-loadscope-reorder"}
 _OF_MAKE = {"ARGS", "MAKEFLAGS", "MAKEOVERRIDES"}
 # Programs of the Makefile's recipes that are looked at.
 _OURS = {"python", "export-platform"}
