@@ -46,10 +46,11 @@ def problems() -> HTMLResponse:
 @router.get("/problems/{code}", include_in_schema=False)
 def problem(code: str) -> HTMLResponse:
     """Say what a problem means and what helps."""
-    kinds = {str(known): kind for known, kind in REGISTRY.items()}
-    if code not in kinds:
-        raise not_found("/path/code")
-    return _shown(kinds[code].title, _explained(Code(code), kinds[code]))
+    try:
+        known = Code(code)
+    except ValueError:
+        raise not_found("/path/code") from None
+    return _shown(REGISTRY[known].title, _explained(known, REGISTRY[known]))
 
 
 def _explained(code: Code, kind: Kind) -> str:

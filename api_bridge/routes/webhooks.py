@@ -138,7 +138,7 @@ def replay_delivery(
         set={"status": str(DeliveryStatus.WAITING), "attempts": 0, "lease": None},
         stamp=("dueAt",),
     )
-    anyhow = Match(statuses=tuple(map(str, DeliveryStatus)))
+    anyhow = Match(statuses=None)
     replayed = bridge.stores.deliveries.change(delivery["_id"], anyhow, again)
     if replayed is None:
         raise not_found()

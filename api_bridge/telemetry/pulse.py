@@ -44,12 +44,13 @@ def pulse(stores: MongoStores, clock: Clock) -> Pulse:
         stores.operations.earliest(again, "notBefore"),
     ]
     now = clock.now()
-    ages = [_age(instant, now) for instant in due if instant is not None]
+    ages = [age(instant, now) for instant in due if instant is not None]
     return Pulse(
         queue_age=max(ages, default=None),
-        sensor_ages={name: _age(at, now) for name, at in stores.operations.ticks().items()},
+        sensor_ages={name: age(at, now) for name, at in stores.operations.ticks().items()},
     )
 
 
-def _age(instant: datetime, now: datetime) -> float:
+def age(instant: datetime, now: datetime) -> float:
+    """Seconds since an instant, or none of one that is yet to come."""
     return max(0.0, (now - instant).total_seconds())

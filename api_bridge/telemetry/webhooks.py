@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from prometheus_client.core import GaugeMetricFamily
 
 from api_bridge.telemetry.gauges import Values, gauge
+from api_bridge.telemetry.pulse import age
 from assets.life import ExportLife
 from assets.model.webhook import DeliveryStatus, EndpointStatus
 from resources.mongo.stores import MongoStores
@@ -72,4 +73,4 @@ def told(stands: Telling, now: datetime) -> Iterator[GaugeMetricFamily]:
 
 
 def _age(since: datetime | None, now: datetime) -> float:
-    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
+    return 0.0 if since is None else age(since, now)

@@ -15,8 +15,6 @@ from resources.mongo.webhooks import EndpointStore
 
 Document = Mapping[str, Any]
 
-ANY_STATUS = tuple(map(str, EndpointStatus))
-
 
 class TooManyEndpoints(Exception):
     """All places of the caller are taken."""
@@ -103,7 +101,7 @@ class Endpoints:
         return self._changed(endpoint, Change(set=enabled))
 
     def _changed(self, endpoint: Document, change: Change) -> Document:
-        same = Match(statuses=ANY_STATUS, equal={"revision": endpoint["revision"]})
+        same = Match(statuses=None, equal={"revision": endpoint["revision"]})
         after = self.store.change(endpoint["_id"], same, change)
         if after is None:
             raise Contended
