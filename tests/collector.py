@@ -7,11 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Sent
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from resources import tracing
+
 PATH = "/v1/traces"
+# The example of W3C Trace Context 3.2: what a caller sends.
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+GIVEN = f"00-{TRACE}-{PARENT}-01"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +122,14 @@ def collecting() -> Iterator[Collector]:
             yield collector
         finally:
             collector.shutdown()
+
+
+@contextmanager
+def told_by_environment(patch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """A collector that the environment names until the block ends."""
+    with collecting() as collector:
+        patch.setenv(tracing.ENDPOINT, collector.url)
+        try:
+            yield collector
+        finally:
+            tracing.forget()

@@ -1,11 +1,9 @@
 """Failures without processes: the bridge on a port, the flow over fakes, Dagster with its files."""
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +18,10 @@ from tests.assets.workbench import CAMPAIGN
 from tests.canaries.places import canary, row
 from tests.canaries.refusals import good_token, refusals
 from tests.canaries.sinks import Sinks, of_folder
-from tests.collector import collecting
+from tests.collector import told_by_environment
 from tests.export_platform.production.test_instances import written
 from tests.fakes.athena import Answer
-from tests.privacy.bench import House, opened
+from tests.privacy.bench import House, logged, opened
 from tests.privacy.rules import EVERY_SCOPE
 
 # Where a failure begins: the fake, and what it was asked.
@@ -78,7 +76,7 @@ def forced(found: House, folder: Path, sinks: Sinks, *, runs: int | None = None)
         sinks: Where to keep it.
         runs: How many of the exports; None for all.
     """
-    with _logged() as log, traced(sinks):
+    with logged() as log, traced(sinks):
         count = _runs(found, sinks, runs)
         documents = [document for document, _ in found.bench.mongo.exports.kept.seen()]
         failed = next(one["_id"] for one in documents if one["status"] == "failed")
@@ -140,29 +138,11 @@ def _bridge_failures(found: House, export_id: str, sinks: Sinks) -> int:
 @contextmanager
 def traced(sinks: Sinks) -> Iterator[None]:
     """Keep what is sent to a collector of traces, which the environment names meanwhile."""
-    with pytest.MonkeyPatch.context() as patch, collecting() as collector:
-        patch.setenv(tracing.ENDPOINT, collector.url)
-        try:
-            yield
-            tracing.close()
-        finally:
-            tracing.forget()
-        sinks.keep("traces", *collector.bodies)
+    with pytest.MonkeyPatch.context() as patch, told_by_environment(patch) as collector:
+        yield
+        tracing.close()
+    sinks.keep("traces", *collector.bodies)
 
 
 def _no_lake(_: str, __: tuple[str, ...]) -> Answer:
     return Answer(columns=(), rows=())
-
-
-@contextmanager
-def _logged() -> Iterator[StringIO]:
-    """All that is logged, at the level of a deployment."""
-    text, root = StringIO(), logging.getLogger()
-    handler, level = logging.StreamHandler(text), root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield text
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(level)

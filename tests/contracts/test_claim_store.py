@@ -1,20 +1,18 @@
 """The store of claims: in memory and on the server."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from resources.mongo.claims import ClaimStore
 from resources.mongo.exports import ExportStore
 from resources.mongo.stores import MongoStores
 from tests.contracts.claim_store import ClaimStoreContract
+from tests.contracts.grounds import MovedClock, ServersClock
 from tests.fakes.claims import FakeClaimStore
 from tests.fakes.clock import ManualClock
 from tests.fakes.exports import FakeExportStore
 
 
-class TestFake(ClaimStoreContract):
+class TestFake(MovedClock, ClaimStoreContract):
     """The fake."""
 
     @pytest.fixture
@@ -27,13 +25,8 @@ class TestFake(ClaimStoreContract):
         """A store that follows the manual clock."""
         return FakeClaimStore(clock, exports)
 
-    @pytest.fixture
-    def passes(self, clock: ManualClock) -> Callable[[float], None]:
-        """The clock is moved."""
-        return clock.advance
 
-
-class TestServer(ClaimStoreContract):
+class TestServer(ServersClock, ClaimStoreContract):
     """The real process."""
 
     @pytest.fixture
@@ -45,8 +38,3 @@ class TestServer(ClaimStoreContract):
     def claims(self, mongo: MongoStores) -> ClaimStore:
         """The claims of the same."""
         return mongo.claims
-
-    @pytest.fixture
-    def passes(self) -> Callable[[float], None]:
-        """The server's clock cannot be moved, so we wait."""
-        return time.sleep

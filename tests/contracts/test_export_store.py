@@ -1,6 +1,5 @@
 """The store of export documents: in memory and on the server."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -10,11 +9,12 @@ from resources.mongo.connection import MongoConnection
 from resources.mongo.exports import NAME, ExportStore
 from resources.mongo.stores import MongoStores
 from tests.contracts.export_store import ExportStoreContract
+from tests.contracts.grounds import MovedClock, ServersClock
 from tests.fakes.clock import ManualClock
 from tests.fakes.exports import FakeExportStore
 
 
-class TestFake(ExportStoreContract):
+class TestFake(MovedClock, ExportStoreContract):
     """The fake."""
 
     @pytest.fixture
@@ -23,28 +23,18 @@ class TestFake(ExportStoreContract):
         return FakeExportStore(clock)
 
     @pytest.fixture
-    def passes(self, clock: ManualClock) -> Callable[[float], None]:
-        """The clock is moved."""
-        return clock.advance
-
-    @pytest.fixture
     def plant(self, store: FakeExportStore) -> Callable[[bytes], None]:
         """Bytes are kept as they are."""
         return store.kept.keep
 
 
-class TestServer(ExportStoreContract):
+class TestServer(ServersClock, ExportStoreContract):
     """The real process."""
 
     @pytest.fixture
     def store(self, mongo: MongoStores) -> ExportStore:
         """A store of a database of its own."""
         return mongo.exports
-
-    @pytest.fixture
-    def passes(self) -> Callable[[float], None]:
-        """The server's clock cannot be moved, so we wait."""
-        return time.sleep
 
     @pytest.fixture
     def plant(self, database: MongoConnection) -> Callable[[bytes], None]:

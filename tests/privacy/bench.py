@@ -150,7 +150,7 @@ class House:
                 bridge shows, or a worker makes it alone, which takes a third of the time.
         """
         token = self.client.token(scope=" ".join((_MAY_ASK, *scopes)), campaigns=["*"])
-        with _logged() as log:
+        with logged() as log:
             answer = self.client.call(
                 "POST",
                 "/v1/exports",
@@ -264,7 +264,7 @@ def opened(answer: Ask, folder: Path, catalog: Catalog = CATALOG) -> Iterator[Ho
 
 
 @contextmanager
-def _logged() -> Iterator[StringIO]:
+def logged() -> Iterator[StringIO]:
     """All that is logged by anybody, at the level of a deployment: drivers quote rows below it."""
     text, root = StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(text), root.level

@@ -12,25 +12,21 @@ from resources.tracing import TRACEPARENT
 from sensors.decisions import run_plan
 from tests.api_bridge.bench import Answer
 from tests.assets.workbench import CAMPAIGN
-from tests.collector import Collector, Span, collecting
+from tests.collector import GIVEN, PARENT, TRACE, Collector, Span, told_by_environment
 from tests.fakes.athena import Answer as Found
 from tests.privacy.bench import House, opened
 from tests.privacy.canaries import planted
 from tests.privacy.rules import EVERY_SCOPE
 from tests.privacy.search import search
 
-TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-GIVEN = f"00-{TRACE}-{PARENT}-01"
 CANARY = "c4nary@fan.example"
 
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     """A collector that the environment names."""
-    with collecting() as found:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
+    with told_by_environment(monkeypatch) as found:
         yield found
-        tracing.forget()
 
 
 @pytest.fixture

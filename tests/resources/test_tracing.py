@@ -10,20 +10,16 @@ import pytest
 
 from resources import tracing
 from resources.tracing import Attribute, Name
-from tests.collector import Collector, collecting
+from tests.collector import GIVEN, PARENT, TRACE, Collector, told_by_environment
 
-TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-GIVEN = f"00-{TRACE}-{PARENT}-01"
 CANARY = "c4nary@fan.example"
 
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     """A collector that the environment names."""
-    with collecting() as found:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
+    with told_by_environment(monkeypatch) as found:
         yield found
-        tracing.forget()
 
 
 @pytest.mark.parametrize("text", [GIVEN, GIVEN[:-2] + "00", f"cc-{TRACE}-{PARENT}-01-more"])
