@@ -167,6 +167,8 @@ def _killed(slot: Slot, point: str, load: Load, export_id: str, without: Sequenc
         dead.join(PATIENCE_SECONDS)
     killed = not order.exists() and dead.exitcode == -signal.SIGKILL
     order.unlink(missing_ok=True)
+    if killed:
+        slot.outlived(load, export_id, dead)
     return killed
 
 
@@ -187,7 +189,9 @@ def _dead(slot: Slot, load: Load, export_id: str, without: Sequence[str]) -> Non
     """Let a worker die, and its lease run out."""
     arm(slot.orders, "K10")
     attempt = slot.dispatched(load, export_id)
-    slot.work(load, export_id, attempt, without).join(PATIENCE_SECONDS)
+    worker = slot.work(load, export_id, attempt, without)
+    worker.join(PATIENCE_SECONDS)
+    slot.outlived(load, export_id, worker)
     _lease_over(slot, load, export_id)
 
 

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import multiprocessing
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from resources.clock import SystemClock
 from resources.crash_points import FOLDER
 from resources.errors import DoorError
 from resources.mongo.connection import MongoConnection
+from resources.mongo.exports import Change, Match
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.wiring import environment
@@ -149,6 +151,15 @@ class Slot:
         claimed = self.life(load).dispatch(export_id)
         assert claimed is not None
         return int(claimed["attempt"])
+
+    def outlived(self, load: Load, export_id: str, dead: BaseProcess) -> None:
+        """Let the lease of a worker that is dead be over: else each round waits six seconds.
+
+        That a lease runs out by the clock is seen in the rounds of the frozen workers.
+        """
+        held = Match(statuses=None, equal={"lease.owner": f"{socket.gethostname()}:{dead.pid}"})
+        over = Change(delay={"lease.until": -0.001})
+        self.stores[load.large].exports.change(export_id, held, over)
 
     def found(self, load: Load, export_id: str) -> Document:
         """The document as it is now."""
