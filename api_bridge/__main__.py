@@ -19,10 +19,8 @@ from api_bridge.middleware.connections import BoundedProtocol
 from api_bridge.waiting.changes import Changes
 
 # Longer than the load balancer keeps a silent connection (65 s, terraform/modules/entrance), or it
-# would send a request into one that we have just closed. Headers are at most 16 kB, twice the
-# largest token.
+# would send a request into one that we have just closed.
 KEEP_ALIVE_SECONDS = 70
-MAX_HEADER_BYTES = 16 * 1024
 GRACE_SECONDS = 20
 
 
@@ -67,7 +65,6 @@ def server_config(app: ASGIApp, *, host: str, port: int) -> uvicorn.Config:
         log_level="warning",
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
 
 

@@ -1,18 +1,18 @@
 """A connection: HTTP/1.1, in time, one of so many; or else refused in a problem document.
 
 The server below us would answer in plain text, which programs that read our errors cannot, and
-waits without end for a head that never comes (RELIABILITY.md M8).
+waits without end for a head that never comes (RELIABILITY.md M8). Heads are read by llhttp: in
+Python they were a quarter of what a look at an export cost.
 """
 
 import asyncio
 import uuid
 from collections.abc import Mapping
-from http import HTTPStatus
+from typing import Final
 
-import h11
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api_bridge.middleware.request_id import HEADER
 from api_bridge.middleware.security_headers import HEADERS
@@ -22,15 +22,27 @@ from api_bridge.protocol.problems import Code, ProblemError, problem_response
 MOST = 1_000
 # As for a body (body_limit.py): 16 kB in 15 s are a tenth of what the slowest telephone sends.
 HEAD_SECONDS = 15.0
+# Twice the largest token.
+HEAD_BYTES = 16 * 1024
+# Requests that may wait on one connection for the answer to the first: nobody pipelines, and a read
+# of 256 kB would hold 6,000.
+QUEUED = 16
+# HTTP/0.9 has no headers and HTTP/2 no text; our reader takes both for a head.
+VERSIONS = ("1.0", "1.1")
 
 _UNREADABLE = ProblemError(Code.UNREADABLE_REQUEST, "Send one HTTP/1.1 request (RFC 9112).")
 _LATE = ProblemError(
     Code.REQUEST_TIMEOUT, f"Send the whole head within {HEAD_SECONDS:.0f} seconds."
 )
 _CROWDED = ProblemError(Code.OVERLOADED, "Try again in a second.")
+_BLANK: Final = b" \t"
 
 
-class BoundedProtocol(H11Protocol):
+class Unwanted(Exception):
+    """A head that is well formed and still none of ours; the reader stops there."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 as the server reads it, with bounds, and with our words where it is refused.
 
     Attributes:
@@ -41,6 +53,13 @@ class BoundedProtocol(H11Protocol):
     most = MOST
     head_seconds = HEAD_SECONDS
     _late: asyncio.TimerHandle | None = None
+    # Whether the next byte belongs to a head, and how many bytes of one have come.
+    _awaits_head = True
+    _head_bytes = 0
+    # Of the bytes that are being read: how many, and whether a request ended in them.
+    _reading = 0
+    _ended = False
+    _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and wait for its first head."""
@@ -51,8 +70,17 @@ class BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read; the head of a later request is timed from its first byte."""
+        if self._refused:
+            return
+        self._reading, self._ended = len(data), False
         super().data_received(data)
-        self._watch_head()
+        if self._refused or not self._awaits_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES:
+            self._refuse(_UNREADABLE)
+        elif self._head_bytes or not self._ended:
+            self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
@@ -63,10 +91,40 @@ class BoundedProtocol(H11Protocol):
         """Refuse and close: where this request ends and another begins, nobody knows."""
         self._refuse(_UNREADABLE)
 
+    def on_message_begin(self) -> None:
+        """A request begins, unless too many wait already."""
+        if len(self.pipeline) >= QUEUED:
+            raise Unwanted
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; one behind the body is none (RFC 9110 6.5.1), whatever it claims to be."""
+        if self._awaits_head:
+            super().on_header(name, value.rstrip(_BLANK))
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, if it asks for something of ours: a path, not what a proxy is asked."""
+        if not self.url.startswith(b"/") or self.parser.get_http_version() not in VERSIONS:
+            raise Unwanted
+        self._awaits_head, self._head_bytes = False, 0
+        self._read_head()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """What comes next is the head of another request."""
+        super().on_message_complete()
+        # What was read up to here is no part of that head.
+        self._awaits_head, self._ended, self._head_bytes = True, True, -self._reading
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; behind the last one that was good comes nothing."""
+        was_last = not self.pipeline
+        super().on_response_complete()
+        if self._refused and was_last:
+            self.transport.close()
+
     def _watch_head(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
-            self._read_head()
-        elif self._late is None:
+        if self._late is None:
             self._late = self.loop.call_later(self.head_seconds, self._refuse, _LATE)
 
     def _read_head(self) -> None:
@@ -75,18 +133,30 @@ class BoundedProtocol(H11Protocol):
             self._late = None
 
     def _refuse(self, problem: ProblemError) -> None:
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.close()  # an answer has begun and cannot be replaced
+        """Answer that a request is none, unless another is being answered, and close."""
+        self._refused = True
+        self._read_head()
+        if self._is_answering():
             return
         answer = _answer(problem)
-        reason = HTTPStatus(answer.status_code).phrase.encode()
-        for event in (
-            h11.Response(status_code=answer.status_code, headers=answer.raw_headers, reason=reason),
-            h11.Data(data=bytes(answer.body)),
-            h11.EndOfMessage(),
-        ):
-            self.transport.write(self.conn.send(event) or b"")
+        fields = b"".join(b"%s: %s\r\n" % field for field in answer.raw_headers)
+        self.transport.write(STATUS_LINE[answer.status_code] + fields + b"\r\n" + answer.body)
         self.transport.close()
+
+    def _is_answering(self) -> bool:
+        """Let the answers that are due come first; one to a request without its end is not."""
+        last = self.cycle
+        if last is None or last.response_complete:
+            return False
+        if last.more_body and self.pipeline:
+            self.pipeline.popleft()
+        elif last.more_body:  # it is in this body that nobody reads on
+            last.disconnected = True
+            last.message_event.set()
+            if last.response_started:
+                self.transport.close()
+            return last.response_started
+        return True
 
 
 async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:

@@ -216,13 +216,14 @@ def test_a_log_line_holds_the_allowed_fields_only(
         ("GET", f"/v1/exports/{export_id}?c4nary=1"),
         ("GET", f"/v1/exports/{export_id}/files/1"),
         ("GET", "/c4nary"),
-        ("C4NARY", "/v1/exports"),
+        ("PROPFIND", "/v1/exports"),
         ("HEAD", f"/v1/exports/{export_id}"),
     ]
     with caplog.at_level(logging.DEBUG):
         for method, path in requests:
             headers = [("User-Agent", "c4nary"), ("Cookie", "c4nary")]
             bench.call(method, path, token=token, headers=headers)
+        assert bench.call("C4NARY", "/v1/exports").status == 400
         wait_for(lambda: len(access_lines(caplog)) >= len(requests))
 
     lines = access_lines(caplog)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from api_bridge.middleware.connections import BoundedProtocol
+from api_bridge.middleware.connections import QUEUED, BoundedProtocol
 from tests.api_bridge.bench import Bench, wait_for
 
 HOST = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -22,6 +22,17 @@ REQUESTS = {
     "two lengths": b"POST /" + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
     "a header without end": b"GET / HTTP/1.1\r\nX-A: " + b"c4nary" * 10_000,
     "no chunk": b"POST /" + HOST + b"Transfer-Encoding: chunked\r\n\r\nc4nary\r\n",
+    "a length and chunks": b"POST /" + HOST + b"Content-Length: 1\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a blank before the colon": b"GET /" + HOST + b"X-A : c4nary\r\n\r\n",
+    "a header over two lines": b"GET /" + HOST + b"X-A: c4nary\r\n c4nary\r\n\r\n",
+    "ends of lines without CR": b"GET / HTTP/1.1\nHost: c4nary\n\n",
+    "HTTP/0.9": b"GET /healthz\r\n\r\n",
+    "HTTP/2 in text": b"GET /healthz HTTP/2.0\r\nHost: 127.0.0.1\r\n\r\n",
+    "what a proxy is asked": b"GET http://127.0.0.1/healthz" + HOST + b"\r\n",
+    "a tunnel": b"CONNECT c4nary.example:443" + HOST + b"\r\n",
+    "no method": b"C4NARY /" + HOST + b"\r\n",
+    "no end of blank lines": b"\r\n" * 10_000,
 }
 
 
@@ -115,6 +126,55 @@ def test_one_connection_too_many_is_a_503_until_one_is_closed(
     wait_for(lambda: bench.call("GET", "/healthz").status == 200)
 
     assert bench.call("GET", "/healthz").status == 200
+
+
+def test_what_stands_behind_a_body_is_no_header(bench: Bench) -> None:
+    """A token there would let in whoever gets a proxy to pass trailers on (RFC 9110 6.5.1)."""
+    token = f"Authorization: Bearer {bench.token()}\r\n".encode()
+    head, chunk = b"GET /v1/exports" + HOST, b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+    statuses = []
+    for sent in (head + chunk + token + b"\r\n", head + token + chunk + b"\r\n"):
+        with opened(bench) as connection:
+            connection.sendall(sent)
+            with http.client.HTTPResponse(connection) as answer:
+                answer.begin()
+                statuses.append(answer.status)
+
+    assert statuses == [401, 200]
+
+
+def test_blanks_around_a_value_are_no_part_of_it(bench: Bench) -> None:
+    """RFC 9112 5: or the same request is good or bad by what its library writes."""
+    for length in (b"0", b" 0", b"\t0 \t"):
+        with opened(bench) as connection:
+            served(connection, GOOD[:-2] + b"Content-Length:" + length + b"\r\n\r\n")
+
+
+def test_requests_in_a_row_are_answered_in_their_order(bench: Bench) -> None:
+    """And the refusal of what follows them never takes the place of an answer."""
+    with opened(bench) as connection:
+        connection.sendall(3 * GOOD + b"c4nary\r\n\r\n")
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+
+    assert received.count(b"HTTP/1.1 200 OK") == received.count(b"HTTP/1.1 ") == 3
+
+
+def test_a_long_row_of_requests_is_cut(bench: Bench) -> None:
+    """6,000 fit into one read: each would wait in the memory of the bridge."""
+    with opened(bench) as connection:
+        connection.sendall(2_000 * GOOD)
+        received = b"".join(iter(lambda: received_from(connection), b""))
+
+    assert 1 <= received.count(b"HTTP/1.1 200 OK") <= 2 * QUEUED
+    assert bench.call("GET", "/healthz").status == 200
+
+
+def received_from(connection: socket.socket) -> bytes:
+    """What comes next; a connection that is reset has ended too."""
+    try:
+        return connection.recv(65_536)
+    except ConnectionResetError:
+        return b""
 
 
 def served(connection: socket.socket, sent: bytes = GOOD) -> None:

@@ -73,6 +73,7 @@ def test_what_no_route_fits_is_counted_without_what_was_sent(bench: Bench) -> No
     """Paths, methods, hosts: whatever a caller invents must not become a label."""
     for method, path, host in (
         ("GET", "/c4nary", None), ("C4NARY", "/v1/exports", None), ("GET", "/healthz", "c4nary"),
+        ("PROPFIND", "/v1/exports", None),
     ):  # fmt: skip
         bench.call(method, path, host=host)
 
