@@ -231,10 +231,17 @@ class Soak:
 
 
 def _held(pid: int) -> tuple[float, int]:
-    """Resident memory in MB, and open files, of a process (proc(5))."""
+    """Resident memory in MB, and open files, of a process (proc(5)).
+
+    Raises:
+        ProcessLookupError: It has ended; one that nobody has waited for yet holds no memory.
+        OSError: As above, or it is not ours.
+    """
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    resident = next(line.split()[1] for line in lines if line.startswith("VmRSS:"))
-    return int(resident) / 1024, len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    resident = [line.split()[1] for line in lines if line.startswith("VmRSS:")]
+    if not resident:
+        raise ProcessLookupError(pid)
+    return int(resident[0]) / 1024, len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def _named(documents: Mapping[str, Mapping[str, Any]]) -> set[str]:
