@@ -6,14 +6,15 @@ within 30 seconds. Everything else is one 401 that says what to do.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from api_bridge.access.caller import EVERY_CAMPAIGN, Caller
 from api_bridge.access.jws import BadToken
 from api_bridge.access.keys import KeyRing, KeysUnavailable
-from api_bridge.access.proofs import Find, Proofs
+from api_bridge.access.proofs import Proofs, Proved
 from api_bridge.protocol.problems import Code, ProblemError
 from assets.model.option import SLUG_PATTERN
 from assets.model.parameters import Problem
@@ -36,14 +37,32 @@ _SLUG = re.compile(SLUG_PATTERN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Granted:
+    """What a good token grants, from `begins` on, in seconds since 1970."""
+
+    caller: Caller
+    begins: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticator:
-    """Checks tokens of one issuer for one audience."""
+    """Checks tokens of one issuer for one audience.
+
+    Attributes:
+        issuer: The one that is trusted.
+        audience: Who the tokens must be meant for.
+        keys: The published keys.
+        clock: The time.
+        proofs: The tokens whose signature was good.
+        read: What each of those grants; forgotten with it.
+    """
 
     issuer: str
     audience: str
     keys: KeyRing
     clock: Clock
     proofs: Proofs = field(default_factory=Proofs)
+    read: MutableMapping[Proved, _Granted] = field(default_factory=WeakKeyDictionary, repr=False)
 
     def caller(self, authorization: Sequence[str], *, at_once: bool = False) -> Caller:
         """Authenticate.
@@ -58,16 +77,24 @@ class Authenticator:
         """
         find = self.keys.find_at_once if at_once else self.keys.find
         try:
-            return _caller(self._claims(_token(authorization), find))
+            granted = self._granted(self.proofs.of(_token(authorization), find))
+            self._check_time(granted)
         except NoToken as missing:
             raise _unauthenticated(str(missing), challenge=_CHALLENGE) from None
         except BadToken as refused:
             raise _unauthenticated(str(refused)) from None
         except KeysUnavailable:
             raise ProblemError(Code.KEYS_UNAVAILABLE, "Try again shortly.") from None
+        return granted.caller
 
-    def _claims(self, token: str, find: Find) -> Mapping[str, Any]:
-        proved = self.proofs.of(token, find)
+    def _granted(self, proved: Proved) -> _Granted:
+        """What a token grants; read once while its signature is remembered."""
+        granted = self.read.get(proved)
+        if granted is None:
+            granted = self.read[proved] = self._read(proved)
+        return granted
+
+    def _read(self, proved: Proved) -> _Granted:
         kind, claims = proved.header.get("typ"), proved.claims
         if not isinstance(kind, str) or kind.lower() not in TYPES:
             raise BadToken("must be of type at+jwt or JWT")
@@ -75,17 +102,17 @@ class Authenticator:
             raise BadToken("must be from the configured issuer (iss)")
         if self.audience not in _audiences(claims.get("aud")):
             raise BadToken("must be meant for this service (aud)")
-        self._check_time(_seconds(claims, "iat"), _seconds(claims, "exp"), claims)
-        return claims
-
-    def _check_time(self, issued: int, expires: int, claims: Mapping[str, Any]) -> None:
-        now = self.clock.now().timestamp()
+        issued, expires = _seconds(claims, "iat"), _seconds(claims, "exp")
         if not 0 < expires - issued <= MAX_LIFE_SECONDS:
             raise BadToken(f"must live at most {MAX_LIFE_SECONDS} seconds (exp - iat)")
-        if now >= expires + LEEWAY_SECONDS:
-            raise BadToken("has expired (exp); get a new one")
         begins = max(issued, _seconds(claims, "nbf")) if "nbf" in claims else issued
-        if now < begins - LEEWAY_SECONDS:
+        return _Granted(caller=_caller(claims), begins=begins)
+
+    def _check_time(self, granted: _Granted) -> None:
+        now = self.clock.now().timestamp()
+        if now >= granted.caller.expires + LEEWAY_SECONDS:
+            raise BadToken("has expired (exp); get a new one")
+        if now < granted.begins - LEEWAY_SECONDS:
             raise BadToken("is not valid yet (iat, nbf); check the clocks")
 
 

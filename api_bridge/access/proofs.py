@@ -22,7 +22,8 @@ MOST = 1_024
 Find = Callable[[str], RSAPublicKey | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# One is another than its equal, so that what is read from it can be remembered beside it.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Proved:
     """A token that was signed by somebody whom we trust; whether it is valid is another question.
 

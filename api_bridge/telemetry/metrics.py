@@ -1,6 +1,7 @@
 """The requests of this process, counted as they end, and all of it in one text."""
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.registry import Collector
@@ -32,6 +33,8 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        # Bounded as the labels are: to find a series by its labels took longer than to count.
+        self._series = cache(self._found)
         for collector in collectors:
             self._registry.register(collector)
 
@@ -41,8 +44,13 @@ class Metrics:
 
     def answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer. Every argument is one of a few words, never what a caller sent."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        counter, histogram = self._series(method, route, status)
+        counter.inc()
+        histogram.observe(seconds)
+
+    def _found(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        counter = self._requests.labels(method, route, str(status))
+        return counter, self._seconds.labels(method, route)
 
     def text(self) -> bytes:
         """All of it, in Prometheus's text format."""

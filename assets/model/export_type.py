@@ -73,7 +73,8 @@ def one_group(_: Facts) -> Callable[[Any], str] | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Declared once, so one is equal to itself only, and what is made of it can be remembered by it.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExportType:
     """One kind of export, declared once.
 

@@ -118,14 +118,16 @@ def grants(scopes: Iterable[str]) -> tuple[str, ...]:
 
 def denied(columns: Iterable[Column], policy: Policy) -> dict[str, str]:
     """Columns that the mode would show but the caller may not see, with the scope they need."""
-    needed = _REFUSED_WITHOUT[policy.mode]
-    return {
-        column.name: needed[column.pii]
-        for column in columns
-        if column.pii in needed
-        and needed[column.pii] not in policy.grants
-        and _shown(column, policy.mode) is not Transform.WITHHELD
-    }
+    needed = {column.name: _lacking(column, policy) for column in columns}
+    return {name: scope for name, scope in needed.items() if scope is not None}
+
+
+def _lacking(column: Column, policy: Policy) -> str | None:
+    """The scope that a column needs before its mode may show it, where the caller has it not."""
+    scope = _REFUSED_WITHOUT[policy.mode].get(column.pii)
+    if scope is None or scope in policy.grants:
+        return None
+    return None if _shown(column, policy.mode) is Transform.WITHHELD else scope
 
 
 def transform(column: Column, policy: Policy) -> Transform:
@@ -133,7 +135,7 @@ def transform(column: Column, policy: Policy) -> Transform:
     needed = _WITHHELD_WITHOUT.get(column.pii, frozenset())
     if column.pii is Pii.SECRET:
         needed = needed | {column.secret_scope}
-    if not needed <= set(policy.grants) or denied((column,), policy):
+    if needed.difference(policy.grants) or _lacking(column, policy) is not None:
         return Transform.WITHHELD
     return _shown(column, policy.mode)
 

@@ -9,7 +9,7 @@ from assets.model.delivery import Delivery
 from assets.model.export_type import Companion, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.manifest import ColumnEntry
-from assets.model.policy import Transform, transform, withheld
+from assets.model.policy import Transform, transform
 from assets.steps.encode.fields import Field, field_of
 
 MAX_COLUMNS = 400  # DOMAIN.md 6.6
@@ -87,18 +87,20 @@ def plan(export_type: ExportType, facts: Facts) -> Plan:
         message = f"params/columns names {len(unknown)} that this campaign does not have"
         raise ExportFailed("UNKNOWN_COLUMN", message)
     chosen = [c for c in every if not request.columns or c.name in request.columns]
-    shown = _shown(chosen, facts)
+    decided = _decided(chosen, facts)
+    shown = _shown(decided)
     if not shown:
         raise ExportFailed("NO_COLUMN_LEFT", "the policy withholds every chosen column")
     return Plan(
         export_type=export_type,
         facts=facts,
         columns=shown,
-        withheld=withheld(chosen, request.policy),
+        withheld=tuple(one.column.name for one in decided if one.transform is Transform.WITHHELD),
         companions={
             companion.name: columns
             for companion in export_type.companions
-            if companion.wanted(facts) and (columns := _shown(companion.columns(facts), facts))
+            if companion.wanted(facts)
+            and (columns := _shown(_decided(companion.columns(facts), facts)))
         },
         deliveries=tuple(
             (delivery, delivery.target(facts))
@@ -108,7 +110,10 @@ def plan(export_type: ExportType, facts: Facts) -> Plan:
     )
 
 
-def _shown(columns: Sequence[Column], facts: Facts) -> tuple[PlannedColumn, ...]:
+def _decided(columns: Sequence[Column], facts: Facts) -> tuple[PlannedColumn, ...]:
     policy = facts.request.policy
-    decided = (PlannedColumn(column=c, transform=transform(c, policy)) for c in columns)
-    return tuple(p for p in decided if p.transform is not Transform.WITHHELD)
+    return tuple(PlannedColumn(column=c, transform=transform(c, policy)) for c in columns)
+
+
+def _shown(decided: Sequence[PlannedColumn]) -> tuple[PlannedColumn, ...]:
+    return tuple(one for one in decided if one.transform is not Transform.WITHHELD)
