@@ -23,6 +23,7 @@ from api_bridge.access.signing import read_signer
 from api_bridge.middleware.access_log import AccessLogMiddleware
 from api_bridge.middleware.admission import AllowedHostsMiddleware, ConcurrencyMiddleware
 from api_bridge.middleware.body_limit import BodyLimitMiddleware
+from api_bridge.middleware.dispatch import DispatchMiddleware
 from api_bridge.middleware.failures import FailuresMiddleware
 from api_bridge.middleware.head import HeadMiddleware
 from api_bridge.middleware.metrics import MetricsMiddleware
@@ -52,6 +53,7 @@ from api_bridge.telemetry.durations import Durations
 from api_bridge.telemetry.exports import ExportsCollector
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
+from api_bridge.waiting.looks import Looks
 from api_bridge.webhooks.endpoints import Endpoints
 from assets.admission import Admission, Limits
 from assets.exports.catalog import CATALOG
@@ -124,6 +126,8 @@ def create_app(settings: Settings, doors: Doors, catalog: Catalog) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Ours are by allow-list (resources/tracing.py); the framework's would tell paths.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # What a generated client calls a request: the name of its function, without its path.
         generate_unique_id_function=lambda route: route.name,
         middleware=_middleware(settings, doors.clock, counted),
@@ -171,6 +175,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         clock=doors.clock,
         life=life,
         changes=changes,
+        looks=Looks(doors.stores.exports),
         admission=Admission(life, doors.stores.claims, most, clock=doors.clock, random=spread),
         authenticator=authenticator,
         endpoints=Endpoints(
@@ -204,6 +209,7 @@ def _middleware(settings: Settings, clock: Clock, counted: Metrics) -> list[Midd
         # Outside of the count: who sends slowly must not take the places of those who do not.
         Middleware(BodyLimitMiddleware),
         Middleware(ConcurrencyMiddleware, most=settings.concurrency),
+        Middleware(DispatchMiddleware, routers=ROUTERS),
     ]
 
 

@@ -16,6 +16,7 @@ from api_bridge.protocol.wire import Surroundings
 from api_bridge.telemetry.durations import Durations
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
+from api_bridge.waiting.looks import Looks
 from api_bridge.webhooks.endpoints import Endpoints
 from assets.admission import Admission
 from assets.life import ExportLife
@@ -37,6 +38,7 @@ class Bridge:
         clock: The time.
         life: Every write to an export document.
         changes: Tells those who wait that an export has changed.
+        looks: Reads what many look at, together.
         admission: Who may have how many exports, and who shares one.
         authenticator: From header to caller.
         endpoints: Who is told of exports.
@@ -60,6 +62,7 @@ class Bridge:
     clock: Clock
     life: ExportLife
     changes: Changes
+    looks: Looks
     admission: Admission
     authenticator: Authenticator
     endpoints: Endpoints

@@ -5,7 +5,6 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from api_bridge.access.caller import READ, Caller
@@ -14,7 +13,7 @@ from api_bridge.protocol.events import BEGINNING, MEDIA_TYPE, STILL_THERE, chang
 from api_bridge.protocol.problems import Code, ProblemError
 from api_bridge.protocol.wire import is_done
 from api_bridge.routes.context import Bridge, BridgeParam, CallerParam
-from api_bridge.routes.lookup import Document, find_export
+from api_bridge.routes.lookup import Document, look_at
 from api_bridge.waiting.changes import Full
 from assets.model.sharing import revisions
 
@@ -33,7 +32,7 @@ async def follow_export(
     Whoever comes back with the `Last-Event-ID` of the end is told to come no more: 204.
     """
     caller.require(READ)
-    document = await run_in_threadpool(find_export, bridge, caller, export_id)
+    document = await look_at(bridge, caller, export_id)
     is_known = request.headers.get("last-event-id") == str(document["revision"])
     if is_known and is_done(document):
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -76,6 +75,6 @@ async def _events(
             yield STILL_THERE
             continue
         try:
-            document = await run_in_threadpool(find_export, bridge, caller, document["_id"])
+            document = await look_at(bridge, caller, document["_id"])
         except ProblemError:
             return  # it was deleted; who asks again is told so

@@ -33,7 +33,15 @@ from api_bridge.protocol.wire import (
     stored_as,
 )
 from api_bridge.routes.context import BodyParam, Bridge, BridgeParam, CallerParam
-from api_bridge.routes.lookup import Document, find_export, is_visible, present, timed, view
+from api_bridge.routes.lookup import (
+    Document,
+    find_export,
+    is_visible,
+    look_at,
+    present,
+    timed,
+    view,
+)
 from api_bridge.routes.patience import paced, until_changed, until_ended
 from api_bridge.waiting.changes import Full
 from assets.admission import Asking, Contended, TooMany
@@ -148,24 +156,24 @@ async def get_export(
     caller.require(READ)
     held = request.headers.get("if-none-match")
     look = partial(_seen, bridge, caller, export_id, held)
-    document, response = await run_in_threadpool(look)
+    document, response = await look()
     standing = paced(bridge, caller, document)
     preferred = preference(request.headers.getlist("prefer"))
     unchanged = response.status_code == HTTPStatus.NOT_MODIFIED and held != ANY
     if unchanged and preferred.wait and not is_done(document):
         with suppress(Full):
             if await until_changed(request, bridge, caller, document, preferred.wait):
-                _, response = await run_in_threadpool(look)
+                _, response = await look()
             response.headers.update(preferred.applied(waited=True))
     response.headers.update(standing.headers())
     return response
 
 
-def _seen(
+async def _seen(
     bridge: Bridge, caller: Caller, export_id: str, held: str | None
 ) -> tuple[Document, Response]:
     """An export as it is now, and the answer for a caller who holds this state or another."""
-    document = find_export(bridge, caller, export_id)
+    document = await look_at(bridge, caller, export_id)
     now = bridge.clock.now()
     headers = status_headers(document, now)
     if Etag(value=str(document["revision"])).held_by(held):

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from api_bridge.access.caller import Caller
 from api_bridge.protocol.problems import Code, ProblemError, not_found
 from api_bridge.routes.context import Bridge
@@ -22,12 +24,37 @@ def find_export(bridge: Bridge, caller: Caller, export_id: str) -> Document:
         ProblemError: The same 404 for a malformed, an unknown and a foreign id (S5); 410 for one
             that was deleted.
     """
-    # A malformed id is looked up too, as one that nobody has: three answers in one time.
-    known = export_id if _EXPORT_ID.fullmatch(export_id) else "exp_"
-    document = bridge.stores.exports.find(known)
+    document = bridge.stores.exports.find(_known(export_id))
+    return view(bridge, _shown(document, caller))
+
+
+async def look_at(bridge: Bridge, caller: Caller, export_id: str) -> Document:
+    """The same for who looks again and again: together with others, and without a thread.
+
+    Raises:
+        ProblemError: As `find_export`.
+    """
+    document = _shown(await bridge.looks.at(_known(export_id)), caller)
+    joined = document["status"] == Status.JOINED
+    made = await bridge.looks.at(document["generation"]) if joined else None
+    document = seen(document, made)
+    if document["status"] not in HELD:
+        return document
+    earlier = bridge.durations.at_once(document["type"])
+    if earlier is None:
+        earlier = await run_in_threadpool(bridge.durations.of, document["type"])
+    return {**document, "earlier": earlier}
+
+
+def _known(export_id: str) -> str:
+    """The id; a malformed one is looked up too, as one that nobody has: three answers, one time."""
+    return export_id if _EXPORT_ID.fullmatch(export_id) else "exp_"
+
+
+def _shown(document: Document | None, caller: Caller) -> Document:
     if document is None or not is_visible(document, caller):
         raise not_found()
-    return view(bridge, present(document))
+    return present(document)
 
 
 def present(document: Document) -> Document:

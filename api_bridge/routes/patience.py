@@ -6,7 +6,6 @@ from collections.abc import Coroutine
 from typing import Any
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from api_bridge.access.caller import Caller
 from api_bridge.access.pace import Standing
@@ -14,7 +13,7 @@ from api_bridge.middleware.admission import set_aside
 from api_bridge.protocol.problems import Code, ProblemError
 from api_bridge.protocol.wire import is_done
 from api_bridge.routes.context import Bridge
-from api_bridge.routes.lookup import Document, find_export
+from api_bridge.routes.lookup import Document, look_at
 from assets.model.sharing import revisions
 
 
@@ -44,7 +43,7 @@ async def until_ended(
     while not is_done(document) and (left := until - clock()) > 0:
         if not await until_changed(request, bridge, caller, document, left):
             break
-        document = await run_in_threadpool(find_export, bridge, caller, document["_id"])
+        document = await look_at(bridge, caller, document["_id"])
     return document
 
 

@@ -34,13 +34,18 @@ class Durations:
             Unavailable: The database went away.
         """
         with self._lock:  # a hundred that look on at once ask once
-            now = self._clock.monotonic()
-            at, known = self._known.get(kind, (float("-inf"), ()))
-            if now - at >= SECONDS:
+            known = self.at_once(kind)
+            if known is None:
+                now = self._clock.monotonic()
                 found = self._operations.durations(kind, limit=MOST)
                 known = tuple(took for document in found for took in _took(document))
                 self._known[kind] = now, known
             return known
+
+    def at_once(self, kind: str) -> tuple[Took, ...] | None:
+        """The same for who must not wait, such as the event loop; None: it must be asked for."""
+        at, known = self._known.get(kind, (float("-inf"), None))
+        return known if self._clock.monotonic() - at < SECONDS else None
 
 
 def _took(document: Mapping[str, Any]) -> Iterator[Took]:

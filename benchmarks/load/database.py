@@ -98,8 +98,8 @@ class Memory:
         if name == EXPORTS and "projection" in body:
             documents = [self._states[one] for one in query["_id"]["$in"] if one in self._states]
         elif name == EXPORTS:
-            raw = self._exports.get(query["_id"]["$eq"])
-            documents = [] if raw is None else [RawBSONDocument(raw)]
+            ids = query["_id"].get("$in") or [query["_id"]["$eq"]]
+            documents = [RawBSONDocument(self._exports[one]) for one in ids if one in self._exports]
         elif name == CLAIMS:
             documents = [self._claims[one] for one in query["_id"]["$in"] if one in self._claims]
         elif name == "campaigns":

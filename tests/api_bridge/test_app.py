@@ -169,7 +169,7 @@ def test_a_foreign_forwarded_host_changes_nothing(bench: Bench) -> None:
 
 DOOR_FAILURES = [
     ("GET", "/v1/exports", "page"),
-    ("GET", "/v1/exports/exp_000000000000000000000000", "find"),
+    ("GET", "/v1/exports/exp_000000000000000000000000", "candidates"),
     ("POST", "/v1/exports/exp_000000000000000000000000/cancel", "find"),
     ("POST", "/v1/exports", "insert"),
 ]
@@ -387,4 +387,5 @@ def test_the_guard_of_the_host_stands_before_everything_that_reads_a_request(
         "AllowedHostsMiddleware",
         "BodyLimitMiddleware",
         "ConcurrencyMiddleware",
+        "DispatchMiddleware",
     ]
