@@ -15,7 +15,7 @@ LOCKS := requirements-bootstrap.lock requirements-dev.lock
 # interpreter, and with the folder: a virtualenv holds absolute paths, so one that was moved must be made again.
 STAMP := $(VENV)/set-up-$(shell { cat $(LOCKS) pyproject.toml; echo "$(PYTHON) $(CURDIR)"; } | sha256sum | cut -c1-16)
 # The usual rows in C. Without a compiler it never exists, and each set-up says so again.
-NATIVE := assets/steps/native/_rows.abi3.so
+NATIVE := assets/steps/native/_rows.abi3.so resources/mongo/_places.abi3.so
 # More arguments for one target: `make test ARGS="-k waitlist -x"`, `make lock ARGS=--upgrade`.
 ARGS ?=
 # Extras are kept (`gql[requests]==...`): without them pip, which is the fall-back, takes them for packages without a pin.
@@ -53,7 +53,7 @@ $(STAMP):
 	fi
 	@touch $@
 
-$(NATIVE): assets/steps/native/_rows.c $(STAMP)
+$(NATIVE) &: $(patsubst %.abi3.so,%.c,$(NATIVE)) hatch_build.py $(STAMP)
 	@$(BIN)/python hatch_build.py
 
 demo: setup ## Start everything, request every kind of export, verify the files, stop

@@ -10,14 +10,18 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
-BATCHES_AHEAD: Final = 2
-"""Batches read before anybody wants them: 2 of 500 documents at 2 kB are 2 MB a strand."""
+BATCHES_AHEAD: Final = 1
+"""Batches read before anybody wants them: one of 1,000 documents at 2 kB is 2 MB a strand."""
+SPREAD: Final = 2
+"""Batches that are made at a time: as many as a worker has cores (docs/capacity.md)."""
 # A thread that waits for a silent server is not waited for longer: the process may be asked to end.
 LEAVING_SECONDS: Final = 1.0
 _END: Final = object()
@@ -110,6 +114,36 @@ def ahead(items: Iterator[Item], bound: int = BATCHES_AHEAD) -> Iterator[Item]:
             thread.join(LEAVING_SECONDS)
     if raised:
         raise raised[0]
+
+
+def spread(
+    make: Callable[[Item], Made], items: Iterator[Item], threads: int = SPREAD
+) -> Iterator[Made]:
+    """What is made of each item, in their order, some of them at a time.
+
+    Whatever is raised for an item is raised in its place. Who stops early does not wait for those
+    that were begun.
+
+    Args:
+        make: Is called by several threads.
+        items: Is used by the caller's thread alone, at most so many items before what was made of
+            them is handed out.
+        threads: How many at a time.
+    """
+    begun: deque[Future[Made]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="spread")
+    try:
+        for item in items:
+            # As with `ahead`, what it asks belongs to the trace of whoever wants the items.
+            begun.append(pool.submit(contextvars.copy_context().run, make, item))
+            if len(begun) > threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        # Not waited for: the collector may run this in a thread of the pool.
+        pool.shutdown(wait=False, cancel_futures=True)
+        _close(items)
 
 
 class Behind(Generic[Item]):

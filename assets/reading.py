@@ -14,7 +14,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from assets.ahead import ahead
+from assets.ahead import ahead, spread
 from assets.exports.shared.entry_strands import by_registration
 from assets.loading import with_campaign
 from assets.model.campaign import Campaign, Facts
@@ -48,13 +48,15 @@ from resources.codes_service import CodePage, CodeSearch, CodesService
 from resources.crash_points import CrashPoint, passing
 from resources.entries_service import EntriesService
 from resources.marketing_cloud import MarketingCloud
+from resources.mongo.batch import Batch
 from resources.mongo.entries import Scan, sort_values
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.scoring_files import ScoringFiles
 
-# Documents decoded at a time in each strand: 20 kB of Python objects each, so 10 MB a strand.
-BATCH = 500
+# Documents of one answer of the server: of 2 kB each 2 MB, of which five are held a strand. Where they
+# are decoded they are 20 kB of Python objects each, 20 MB at a time.
+BATCH = 1_000
 # Documents that one cursor reads. Servers end a cursor that idles for 10 minutes; at 10,000 rows
 # a second a page takes 10 s. Smaller ones cost the stand-in a sort of everything each.
 PAGE = 100_000
@@ -127,7 +129,7 @@ class Reader:
                 reader = self._reader(source, facts, self._ledger)
                 if kernel is not None:
                     lines = Lines(kernel, self._kernel_accounts)
-                    reader = replace(reader, made=lines.made)
+                    reader = replace(reader, made=lines.made, spread=spread)
                 if behind is not None:
                     reader = replace(reader, place=_place(behind))
                 self._entry_reader = reader
@@ -221,7 +223,7 @@ class Reader:
         """What the kernel reads of the accounts, after merges."""
         return accounts(ids, lambda some: self._doors.mongo.users.by_ids(some, fields=FEW))
 
-    def _scan(self, segment: Segment) -> Iterator[list[bytes]]:
+    def _scan(self, segment: Segment) -> Iterator[Batch]:
         scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after)
         read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH)
         for batch in ahead(read):

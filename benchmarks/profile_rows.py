@@ -135,7 +135,7 @@ def run(
         raise SystemExit(f"{name} does not read entries")
     pending = [raw["entries"]]
 
-    def scan(_: Segment) -> Iterator[list[bytes]]:
+    def scan(_: Segment) -> Iterator[Sequence[bytes]]:
         for documents in pending[:1]:
             pending.clear()
             for start in range(0, len(documents), BATCH):

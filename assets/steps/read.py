@@ -36,6 +36,7 @@ Document = Mapping[str, Any]
 Key = tuple[Any, ...]
 # Runs of rows that are made, and the places in a batch of documents whose rows are not.
 MadeRows = Sequence[Run | int]
+_Prepared = tuple[Sequence[bytes], MadeRows | None, Ledger]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,16 +72,18 @@ class EntryReader:
         made: Makes the usual rows of a batch: runs of them, and between these the places of the
             documents that are read here; what it counts goes into the ledger that it is given.
             None where all are.
+        spread: As `map`; may do several batches at a time, in their order all the same.
         place: Where it begins and stands.
     """
 
     source: EntrySource
     facts: Facts
-    scan: Callable[[Segment], Iterator[list[bytes]]]
+    scan: Callable[[Segment], Iterator[Sequence[bytes]]]
     users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
     ledger: Ledger
     most_gathered: int = MOST_GATHERED
     made: Callable[[Sequence[bytes], Ledger], MadeRows] | None = None
+    spread: Callable[[Callable[[Any], Any], Iterator[Any]], Iterator[Any]] = map
     place: Place = field(default_factory=Place)
 
     def rows(self) -> Iterator[Any]:
@@ -137,17 +140,31 @@ class EntryReader:
         for index in range(start, len(segments)):
             segment = replace(segments[index], after=after)
             after = None
-            for batch in [None] if segment.gather else self.scan(segment):
+            if segment.gather:
                 counted = replace(self, ledger=Ledger())
-                yield from counted.gathered(segment) if batch is None else counted.pairs(batch)
+                yield from counted.gathered(segment)
                 self.ledger.add(counted.ledger)
-                self.place.read[number] = index, batch[-1] if batch else None
+                self.place.read[number] = index, None
+            else:
+                yield from self._scanned(number, index, segment)
             self.place.read[number] = index + 1, None
 
-    def pairs(self, batch: Sequence[bytes]) -> Iterator[tuple[Any, Any]]:
+    def _scanned(self, number: int, index: int, segment: Segment) -> Iterator[tuple[Any, Any]]:
+        for batch, made, ledger in self.spread(self._prepared, self.scan(segment)):
+            counted = replace(self, ledger=ledger)
+            yield from counted.pairs(batch, made)
+            self.ledger.add(ledger)
+            self.place.read[number] = index, batch[-1] if batch else None
+
+    def _prepared(self, batch: Sequence[bytes]) -> _Prepared:
+        """A batch with what is made of it, and the counts of that."""
+        ledger = Ledger()
+        return batch, None if self.made is None else self.made(batch, ledger), ledger
+
+    def pairs(self, batch: Sequence[bytes], made: MadeRows | None) -> Iterator[tuple[Any, Any]]:
         """The rows of a batch, or runs of them, with their keys."""
-        if self.made is not None:
-            yield from self._mixed(batch, self.made(batch, self.ledger))
+        if made is not None:
+            yield from self._mixed(batch, made)
             return
         for key, row, _ in self.keyed(batch):
             yield key, row
@@ -156,12 +173,14 @@ class EntryReader:
         self, batch: Sequence[bytes], made: MadeRows
     ) -> Iterator[tuple[bytes, EntryRow | Run]]:
         """The rows of a batch of which most are made."""
-        rest = self.keyed([batch[one] for one in made if not isinstance(one, Run)])
+        odd = [batch[one] for one in made if not isinstance(one, Run)]
+        rest, raws = self.keyed(odd), iter(odd)
         found = next(rest, None)
         for one in made:
+            raw = None if isinstance(one, Run) else next(raws)
             if isinstance(one, Run):
                 yield one.key(), one
-            elif found is not None and found[2] is batch[one]:
+            elif found is not None and found[2] is raw:
                 yield packed(found[0]), found[1]
                 found = next(rest, None)
 

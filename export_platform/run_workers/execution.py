@@ -11,6 +11,7 @@ from dagster._grpc.impl import core_execute_run
 from dagster._utils.hosted_user_process import recon_job_from_origin
 from dagster._utils.interrupts import capture_interrupts
 
+from assets.steps.native import kernel
 from export_platform.definitions import composed
 from resources import aws, tracing
 
@@ -25,6 +26,7 @@ def preload() -> None:
         importlib.import_module(name)
     aws.preload()
     tracing.preload()
+    kernel.preload()
     composed()
     with dg.DagsterInstance.get():  # imports the storage that `dagster.yaml` names
         pass

@@ -6,7 +6,7 @@ Raw BSON goes out: making a Python object of each document is the cost of an exp
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import bson
 from bson import ObjectId
@@ -14,6 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, IndexModel
 
 from resources.errors import Refused, Unavailable
+from resources.mongo.batch import Batch
 from resources.mongo.connection import Document, MongoConnection, mongo_errors
 from resources.mongo.documents import LENIENT, chunks, raw, split
 from resources.mongo.raw_batches import raw_batches
@@ -137,8 +138,8 @@ class EntryStore:
 
     def scan(
         self, scan: Scan, *, page_size: int = PAGE_SIZE, batch_size: int = BATCH_SIZE
-    ) -> Iterator[list[bytes]]:
-        """Give the raw BSON of every entry, in the order of the scan, in lists of ``batch_size``.
+    ) -> Iterator[Batch]:
+        """Give the raw BSON of every entry, in the order of the scan, ``batch_size`` at a time.
 
         Pages by keyset: each page is its own short cursor, so no cursor or session can expire
         however long the reader pauses, except inside a page; a cursor lost there is opened again
@@ -148,7 +149,7 @@ class EntryStore:
         Args:
             scan: What to read.
             page_size: Most documents of one cursor.
-            batch_size: Most documents of one list and one answer of the server.
+            batch_size: Most documents of one batch and one answer of the server.
 
         Raises:
             Unavailable: The database went away; nothing was skipped up to here, but the read is not
@@ -234,7 +235,7 @@ class EntryStore:
 
     def _page(
         self, scan: Scan, position: _Position, page_size: int, batch_size: int
-    ) -> Iterator[list[bytes]]:
+    ) -> Iterator[Batch]:
         attempted = "read a page of entries"
         with mongo_errors(attempted):
             cursor = raw_batches(
@@ -252,7 +253,7 @@ class EntryStore:
                     batch = next(cursor, None)
                 if batch is None:
                     return
-                documents = batch if isinstance(batch, list) else list(split(cast(bytes, batch)))
+                documents = batch if isinstance(batch, Batch) else Batch.of(split(batch))
                 if documents:
                     position.last = sort_values(documents[-1], scan.sort)
                     position.read += len(documents)

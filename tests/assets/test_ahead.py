@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from assets.ahead import Behind, ahead
+from assets.ahead import Behind, ahead, spread
 
 BOUND = 2
 SOON = 5.0
@@ -103,6 +103,62 @@ def test_an_iterator_that_its_own_thread_lets_go_of_ends_quietly(
 
     assert let_go.wait(5)
     assert [] == unseen
+
+
+def test_what_is_made_at_a_time_comes_in_the_order_of_the_items() -> None:
+    """The second is done before the first, and the file is the same."""
+    second = threading.Event()
+
+    def make(number: int) -> int:
+        if number == 0:
+            assert second.wait(SOON)
+        if number == 1:
+            second.set()
+        return number
+
+    assert list(spread(make, iter(range(50)), 2)) == list(range(50))
+
+
+def test_what_is_begun_before_it_is_wanted_is_bounded() -> None:
+    """Batches that wait for a slow upload would fill the memory."""
+    taken: list[int] = []
+    found: list[int] = []
+    for number in spread(lambda number: number, numbers(100, taken), 2):
+        found.append(number)
+        assert len(taken) <= len(found) + 2
+
+
+def test_an_error_in_one_of_several_is_raised_in_its_place() -> None:
+    """After what was made of the items before it, whichever was ready first."""
+
+    def make(number: int) -> int:
+        if number == 2:
+            raise ValueError("gone")
+        return number
+
+    source, found = numbers(1_000, []), list[int]()
+    with pytest.raises(ValueError, match="gone"):
+        found.extend(spread(make, source, 2))
+
+    makers = spread(make, iter(range(5)), 2)
+    assert [next(makers), next(makers)] == [0, 1]
+    with pytest.raises(StopIteration):  # it was closed
+        next(source)
+
+
+def test_who_stops_early_ends_those_that_make() -> None:
+    """A cancelled export leaves no cursor open, and does not wait for what nobody wants."""
+    stuck, taken = threading.Event(), list[int]()
+    source = numbers(1_000_000, taken)
+    makers = spread(lambda number: number and stuck.wait(SOON), source, 2)
+    next(makers)
+    makers.close()  # type: ignore[attr-defined]  # it is a generator
+
+    assert not stuck.is_set()
+    assert len(taken) < 10
+    with pytest.raises(StopIteration):
+        next(source)
+    stuck.set()
 
 
 def test_everything_is_done_in_order_when_the_block_ends() -> None:

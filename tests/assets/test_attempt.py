@@ -22,6 +22,7 @@ from assets.model.parameters import parse
 from assets.steps.manifest import verify
 from resources.clock import SystemClock
 from resources.errors import Refused, Unavailable
+from resources.mongo.batch import Batch
 from resources.mongo.entries import Scan
 from resources.mongo.exports import Change, Match
 from tests.assets.workbench import CAMPAIGN, QUICK, Workbench, keys, tiny_documents, workbench
@@ -348,7 +349,7 @@ def test_what_an_earlier_attempt_left_is_removed_after_the_commit() -> None:
 class Short(FakeEntryStore):
     """An entry store that loses one document of a scan, as a cut connection might."""
 
-    def scan(self, scan: Scan, **sizes: int) -> Iterator[list[bytes]]:
+    def scan(self, scan: Scan, **sizes: int) -> Iterator[Batch]:
         """Read all, and lose the first of every larger batch."""
         batches = super().scan(scan, **sizes)
         for batch in batches:
@@ -375,7 +376,7 @@ VANCOUVER = ObjectId("66530000000000000000a002")  # read last
 class Moving(FakeEntryStore):
     """An entry store in which two fans change their markets before the last one is read."""
 
-    def scan(self, scan: Scan, **sizes: int) -> Iterator[list[bytes]]:
+    def scan(self, scan: Scan, **sizes: int) -> Iterator[Batch]:
         """Swap the two when the last market is about to be read, then read."""
         if str(VANCOUVER) in str(scan.filter) and "$or" not in scan.filter:
             self._move(LOS_ANGELES, VANCOUVER)

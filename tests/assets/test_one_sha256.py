@@ -16,6 +16,7 @@ from bson import ObjectId
 
 from assets import reading
 from assets.steps.encode import compression
+from resources.mongo.batch import Batch
 from resources.mongo.entries import Scan
 from tests.assets.workbench import tiny_documents, workbench
 from tests.fakes.entries import FakeEntryStore
@@ -31,7 +32,7 @@ class Hesitant(FakeEntryStore):
         super().__init__(tiny_documents()["entries"])
         self._chance = chance
 
-    def scan(self, scan: Scan, **sizes: int) -> Iterator[list[bytes]]:
+    def scan(self, scan: Scan, **sizes: int) -> Iterator[Batch]:
         """Read, slowly and fast."""
         for batch in super().scan(scan, **sizes):
             time.sleep(self._chance.uniform(0, LONGEST_WAIT))
@@ -120,7 +121,7 @@ class Restless(FakeEntryStore):
         found = {wish for one, _ in self.kept.seen() if (wish := _wish(one)) is not None}
         self.mover = Mover(self, random.Random(seed), sorted(found))  # noqa: S311
 
-    def scan(self, scan: Scan, **sizes: int) -> Iterator[list[bytes]]:
+    def scan(self, scan: Scan, **sizes: int) -> Iterator[Batch]:
         """Read, and let the other one write."""
         for batch in super().scan(scan, **sizes):
             yield batch

@@ -6,6 +6,7 @@ from typing import Any
 from bson import ObjectId
 
 from resources.errors import Refused
+from resources.mongo.batch import Batch
 from resources.mongo.entries import (
     BATCH_SIZE,
     COUNT_SECONDS,
@@ -40,7 +41,7 @@ class FakeEntryStore(EntryStore):
 
     def scan(
         self, scan: Scan, *, page_size: int = PAGE_SIZE, batch_size: int = BATCH_SIZE
-    ) -> Iterator[list[bytes]]:
+    ) -> Iterator[Batch]:
         """Give the documents page by page, each page from what is stored when it is read."""
         self.asked.note("scan", scan, page_size, batch_size)
         if scan.hint not in HINTS:
@@ -52,7 +53,7 @@ class FakeEntryStore(EntryStore):
             for start in range(0, len(page), batch_size):
                 batch = page[start : start + batch_size]
                 last = sort_values(batch[-1], scan.sort)
-                yield batch
+                yield Batch.of(batch)
             if len(page) < page_size:
                 return
 

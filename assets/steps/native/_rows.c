@@ -24,6 +24,7 @@ enum {
     ABSENT = 0x00, DOUBLE = 0x01, TEXT = 0x02, BLOCK = 0x03, LIST = 0x04, BINARY = 0x05,
     OBJECT_ID = 0x07, TRUTH = 0x08, DATE = 0x09, NOTHING = 0x0A, INT32 = 0x10, INT64 = 0x12
 };
+enum { LONGER = -1, OTHER = -2 }; /* says its size itself; is for Python */
 
 /* Slots that the walk fills for every plan; Python counts on from there (fields.py, _FIXED). */
 enum { S_ID, S_CREATED, S_USER, S_VERSION, S_FIXED };
@@ -88,6 +89,18 @@ typedef struct {
     char delimiter;
 } Kernel;
 
+/*
+ * A name that was met. Documents of one collection have the same fields in the same order nearly always: the
+ * names that followed before are compared before any is looked up, two of them as some fields are optional.
+ */
+enum { STEP_NAME = 24, STRANGERS = 256, NO_STEP = 0 };
+typedef struct { int usual, other; } Following; /* steps */
+typedef struct {
+    uint64_t name[STEP_NAME / 8], mask[STEP_NAME / 8]; /* with the zero behind it; all of its bits */
+    int size, node, child;        /* of the name and its zero, 0 where none was met; in which block; -1: not asked for */
+    Following next, first;        /* what came behind it and, of a node, first in it */
+} Step;
+
 typedef struct { char *at; size_t size, room; int failed; } Buffer;
 typedef struct { int known, bits; Slice account; } User;
 typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
@@ -101,6 +114,8 @@ typedef struct {
     int wish_order[MOST_PREFERENCES];
     int wish_count, unknown_locales;
     Value *answers; int64_t *versions; uint8_t *answered;
+    const uint8_t *end; /* of the document */
+    Step *steps; /* of each node, then STRANGERS by the hash of their names */
     User user;
 } Row;
 
@@ -116,25 +131,20 @@ static int64_t int64_at(const uint8_t *p) {
 
 /* The size of a value's bytes within `room`, or -1 for what only Python judges. */
 static inline int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
-    int64_t size;
-    switch (type) {
-    case DOUBLE: case DATE: case INT64: size = 8; break;
-    case OBJECT_ID: size = 12; break;
-    case INT32: size = 4; break;
-    case TRUTH: size = 1; break;
-    case NOTHING: size = 0; break;
-    case TEXT:
-        if (room < 5) return -1;
+    static const int8_t sizes[] = {
+        [DOUBLE] = 8, [DATE] = 8, [INT64] = 8, [OBJECT_ID] = 12, [INT32] = 4, [TRUTH] = 1,
+        [TEXT] = LONGER, [BLOCK] = LONGER, [LIST] = LONGER, [ABSENT] = OTHER, [BINARY] = OTHER, [0x06] = OTHER,
+        [0x0B] = OTHER, [0x0C] = OTHER, [0x0D] = OTHER, [0x0E] = OTHER, [0x0F] = OTHER, [0x11] = OTHER
+    };
+    int64_t size = type < sizeof sizes ? sizes[type] : OTHER;
+    if (size < 0) {
+        if (size == OTHER || room < 5) return -1;
         size = int32_at(p);
-        if (size < 1 || (uint64_t)size > room - 4 || p[4 + size - 1] != 0) return -1;
-        size += 4;
-        break;
-    case BLOCK: case LIST:
-        if (room < 5) return -1;
-        size = int32_at(p);
-        if (size < 5) return -1;
-        break;
-    default: return -1;
+        if (type != TEXT) { if (size < 5) return -1; }
+        else {
+            if (size < 1 || (uint64_t)size > room - 4 || p[4 + size - 1] != 0) return -1;
+            size += 4;
+        }
     }
     return (uint64_t)size > room ? -1 : size;
 }
@@ -218,6 +228,31 @@ static int child_of(const Kernel *k, int node, const Name *name) {
     return -1;
 }
 
+/* The step of a name in a block, or NO_STEP where there is no room for it. */
+static int step_of(const Row *row, int node, int child, const Name *name) {
+    if (name->size >= STEP_NAME) return NO_STEP;
+    int at = child;
+    if (child < 0) at = row->kernel->node_count + (int)(mixed(name->hash, (uint64_t)node) % STRANGERS);
+    Step *step = &row->steps[at];
+    uint64_t words[STEP_NAME / 8] = {0};
+    for (size_t i = 0; i < name->size; i++) words[i / 8] |= (uint64_t)name->at[i] << 8 * (i % 8);
+    if (step->size && (step->node != node || memcmp(step->name, words, sizeof words))) return NO_STEP; /* another's */
+    if (!step->size) {
+        memcpy(step->name, words, sizeof words);
+        step->size = (int)name->size + 1, step->node = node, step->child = child;
+        for (int i = 0; i < step->size; i++) step->mask[i / 8] |= 0xFFull << 8 * (i % 8);
+    }
+    return at;
+}
+
+/* Whether the name of a step in a block stands at `p`; `end` is that of the document. */
+static inline int is_at(const Step *step, int node, const uint8_t *p, const uint8_t *end) {
+    if (step->node != node || end - p < STEP_NAME) return 0;
+    uint64_t differs = 0;
+    for (int i = 0; i < STEP_NAME / 8; i++) differs |= (word_at(p + 8 * i) ^ step->name[i]) & step->mask[i];
+    return !differs && step->size;
+}
+
 /* Whether an element's value of `length` bytes is sound but for what it holds. */
 static inline int is_sound(uint8_t type, const uint8_t *p, int64_t length) {
     return length >= 0 && (type != TEXT || is_utf8(p + 4, (size_t)length - 5)) && (type != TRUTH || *p <= 1);
@@ -293,14 +328,25 @@ static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots,
     if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
     const uint8_t *end = p + size - 1;
     uint64_t seen = 0;
+    Following *next = &row->steps[node].first;
     for (p += 4; p < end;) {
         uint8_t type = *p++;
-        Name name;
-        if (!name_at(p, end, &name) || *p == '$') return 0; /* `$ref` makes a DBRef */
-        p += name.size + 1;
+        int child, each = EACH_NONE, step = next->usual;
+        if (is_at(&row->steps[step], node, p, row->end) || is_at(&row->steps[step = next->other], node, p, row->end)) {
+            child = row->steps[step].child;
+            p += row->steps[step].size;
+            if (p > end) return 0;
+        } else {
+            Name name;
+            if (!name_at(p, end, &name) || *p == '$') return 0; /* `$ref` makes a DBRef */
+            child = child_of(k, node, &name);
+            step = step_of(row, node, child, &name);
+            *next = (Following){step, next->usual};
+            p += name.size + 1;
+        }
+        next = &row->steps[step].next;
         int64_t length = value_size(type, p, (size_t)(end - p));
         if (!is_sound(type, p, length)) return 0;
-        int child = child_of(k, node, &name), each = EACH_NONE;
         if (child >= 0) {
             const Node *found = &k->nodes[child];
             if (!(found->types >> type & 1)) return 0;
@@ -942,6 +988,7 @@ static int begin(Row *row, const uint8_t *document, size_t size) {
     const Kernel *k = row->kernel;
     memset(row->slots, 0, sizeof *row->slots * (size_t)k->slot_count);
     memset(row->counts, 0, sizeof row->counts);
+    row->end = document + size;
     if (!walk(row, document, size, 0, row->slots, 0)) return 0;
     Value version = row->slots[S_VERSION];
     if (row->slots[S_ID].type != OBJECT_ID || row->slots[S_CREATED].type != DATE) return 0;
@@ -994,6 +1041,48 @@ static int take_slices(PyObject *given, Slices *taken) {
 static void drop_slices(Slices *taken) {
     Py_XDECREF(taken->keeper);
     free(taken->items);
+}
+
+/* Documents, and what holds the bytes of those that lie in one piece. */
+typedef struct { Slices all; Py_buffer data; } Documents;
+
+static void drop_documents(Documents *taken) {
+    drop_slices(&taken->all);
+    PyBuffer_Release(&taken->data);
+}
+
+static int take_places(Documents *taken, const Py_buffer *places) {
+    uint32_t place[2];
+    taken->all.count = places->len / (Py_ssize_t)sizeof place;
+    taken->all.items = calloc((size_t)taken->all.count + 1, sizeof *taken->all.items);
+    if (!taken->all.items) { PyErr_NoMemory(); return 0; }
+    for (Py_ssize_t i = 0; i < taken->all.count; i++) {
+        memcpy(place, (const char *)places->buf + i * (Py_ssize_t)sizeof place, sizeof place);
+        if (place[0] > place[1] || place[1] > taken->data.len) {
+            PyErr_SetString(PyExc_ValueError, "places");
+            return 0;
+        }
+        taken->all.items[i] = (Slice){(const char *)taken->data.buf + place[0], place[1] - place[0]};
+    }
+    return 1;
+}
+
+/* A batch as it was received (`data` and `places`), without an object a document; or any sequence of bytes. */
+static int take_documents(PyObject *batch, Documents *taken) {
+    PyObject *data = PyObject_GetAttrString(batch, "data"), *places = NULL;
+    Py_buffer held = {0};
+    int done = 0;
+    if (!data) {
+        PyErr_Clear();
+        return take_slices(batch, &taken->all);
+    }
+    places = PyObject_GetAttrString(batch, "places");
+    if (places && !PyObject_GetBuffer(data, &taken->data, PyBUF_SIMPLE) && !PyObject_GetBuffer(places, &held, PyBUF_SIMPLE))
+        done = take_places(taken, &held);
+    PyBuffer_Release(&held);
+    Py_DECREF(data);
+    Py_XDECREF(places);
+    return done;
 }
 
 static int wrong(const char *what) {
@@ -1189,19 +1278,19 @@ static int take_user(PyObject *users, const uint8_t *id, User *user) {
 
 /* user_ids(batch): the set of accounts that the documents name, 12 bytes each. */
 static PyObject *kernel_user_ids(PyObject *self, PyObject *batch) {
-    Slices documents = {0};
+    Documents documents = {0};
     PyObject *found = PySet_New(NULL);
     (void)self;
-    if (found && take_slices(batch, &documents)) {
-        for (Py_ssize_t i = 0; i < documents.count; i++) {
-            const uint8_t *id = user_of((const uint8_t *)documents.items[i].at, (size_t)documents.items[i].size);
+    if (found && take_documents(batch, &documents)) {
+        for (Py_ssize_t i = 0; i < documents.all.count; i++) {
+            const uint8_t *id = user_of((const uint8_t *)documents.all.items[i].at, (size_t)documents.all.items[i].size);
             if (!id) continue;
             PyObject *key = PyBytes_FromStringAndSize((const char *)id, 12);
             if (!key || PySet_Add(found, key) < 0) { Py_XDECREF(key); Py_CLEAR(found); break; }
             Py_DECREF(key);
         }
     } else Py_CLEAR(found);
-    drop_slices(&documents);
+    drop_documents(&documents);
     return found;
 }
 
@@ -1217,7 +1306,9 @@ static void drop_made(Made *made) {
     free(made->records.at), free(made->keys), free(made->ends), free(made->odd), free(made->filtered), free(made->notes);
 }
 
-static void drop_row(Row *row) { free(row->slots), free(row->answers), free(row->versions), free(row->answered); }
+static void drop_row(Row *row) {
+    free(row->slots), free(row->answers), free(row->versions), free(row->answered), free(row->steps);
+}
 
 static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) {
     size_t questions = (size_t)k->questions.count;
@@ -1226,12 +1317,13 @@ static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) 
     row->answers = calloc(questions + 1, sizeof *row->answers);
     row->versions = calloc(questions + 1, sizeof *row->versions);
     row->answered = calloc(questions + 1, 1);
+    row->steps = calloc((size_t)k->node_count + STRANGERS, sizeof *row->steps);
     made->keys = malloc((documents + 1) * KEY);
     made->ends = malloc((documents + 1) * sizeof *made->ends);
     made->odd = malloc((documents + 1) * sizeof *made->odd);
     made->filtered = calloc((size_t)k->rule_count + 1, sizeof *made->filtered);
     made->notes = calloc(questions + N_ANSWERED, sizeof *made->notes);
-    if (row->slots && row->answers && row->versions && row->answered && made->keys && made->ends && made->odd
+    if (row->slots && row->answers && row->versions && row->answered && row->steps && made->keys && made->ends && made->odd
         && made->filtered && made->notes) return 1;
     PyErr_NoMemory();
     return 0;
@@ -1289,26 +1381,26 @@ static PyObject *kernel_convert(PyObject *self, PyObject *args) {
     const Kernel *k = (const Kernel *)self;
     PyObject *batch, *users, *result = NULL;
     if (!PyArg_ParseTuple(args, "OO!", &batch, &PyDict_Type, &users)) return NULL;
-    Slices documents = {0};
+    Documents documents = {0};
     Row *row = calloc(1, sizeof *row);
     Made made = {0};
     User *owners = NULL;
     if (!row) { PyErr_NoMemory(); goto done; }
-    if (!take_slices(batch, &documents) || !begin_batch(k, row, &made, (size_t)documents.count)) goto done;
-    owners = calloc((size_t)documents.count + 1, sizeof *owners);
+    if (!take_documents(batch, &documents) || !begin_batch(k, row, &made, (size_t)documents.all.count)) goto done;
+    owners = calloc((size_t)documents.all.count + 1, sizeof *owners);
     if (!owners) { PyErr_NoMemory(); goto done; }
-    for (Py_ssize_t i = 0; PyDict_Size(users) && i < documents.count; i++) {
-        const uint8_t *id = user_of((const uint8_t *)documents.items[i].at, (size_t)documents.items[i].size);
+    for (Py_ssize_t i = 0; PyDict_Size(users) && i < documents.all.count; i++) {
+        const uint8_t *id = user_of((const uint8_t *)documents.all.items[i].at, (size_t)documents.all.items[i].size);
         if (id && !take_user(users, id, &owners[i])) goto done;
     }
     /* `users` holds the accounts' cells: the caller does not change it meanwhile. */
     Py_BEGIN_ALLOW_THREADS
-    make(row, &made, &documents, owners);
+    make(row, &made, &documents.all, owners);
     Py_END_ALLOW_THREADS
     if (made.records.failed) PyErr_NoMemory();
     else result = told(k, &made);
 done:
-    drop_slices(&documents);
+    drop_documents(&documents);
     if (row) drop_row(row);
     drop_made(&made);
     free(row), free(owners);
@@ -1327,8 +1419,8 @@ static PyType_Slot kernel_slots[] = {
 static PyType_Spec kernel_spec = {
     .name = "_rows.Kernel", .basicsize = sizeof(Kernel), .flags = Py_TPFLAGS_DEFAULT, .slots = kernel_slots
 };
-#ifndef ROWS_SOURCE
-#define ROWS_SOURCE "unknown"
+#ifndef SOURCE_DIGEST
+#define SOURCE_DIGEST "unknown"
 #endif
 
 static int execute(PyObject *module) {
@@ -1336,7 +1428,7 @@ static int execute(PyObject *module) {
     if (!type) return -1;
     int failed = PyModule_AddObjectRef(module, "Kernel", type);
     Py_DECREF(type);
-    return failed ? failed : PyModule_AddStringConstant(module, "SOURCE", ROWS_SOURCE);
+    return failed ? failed : PyModule_AddStringConstant(module, "SOURCE", SOURCE_DIGEST);
 }
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};
 static PyModuleDef module = {

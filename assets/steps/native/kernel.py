@@ -2,10 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from bson import ObjectId
@@ -24,6 +20,7 @@ from assets.steps.native.letters import simple_letters, simple_marks
 from assets.steps.native.zones import spans
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.rows import Converter
+from resources.native import extension
 
 # The numbers of `_rows.c`, in its order.
 _OPS: Final[Mapping[What, int]] = {
@@ -151,6 +148,12 @@ def compile_plan(
     return _Compiler(plan, verdict, rendering, converter).kernel()
 
 
+def preload() -> None:
+    """Look at the letters now, which takes 50 ms once a process."""
+    simple_letters()
+    simple_marks()
+
+
 def build() -> str:
     """Which extension makes rows in this process: the digest of its source, or "" for none."""
     try:
@@ -159,17 +162,9 @@ def build() -> str:
         return ""
 
 
-@cache
-def _source() -> str:
-    return sha256(Path(__file__).with_name("_rows.c").read_bytes()).hexdigest()
-
-
 def _module() -> Any:
-    try:
-        module = import_module("assets.steps.native._rows")
-    except ImportError:
-        raise NotNative(NOT_INSTALLED) from None
-    if _source() != module.SOURCE:  # one that was compiled before the last change of the source
+    module = extension("assets.steps.native._rows")
+    if module is None:
         raise NotNative(NOT_INSTALLED)
     return module
 

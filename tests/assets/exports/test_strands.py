@@ -258,7 +258,7 @@ def test_a_segment_without_its_guard_against_lists_would_read_twice() -> None:
     """The negative control: a list of a date and a text belongs to both typed segments."""
     listed = entry(createdAt=INSTANTS["list of a date and a text"])
     store = FakeEntryStore([listed])
-    naive: Callable[[str, object], Iterable[list[bytes]]] = lambda kind, until: store.scan(  # noqa: E731
+    naive: Callable[[str, object], Iterable[Sequence[bytes]]] = lambda kind, until: store.scan(  # noqa: E731
         Scan(filter={"createdAt": {"$type": kind, "$lte": until}}, sort=("_id",))
     )
 

@@ -70,7 +70,7 @@ def reader(
 ) -> EntryReader:
     """A reader over strands of documents, one segment each."""
 
-    def scan(segment: Segment) -> Iterator[list[bytes]]:
+    def scan(segment: Segment) -> Iterator[Sequence[bytes]]:
         documents = strands[int(str(segment.filter["strand"]))]
         raw = [d if isinstance(d, bytes) else bson.encode(d) for d in documents]
         yield from (raw[start : start + batch] for start in range(0, len(raw), batch))

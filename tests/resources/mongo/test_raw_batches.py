@@ -1,17 +1,25 @@
 """The lean cutting of answers is what PyMongo's own gives, or is left to PyMongo."""
 
+import os
+import random
+import struct
+import sys
 from typing import Any
 
 import bson
 import pymongo
 import pytest
 from bson import Int64, ObjectId
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo.message import _OpMsg
 from pymongo.synchronous.cursor import RawBatchCursor
 
 from resources.mongo.documents import RAW, split
 from resources.mongo.raw_batches import LeanBatches, UnusualAnswer, cut
+from resources.native import extension
+
+EXTENSION = "resources.mongo._places"
 
 DOCUMENTS = [bson.encode({"_id": ObjectId(), "n": n, "text": "x" * n}) for n in range(123)]
 
@@ -73,3 +81,49 @@ def test_a_length_that_leads_out_of_the_list_is_not_followed() -> None:
 
     with pytest.raises(UnusualAnswer):
         cut(payload)
+
+
+@pytest.fixture(params=["native", "python"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to find the documents of an answer."""
+    if request.param == "python":
+        monkeypatch.setitem(sys.modules, EXTENSION, None)
+    elif extension(EXTENSION) is None and "CI" not in os.environ:
+        pytest.skip("the extension is not installed")
+    return str(request.param)
+
+
+def found(payload: bytes) -> list[bytes] | None:
+    """The documents that are cut out of an answer, or None where it is left to PyMongo."""
+    try:
+        cursor = cut(payload)["cursor"]
+    except (UnusualAnswer, struct.error, BSONError):
+        return None
+    return [bytes(one) for batch in cursor.get("firstBatch", ()) for one in batch]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 99, 100, 101, 999, 1_000, 1_001])
+def test_both_ways_find_every_document(way: str, count: int) -> None:
+    """The numbers of a list grow longer at ten, at a hundred and at a thousand."""
+    documents = [bson.encode({"n": n}) for n in range(count)]
+    assert way
+    assert found(answer(documents)) == documents
+
+
+def test_no_damage_makes_either_way_look_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a length says; and both cut the same, or neither does."""
+    draw, agreed = random.Random(5), 0  # noqa: S311 - the same damage each time
+    whole = answer(DOCUMENTS[:12])
+    for _ in range(2_000):
+        body = bytearray(whole)
+        for _ in range(draw.choice((1, 2, 3))):
+            at = draw.randrange(20, len(body) - 40)
+            body[at] = draw.choice((0, 1, 3, 5, body[at] ^ 1, 255, draw.randrange(256)))
+        quick = found(bytes(body))
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, EXTENSION, None)
+            slow = found(bytes(body))
+        assert slow == quick
+        agreed += slow is not None
+        assert all(one in bytes(body) for one in quick or ())
+    assert agreed > 200

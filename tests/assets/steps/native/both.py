@@ -24,6 +24,7 @@ from assets.steps.native.lines import Lines
 from assets.steps.plan import Plan, plan, planned_fields
 from assets.steps.read import EntryReader, accounts
 from assets.steps.rows import Converter, Ledger, Sieve, rendering
+from resources.mongo.batch import Batch
 from tests.assets.workbench import (
     AFTER_THE_PACK,
     CAMPAIGN,
@@ -114,7 +115,7 @@ class Both:
             users=lambda ids: {one: _users()[one] for one in ids if one in _users()},
             ledger=ledger,
         )
-        pending = [list(batch)]
+        pending: list[Sequence[bytes]] = [Batch.of(batch) if native else list(batch)]
         reader = replace(reader, scan=lambda _: iter([pending.pop()] if pending else []))
         if native:
             lines = Lines(self.kernel, lambda ids: accounts(ids, reader.users))

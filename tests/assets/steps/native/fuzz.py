@@ -67,7 +67,7 @@ def under_sanitizers(arguments: Sequence[str]) -> int:
     ).stdout.strip()
     with tempfile.TemporaryDirectory() as folder:
         extension = Path(folder) / "_rows.abi3.so"
-        if not hatch_build.compiled(Path.cwd(), extension, *_SANITIZERS):
+        if not hatch_build.compiled(hatch_build.SOURCES[0], extension, *_SANITIZERS):
             return 1
         environment = {
             **os.environ,

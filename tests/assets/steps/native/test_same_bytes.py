@@ -7,6 +7,7 @@ documents are damaged byte by byte.
 
 import random
 import re
+from array import array
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from bson import Binary, Code, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 
+from resources.mongo.batch import PLACE, Batch
 from tests.assets.steps.hostile import TEXTS
 from tests.assets.steps.native.both import Both, decoded, mangled, places, replaced, usual
 
@@ -242,6 +244,58 @@ def _elements(raw: bytes) -> list[tuple[int, int]]:
         found.append((at, at + size))
         at += size
     return found
+
+
+def test_names_in_another_order_are_the_same(both: Both) -> None:
+    """The kernel looks first for the name that stood there last time; it may be any other now.
+
+    Names that begin alike, of every length up to three words and beyond, and whole blocks of
+    strangers, more of them than it remembers, stand between the known ones.
+    """
+    draw = random.Random(7)  # noqa: S311 - the same documents each time
+    strangers = [f"{stem}{'x' * more}" for stem in ("status", "loc", "s") for more in range(30)]
+    strangers += [f"stranger{number}" for number in range(600)]
+
+    def shuffled(block: object) -> object:
+        if isinstance(block, list):
+            return [shuffled(one) for one in block]
+        if not isinstance(block, dict):
+            return block
+        more: dict[str, Any] = {
+            name: draw.choice((1, "a", None, [])) for name in draw.sample(strangers, 8)
+        }
+        names = [*(more.keys() - block.keys()), *(n for n in block if draw.random() < 0.95)]
+        draw.shuffle(names)
+        return {name: shuffled(block[name]) if name in block else more[name] for name in names}
+
+    documents = [decoded(raw) for raw in usual()[:40]]
+    batch = [bson.encode(shuffled(one)) for one in documents * 6]  # type: ignore[arg-type]
+    assert both.usual(batch) > len(batch) // 10
+    assert told(both.differing(batch)) == []
+
+
+def test_a_name_that_would_reach_out_of_its_block_is_none(both: Both) -> None:
+    """Where a block says that it ends sooner, the name that was met there last time is cut."""
+    whole = usual()[0]
+    at = whole.index(b"countryCode\x00")  # the last name that the contact holds a value of
+    batch = [whole]
+    for cut in range(1, 12):
+        body = bytearray(whole)
+        start = whole.index(b"\x03contact\x00") + 9
+        body[start : start + 4] = (at - start + cut).to_bytes(4, "little")
+        batch.append(bytes(body))
+    assert both.usual(batch) == 1
+    assert told(both.differing(batch)) == []
+
+
+def test_documents_of_one_piece_are_the_same_as_documents_apart(both: Both) -> None:
+    """What the server sent is converted where it lies; places that lead out of it are refused."""
+    batch, native = Batch.of(usual()), both.kernel.native
+    assert native.convert(batch, {}) == native.convert(list(usual()), {})
+    assert native.user_ids(batch) == native.user_ids(list(usual()))
+    for outside in ((0, len(batch.data) + 1), (9, 8)):
+        with pytest.raises(ValueError, match="places"):
+            native.convert(Batch(batch.data, array(PLACE, outside)), {})
 
 
 def test_every_quarter_of_an_hour_of_a_year_is_the_same_local_time(both: Both) -> None:
