@@ -54,8 +54,8 @@ from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.scoring_files import ScoringFiles
 
-# Documents of one answer of the server: of 2 kB each 2 MB, of which five are held a strand. Where they
-# are decoded they are 20 kB of Python objects each, 20 MB at a time.
+# Documents of one answer of the server: 2 MB, of which a strand holds five. Where they are decoded
+# they are 20 kB of Python objects each, 20 MB at a time.
 BATCH = 1_000
 # Documents that one cursor reads. Servers end a cursor that idles for 10 minutes; at 10,000 rows
 # a second a page takes 10 s. Smaller ones cost the stand-in a sort of everything each.
