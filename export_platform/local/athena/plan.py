@@ -5,6 +5,7 @@ reaches the table (in its own WHERE, through a join on the key, or from a query 
 query fails.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,7 @@ _DAY = "dt"
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _TEXT = {"string"}
 _NUMBERS = {"int", "bigint", "double"}
+_REMEMBERED = 128  # queries; an export in another form asks the same ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +57,9 @@ class Plan:
     scans: tuple[Scan, ...]
 
 
+@functools.lru_cache(_REMEMBERED)
 def plan(query: str, database: str) -> Plan:
-    """Plans a bound query.
+    """Plans a bound query, in up to 0.2 s.
 
     Args:
         query: One SELECT in Athena's SQL.

@@ -3,6 +3,7 @@
 What a query reads is `plan.py`; here nothing is known of tables.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ _LONGEST_BYTES = 262_144  # the longest query text (Athena service quotas)
 _UNLOAD = re.compile(r"\s*UNLOAD\s*\(", re.IGNORECASE)
 _TARGET = re.compile(r"\s*TO\s+'((?:[^']|'')+)'\s*WITH\s*\((.*)\)\s*", re.IGNORECASE | re.DOTALL)
 _OPTION = re.compile(r"\s*(\w+)\s*=\s*'?([\w-]+)'?\s*(?:,|$)")
+_REMEMBERED = 128  # texts; whoever waits for a query asks many times what kind it is
 
 
 class Kind(StrEnum):
@@ -57,8 +59,11 @@ class Statement:
     unload: Unload | None = None
 
 
+@functools.lru_cache(_REMEMBERED)
 def parse(text: str) -> Statement:
     """Takes a query text apart, as far as Athena does before it answers with an id.
+
+    A long one takes a tenth of a second, and is asked about twice by each look at its execution.
 
     Raises:
         RefusedCallError: The text is too long, several statements, or not a query.
