@@ -57,6 +57,7 @@ from api_bridge.waiting.looks import Looks
 from api_bridge.webhooks.endpoints import Endpoints
 from assets.admission import Admission, Limits
 from assets.exports.catalog import CATALOG
+from assets.grounds import Grounds
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
 from resources.clock import Clock, SystemClock
@@ -177,6 +178,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         changes=changes,
         looks=Looks(doors.stores.exports),
         admission=Admission(life, doors.stores.claims, most, clock=doors.clock, random=spread),
+        grounds=Grounds(doors.clock),
         authenticator=authenticator,
         endpoints=Endpoints(
             store=doors.stores.endpoints, clock=doors.clock, most=settings.webhooks_per_caller

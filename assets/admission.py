@@ -8,6 +8,7 @@ taken over; so a crash leaves no counter that is wrong.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -61,6 +62,10 @@ class TooMany(Exception):
 
 class Contended(Exception):
     """Others were faster each time; the same request may succeed in a second."""
+
+
+class _Clash(Exception):
+    """Somebody has what is to be taken first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,9 +132,13 @@ class Admission:
             Contended: Others were faster each time.
             TooMany: The caller or the campaign has as many as it may.
         """
+        holder = _holder(new_id())
         if asking.fresh:
-            return self._alone(asking, _holder(new_id()), ())
+            return self._alone(asking, holder)
         shared = f"live:{asking.request.fingerprint()}"
+        # Most requests are unlike any that is live: what there is, is looked at after a clash only.
+        with suppress(_Clash):
+            return self._alone(asking, holder, first=(shared,))
         for pause in PAUSES:
             claim = self._claims.held([shared]).get(shared)
             joined = self._joined(asking, claim) if claim is not None else None
@@ -137,7 +146,7 @@ class Admission:
                 return joined
             holder = _holder(new_id())
             if self._takes(shared, claim, holder, keeping=GENERATING):
-                return self._alone(asking, holder, (shared,))
+                return self._alone(asking, holder, has=(shared,))
             self._clock.sleep(pause)
         raise Contended
 
@@ -153,7 +162,6 @@ class Admission:
         moved = self._placed(
             {"caller": by, "campaign": document.get("campaign")},
             _holder(export_id),
-            (),
             lambda holds: self._life.retry(export_id, by=by, holds=holds),
         )
         release(self._claims, document)  # what it had in its life before
@@ -182,45 +190,69 @@ class Admission:
             self._life.part(generation, by=asking.subject)
             raise
 
-    def _alone(self, asking: Asking, holder: Holder, shared: Sequence[str]) -> Document:
+    def _alone(
+        self, asking: Asking, holder: Holder, *, has: Sequence[str] = (), first: Sequence[str] = ()
+    ) -> Document:
         """Store a request with a generation of its own."""
         return self._placed(
             {"caller": asking.subject, "campaign": asking.request.campaign},
             holder,
-            shared,
             lambda holds: self._life.create(
                 asking.request, export_id=holder.export, holds=holds, **asking.words()
             ),
+            has=has,
+            first=first,
         )
 
     def _placed(
         self,
         wanted: Mapping[str, str | None],
         holder: Holder,
-        shared: Sequence[str],
         write: Callable[[Mapping[str, object]], _T],
+        *,
+        has: Sequence[str] = (),
+        first: Sequence[str] = (),
     ) -> _T:
         """Write an export that has a place of each kind; if it is not written, it keeps none.
 
         Where the database did not confirm, the claims stay: the write may be in force.
+
+        Args:
+            wanted: Whose places: a limit and a name of it, if the export has one.
+            holder: Who takes them.
+            write: Stores the export, given what it holds.
+            has: Claims that the holder has already.
+            first: Claims to take before any place.
+
+        Raises:
+            _Clash: Somebody has one of `first`; nothing was taken then.
         """
-        begun, claims = self._clock.monotonic(), [*shared]
+        begun = self._clock.monotonic()
+        # All in one command, each place any of its kind: most are free.
+        places = {
+            _place_name(limit, name, self._any(range(getattr(self.limits, limit)))): (limit, name)
+            for limit, name in wanted.items()
+            if name is not None
+        }
+        asked = [*first, *places]
+        taken = self._claims.take(asked, holder)
+        claims = [*has, *asked[:taken]]
         try:
-            for limit, name in wanted.items():
-                if name is not None:
-                    claims.append(self._place(limit, name, holder))
+            if taken < len(first):
+                raise _Clash
+            for place in asked[taken:]:
+                # Not `extend`: where one is refused, those before it must be known.
+                claims.append(self._place(*places[place], holder))  # noqa: PERF401
             if self._clock.monotonic() - begun > IN_TIME:
                 raise Contended
             return write({"token": holder.token, "claims": claims})
-        except (AlreadyExists, Contended, IllegalMove, TooMany):
-            self._claims.release(claims, holder)
+        except (AlreadyExists, Contended, IllegalMove, TooMany, _Clash):
+            if claims:
+                self._claims.release(claims, holder)
             raise
 
     def _place(self, limit: str, name: str, holder: Holder) -> str:
-        """Take a place: any at first, since most are free; after a clash one that is."""
-        place = _place_name(limit, name, self._any(range(getattr(self.limits, limit))))
-        if self._claims.take(place, holder):
-            return place
+        """Take a place that is free, if there is one."""
         places = self._all(limit, name)
         for _ in range(TRIES):
             held = self._claims.held(places)
@@ -249,7 +281,7 @@ class Admission:
         An export that is not stored is being let in at this moment, or never will be.
         """
         if claim is None:
-            return self._claims.take(name, holder)
+            return self._claims.take([name], holder) == 1
         if claim.status in keeping:
             return False
         older = GRACE if claim.status is None else None

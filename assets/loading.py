@@ -4,12 +4,12 @@ A few small documents, so the bridge does it too when somebody asks for an expor
 refuse before its first row is refused there (API.md 4, 422).
 """
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Protocol
 
-from assets.model.campaign import NO_CAMPAIGN, Campaign, Facts, Market
+from assets.model.campaign import NO_CAMPAIGN, Campaign, Facts, Market, Promoter
 from assets.model.export_type import FIRST_DAY, ExportType, Scope
 from assets.model.failure import ExportFailed
 from assets.model.request import ExportRequest
@@ -33,6 +33,38 @@ class Stores(Protocol):
     scoring: ScoringStore
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A campaign and what belongs to it; `Facts` says what they are."""
+
+    campaign: Campaign
+    markets: tuple[Market, ...]
+    promoters: tuple[Promoter, ...]
+    bands: Mapping[object, str]
+
+
+def ground_of(key: str, snapshot: datetime, stores: Stores) -> Ground:
+    """Read a campaign and what belongs to it.
+
+    Raises:
+        ExportFailed: There is no such campaign.
+        DoorError: The database failed.
+    """
+    document = stores.campaigns.by_key(key)
+    if document is None:
+        raise ExportFailed(UNKNOWN_CAMPAIGN, "there is no campaign with this key")
+    return _ground(campaign_from(document), snapshot, stores)
+
+
+def _ground(campaign: Campaign, snapshot: datetime, stores: Stores) -> Ground:
+    return Ground(
+        campaign=campaign,
+        markets=markets_from(stores.markets.of_campaign(campaign.id)),
+        promoters=promoters_from(stores.promoters.by_ids(list(campaign.promoter_ids))),
+        bands=bands_from(stores.scoring.overrides(campaign.id), snapshot),
+    )
+
+
 def load(
     export_type: ExportType,
     request: ExportRequest,
@@ -40,6 +72,7 @@ def load(
     stores: Stores,
     *,
     export_id: str = "",
+    reads: Callable[[str, datetime, Stores], Ground] = ground_of,
 ) -> Facts:
     """Read the ground of an export.
 
@@ -49,6 +82,7 @@ def load(
         snapshot: Nothing that was created later is read.
         stores: Where to read.
         export_id: Of the export document, once there is one.
+        reads: Gives a campaign and what belongs to it.
 
     Raises:
         ExportFailed: There is no such campaign, market or day.
@@ -68,14 +102,17 @@ def load(
             promoters=promoters_from(stores.promoters.by_ids(list(sharing))),
             campaigns=campaigns,
         )
-    document = stores.campaigns.by_key(request.partition)
-    if document is None:
-        raise ExportFailed(UNKNOWN_CAMPAIGN, "there is no campaign with this key")
-    campaign = campaign_from(document)
-    empty = Facts(request=request, campaign=campaign, snapshot=snapshot, export_id=export_id)
-    facts = with_campaign(empty, campaign, stores)
-    _check_markets(request, facts.markets)
-    return facts
+    ground = reads(request.partition, snapshot, stores)
+    _check_markets(request, ground.markets)
+    return Facts(
+        request=request,
+        campaign=ground.campaign,
+        snapshot=snapshot,
+        export_id=export_id,
+        markets=ground.markets,
+        promoters=ground.promoters,
+        bands=ground.bands,
+    )
 
 
 def with_campaign(facts: Facts, campaign: Campaign, stores: Stores) -> Facts:
@@ -84,12 +121,13 @@ def with_campaign(facts: Facts, campaign: Campaign, stores: Stores) -> Facts:
     Raises:
         DoorError: The database failed.
     """
+    ground = _ground(campaign, facts.snapshot, stores)
     return replace(
         facts,
         campaign=campaign,
-        markets=markets_from(stores.markets.of_campaign(campaign.id)),
-        promoters=promoters_from(stores.promoters.by_ids(list(campaign.promoter_ids))),
-        bands=bands_from(stores.scoring.overrides(campaign.id), facts.snapshot),
+        markets=ground.markets,
+        promoters=ground.promoters,
+        bands=ground.bands,
     )
 
 

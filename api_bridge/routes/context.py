@@ -19,6 +19,7 @@ from api_bridge.waiting.changes import Changes
 from api_bridge.waiting.looks import Looks
 from api_bridge.webhooks.endpoints import Endpoints
 from assets.admission import Admission
+from assets.grounds import Grounds
 from assets.life import ExportLife
 from assets.model.export_type import Catalog
 from resources.clock import Clock
@@ -40,6 +41,7 @@ class Bridge:
         changes: Tells those who wait that an export has changed.
         looks: Reads what many look at, together.
         admission: Who may have how many exports, and who shares one.
+        grounds: What requests stand on.
         authenticator: From header to caller.
         endpoints: Who is told of exports.
         webhooks_loopback: Whether an endpoint may be on this machine's loopback.
@@ -64,6 +66,7 @@ class Bridge:
     changes: Changes
     looks: Looks
     admission: Admission
+    grounds: Grounds
     authenticator: Authenticator
     endpoints: Endpoints
     webhooks_loopback: bool

@@ -263,24 +263,39 @@ def _check_campaign(bridge: Bridge, caller: Caller, request: ExportRequest) -> N
 
 
 def checked_ground(bridge: Bridge, export_type: ExportType, request: ExportRequest) -> Facts:
-    """The ground that a run would find now.
+    """The ground that a run would find now, or would have found seconds ago (`assets/grounds.py`).
 
     Raises:
         ProblemError: 422 for what a run would refuse before its first row (DOMAIN.md 5.1), and
             the 404 of a campaign that is not there.
     """
     try:
-        facts = load(export_type, request, bridge.clock.now(), bridge.stores)
-        plan(export_type, facts)
+        return _planned(bridge, export_type, request)
     except ExportFailed as failed:
-        if failed.code == UNKNOWN_CAMPAIGN:
-            raise not_found("/params/campaign_id") from None
-        raise ProblemError(
-            Code.NOT_EXPORTABLE,
-            f"{failed.message[:1].upper()}{failed.message[1:]}.",
-            members={"business_code": failed.code},
-        ) from None
+        # What is remembered refuses nobody: what there is now decides.
+        if not bridge.grounds.forget(request.partition):
+            raise _not_exportable(failed) from None
+    try:
+        return _planned(bridge, export_type, request)
+    except ExportFailed as failed:
+        raise _not_exportable(failed) from None
+
+
+def _planned(bridge: Bridge, export_type: ExportType, request: ExportRequest) -> Facts:
+    now, grounds = bridge.clock.now(), bridge.grounds
+    facts = load(export_type, request, now, bridge.stores, reads=grounds.of)
+    plan(export_type, facts)
     return facts
+
+
+def _not_exportable(failed: ExportFailed) -> ProblemError:
+    if failed.code == UNKNOWN_CAMPAIGN:
+        return not_found("/params/campaign_id")
+    return ProblemError(
+        Code.NOT_EXPORTABLE,
+        f"{failed.message[:1].upper()}{failed.message[1:]}.",
+        members={"business_code": failed.code},
+    )
 
 
 def _first_with(bridge: Bridge, key: dict[str, str] | None) -> Document:

@@ -194,9 +194,12 @@ class Slow:
         """The last bytes come one by one, then nothing, until the other side hangs up."""
         ended = asyncio.ensure_future(reader.read())
         writer.write(said[:-DRIPPED])
-        for byte in said[-DRIPPED:]:
-            writer.write(bytes([byte]))
-            await asyncio.wait([ended], timeout=self.PAUSE_SECONDS)
-            if ended.done():
-                return
-        await ended
+        try:
+            for byte in said[-DRIPPED:]:
+                writer.write(bytes([byte]))
+                await asyncio.wait([ended], timeout=self.PAUSE_SECONDS)
+                if ended.done():
+                    break
+            await ended  # raises what cut it
+        finally:
+            ended.cancel()

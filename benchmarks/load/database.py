@@ -81,6 +81,7 @@ class Memory:
         known: Mapping[str, Callable[[Document], Document]] = {
             "find": self._found,
             "findAndModify": self._stored,
+            "update": self._taken,
             "hello": _hello,
             "ismaster": _hello,
             "isMaster": _hello,
@@ -111,22 +112,34 @@ class Memory:
         return {"cursor": {"firstBatch": documents, "id": Int64(0), "ns": namespace}}
 
     def _stored(self, body: Document) -> Document:
-        """The upserts by which the bridge inserts: an `_id` that is there is a duplicate."""
-        name, key = body["findAndModify"], body["query"]["_id"]["$eq"]
-        if not body.get("upsert") or name not in (EXPORTS, CLAIMS):
-            raise _Refused(_BAD_VALUE, "nothing but an upsert of an export or a claim")
-        if key in (self._exports if name == EXPORTS else self._claims):
+        """The upsert that stores an export: an `_id` that is there is a duplicate."""
+        key = body["query"]["_id"]["$eq"]
+        if not body.get("upsert") or body["findAndModify"] != EXPORTS:
+            raise _Refused(_BAD_VALUE, "nothing but an upsert of an export")
+        if key in self._exports:
             raise _Refused(_DUPLICATE, "E11000 duplicate key")
         (step,) = body["update"]
-        stored = {"_id": key, **made(step.get("$replaceWith", step.get("$set")))}
-        if name == EXPORTS:
-            self._exports[key] = bson.encode(stored)
-            holds = {"token": stored["holds"]["token"]} if stored.get("holds") else {}
-            self._states[key] = {"_id": key, "status": stored["status"], "holds": holds}
-        else:
-            self._claims[key] = stored
+        stored = {"_id": key, **made(step["$replaceWith"])}
+        self._exports[key] = bson.encode(stored)
+        holds = {"token": stored["holds"]["token"]} if stored.get("holds") else {}
+        self._states[key] = {"_id": key, "status": stored["status"], "holds": holds}
         said = {"n": 1, "updatedExisting": False, "upserted": key}
         return {"lastErrorObject": said, "value": stored if body.get("new") else None}
+
+    def _taken(self, body: Document) -> Document:
+        """The upserts by which the bridge takes claims, up to the first that is there."""
+        if body["update"] != CLAIMS or not all(one.get("upsert") for one in body["updates"]):
+            raise _Refused(_BAD_VALUE, "nothing but upserts of claims")
+        upserted: list[Document] = []
+        for index, one in enumerate(body["updates"]):
+            key = one["q"]["_id"]["$eq"]
+            if key in self._claims:
+                clash = {"index": index, "code": _DUPLICATE, "errmsg": "E11000 duplicate key"}
+                return {"n": index, "nModified": 0, "upserted": upserted, "writeErrors": [clash]}
+            (step,) = one["u"]
+            self._claims[key] = {"_id": key, **made(step["$set"])}
+            upserted.append({"index": index, "_id": key})
+        return {"n": len(upserted), "nModified": 0, "upserted": upserted}
 
 
 def made(expression: Any) -> Any:

@@ -8,10 +8,10 @@ leaves behind is taken over. The store knows no state names and no rules.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
 
-from resources.errors import AlreadyExists
-from resources.mongo.connection import Document, MongoConnection
+from resources.mongo.connection import DUPLICATE, Document, MongoConnection, classify
 from resources.mongo.exports import NAME as EXPORTS
 from resources.mongo.exports import is_older
 
@@ -52,25 +52,36 @@ class ClaimStore:
         """Remember the connection; nothing is opened."""
         self._connection = connection
 
-    def take(self, claim: str, holder: Holder) -> bool:
-        """Take what nobody has; whether it is the holder's now.
+    def take(self, claims: Sequence[str], holder: Holder) -> int:
+        """Take claims in their order, up to the first that somebody has, in one command.
 
-        The write is an upsert for the database's clock, as in ``ExportStore.insert``.
+        The writes are upserts for the database's clock, as in ``ExportStore.insert``.
+
+        Returns:
+            How many, from the first on, are the holder's now; none behind them was touched.
 
         Raises:
-            Unavailable: The database did not confirm; it may or may not be taken.
+            Unavailable: The database did not confirm; any of them may or may not be taken.
         """
         named = {"export": {"$literal": holder.export}, "token": {"$literal": holder.token}}
-        try:
-            with self._connection.bounded("take a claim"):
-                self._connection.collection(NAME).find_one_and_update(
-                    {"_id": {"$eq": claim}, "token": {"$eq": None}},
-                    [{"$set": {**named, "at": "$$NOW"}}],
-                    upsert=True,
-                )
-        except AlreadyExists:
-            return False
-        return True
+        writes = [
+            UpdateOne(
+                {"_id": {"$eq": claim}, "token": {"$eq": None}},
+                [{"$set": {**named, "at": "$$NOW"}}],
+                upsert=True,
+            )
+            for claim in claims
+        ]
+        if not writes:
+            return 0
+        with self._connection.bounded("take claims"):
+            try:
+                self._connection.collection(NAME).bulk_write(writes, ordered=True)
+            except BulkWriteError as refused:
+                if classify(refused, "take claims").code != DUPLICATE:
+                    raise
+                return int(refused.details["writeErrors"][0]["index"])
+        return len(writes)
 
     def take_over(
         self, claim: str, holder: Holder, *, instead_of: Holder, older: float | None = None

@@ -23,6 +23,9 @@ _UTC: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
 # wins.
 SOCKET_GRACE_SECONDS = 5.0
 
+DUPLICATE = "MONGO_DUPLICATE"
+_DUPLICATE_KEY = 11_000
+
 # Server answers that another try can cure; names as in MongoDB's error_codes.yml. The driver has
 # already retried once by itself when one of these reaches us.
 TRANSIENT_CODES: dict[int, str] = {
@@ -60,7 +63,7 @@ UNENCODABLE = (InvalidDocument, UnicodeError, OverflowError, RecursionError)
 
 # Errors whose type says everything; the first that fits counts, so subclasses come first.
 BY_TYPE: tuple[tuple[tuple[type[Exception], ...], type[DoorError], str], ...] = (
-    ((errors.DuplicateKeyError,), AlreadyExists, "MONGO_DUPLICATE"),
+    ((errors.DuplicateKeyError,), AlreadyExists, DUPLICATE),
     ((errors.WriteConcernError, errors.WTimeoutError), Unavailable, "MONGO_WRITE_CONCERN"),
     ((errors.CursorNotFound,), Unavailable, "MONGO_CURSOR_LOST"),
     ((errors.NotPrimaryError,), Unavailable, "MONGO_NOT_PRIMARY"),
@@ -87,6 +90,8 @@ def classify(error: Exception, attempted: str) -> DoorError:
     for kinds, family, code in BY_TYPE:
         if isinstance(error, kinds):
             return family(code, attempted)
+    if isinstance(error, errors.BulkWriteError):
+        return _classify_bulk(error, attempted)
     if isinstance(error, errors.OperationFailure):
         return _classify_answer(error, attempted)
     return Refused("MONGO_REFUSED", attempted)
@@ -99,6 +104,17 @@ def _classify_answer(error: errors.OperationFailure, attempted: str) -> DoorErro
     if error.has_error_label("RetryableWriteError"):
         return Unavailable("MONGO_UNREACHABLE", attempted)
     return Refused("MONGO_REFUSED", f"{attempted} (server code {code})")
+
+
+def _classify_bulk(error: errors.BulkWriteError, attempted: str) -> DoorError:
+    """By what stopped it; but what was written before must be confirmed in any case."""
+    if error.details.get("writeConcernErrors"):
+        return Unavailable("MONGO_WRITE_CONCERN", attempted)
+    first: Document = next(iter(error.details.get("writeErrors") or ()), {})
+    if first.get("code") == _DUPLICATE_KEY:
+        return AlreadyExists(DUPLICATE, attempted)
+    stopped = errors.OperationFailure("", first.get("code"), error.details)
+    return _classify_answer(stopped, attempted)
 
 
 @contextmanager

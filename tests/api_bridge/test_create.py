@@ -267,3 +267,17 @@ def test_markets_of_another_campaign_are_refused_when_they_are_asked_for(bench: 
 
     assert (answer.status, answer.body["business_code"]) == (422, "UNKNOWN_MARKET")
     assert b"of_another" not in answer.raw
+
+
+def test_what_is_remembered_of_a_campaign_refuses_nobody(bench: Bench) -> None:
+    """A market that was made a second ago can be asked for, though the campaign was just read."""
+    first = bench.call("POST", "/v1/exports", GOOD_BODY)
+    body = {**GOOD_BODY, "params": {**GOOD_BODY["params"], "markets": ["c"]}}
+    before = bench.call("POST", "/v1/exports", body)
+    market = {"_id": "m", "campaignId": "aurora-lights", "key": "c", "name": "C"}
+    bench.stores.markets.kept.keep(market)
+    after = bench.call("POST", "/v1/exports", body)
+    bench.stores.markets.kept.drop("m")
+
+    assert [first.status, before.status, after.status] == [202, 422, 202]
+    assert before.body["business_code"] == "UNKNOWN_MARKET"

@@ -1,7 +1,7 @@
 """Identical requests that share one generation, and how many exports there may be at once."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ def test_without_the_claim_identical_requests_make_several(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: a claim that everybody is given brings the old burst back."""
-    monkeypatch.setattr(bench.stores.claims, "take", lambda *_: True)
+    monkeypatch.setattr(bench.stores.claims, "take", lambda claims, _: len(claims))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: post(bench), range(8)))
 
@@ -132,9 +132,9 @@ def test_who_was_frozen_between_claim_and_insert_gives_up(
     claims = bench.stores.claims
     take = claims.take
 
-    def frozen(claim: str, holder: Holder) -> bool:
+    def frozen(names: Sequence[str], holder: Holder) -> int:
         bench.clock.advance(IN_TIME + 1)
-        return take(claim, holder)
+        return take(names, holder)
 
     monkeypatch.setattr(claims, "take", frozen)
 
@@ -370,7 +370,7 @@ def test_without_claims_the_places_are_oversold(
     tight: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: a place that everybody is given bounds nobody."""
-    monkeypatch.setattr(tight.stores.claims, "take", lambda *_: True)
+    monkeypatch.setattr(tight.stores.claims, "take", lambda claims, _: len(claims))
 
     answers = [post(tight, params=params(n + 1)) for n in range(FEW + 2)]
 

@@ -6,7 +6,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -570,10 +570,10 @@ class Silent(ExportLife):
 class Generous(FakeClaimStore):
     """The negative control: a claim that everybody is given."""
 
-    def take(self, claim: str, holder: Holder) -> bool:
+    def take(self, claims: Sequence[str], holder: Holder) -> int:
         """Say yes."""
-        super().take(claim, holder)
-        return True
+        super().take(claims, holder)
+        return len(claims)
 
 
 def generous_house() -> House:

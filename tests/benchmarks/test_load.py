@@ -1,16 +1,25 @@
 """What the bridge is measured against: a database that answers rightly or says that it cannot."""
 
+import asyncio
+import gc
+import socket
+import struct
 from typing import Any
 
 import bson
 import pytest
 
-from benchmarks.load.callers import Load
+from benchmarks.load.callers import DRIPPED, Load, Slow
 from benchmarks.load.database import DATABASE, Memory, campaign_key
 from benchmarks.replay.wire import HEADER, Command
 
-CLAIM = {"_id": {"$eq": "live:1"}, "token": {"$eq": None}}
 TAKEN = [{"$set": {"export": {"$literal": "exp_1"}, "token": {"$literal": "t"}, "at": "$$NOW"}}]
+STORED = [{"$replaceWith": {"$literal": {"_id": "exp_1", "status": "queued", "holds": None}}}]
+
+
+def claim(name: str) -> dict[str, Any]:
+    """The upsert that takes a claim."""
+    return {"q": {"_id": {"$eq": name}, "token": {"$eq": None}}, "u": TAKEN, "upsert": True}
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +34,32 @@ def said(memory: Memory, **body: Any) -> dict[str, Any]:
     return bson.decode(raw[HEADER.size + 5 :])
 
 
-def test_an_upsert_is_stored_once(memory: Memory) -> None:
-    """On it rest both promises: one export a key, and places that are not oversold."""
-    upsert = {"findAndModify": "export_claims", "query": CLAIM, "update": TAKEN, "upsert": True}
+def test_claims_are_taken_up_to_the_first_that_is_there(memory: Memory) -> None:
+    """Places must not be oversold, or the benchmark measures what no database would do."""
+    take = {"update": "export_claims", "ordered": True}
 
-    first, second = said(memory, **upsert), said(memory, **upsert)
-    found = said(memory, find="export_claims", filter={"_id": {"$in": ["live:1", "live:2"]}})
+    first = said(memory, **take, updates=[claim("live:1")])
+    second = said(memory, **take, updates=[claim("live:2"), claim("live:1"), claim("live:3")])
+    names = ["live:1", "live:2", "live:3"]
+    found = said(memory, find="export_claims", filter={"_id": {"$in": names}})
+
+    assert (first["n"], second["n"]) == (1, 1)
+    assert [(one["index"], one["code"]) for one in second["writeErrors"]] == [(1, 11_000)]
+    assert [(one["_id"], one["token"]) for one in found["cursor"]["firstBatch"]] == [
+        ("live:1", "t"),
+        ("live:2", "t"),
+    ]
+
+
+def test_an_export_is_stored_once_and_found_beside_others(memory: Memory) -> None:
+    """One export a key, and several looks in one query."""
+    upsert = {"findAndModify": "exports", "query": {"_id": {"$eq": "exp_1"}}, "upsert": True}
+
+    first, second = (said(memory, **upsert, update=STORED) for _ in range(2))
+    found = said(memory, find="exports", filter={"_id": {"$in": ["exp_0", "exp_1"]}})
 
     assert (first["ok"], second["ok"], second["code"]) == (1.0, 0.0, 11_000)
-    (claim,) = found["cursor"]["firstBatch"]
-    assert (claim["export"], claim["token"]) == ("exp_1", "t")
+    assert [one["status"] for one in found["cursor"]["firstBatch"]] == ["queued"]
 
 
 def test_each_key_finds_the_campaign(memory: Memory) -> None:
@@ -51,7 +76,8 @@ def test_each_key_finds_the_campaign(memory: Memory) -> None:
     "body",
     [
         {"aggregate": "exports", "pipeline": []},
-        {"findAndModify": "export_claims", "query": CLAIM, "update": TAKEN},
+        {"findAndModify": "exports", "query": {"_id": {"$eq": "e"}}, "update": STORED},
+        {"update": "export_claims", "updates": [claim("live:9") | {"upsert": False}]},
         {
             "findAndModify": "exports",
             "query": {"_id": {"$eq": "e"}},
@@ -63,6 +89,35 @@ def test_each_key_finds_the_campaign(memory: Memory) -> None:
 def test_what_it_cannot_do_is_refused(memory: Memory, body: dict[str, Any]) -> None:
     """A benchmark must never measure a wrong answer."""
     assert said(memory, **body)["ok"] == 0.0
+
+
+def test_a_slow_socket_that_is_cut_is_opened_anew_and_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """500 of them are cut in a minute, and each printed a traceback over the figures."""
+    cut, times = asyncio.Event(), iter(range(9))
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        # Without lingering a close is a reset.
+        at_once = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.close()
+        if next(times, None) is None:
+            cut.set()
+
+    async def scene() -> None:
+        server = await asyncio.start_server(reset, "127.0.0.1", 0)
+        drips = Slow(server.sockets[0].getsockname()[1], 3, [b"x" * (DRIPPED + 64)])
+        await drips.begin()
+        await cut.wait()
+        await drips.end()
+        server.close()
+        gc.collect()  # a task whose error nobody took says so when it goes
+
+    asyncio.run(asyncio.wait_for(scene(), 30))
+
+    assert caplog.text == ""
 
 
 def test_errors_are_no_answers_a_second() -> None:

@@ -32,14 +32,15 @@ class FakeClaimStore(ClaimStore):
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
-    def take(self, claim: str, holder: Holder) -> bool:
-        """Take what nobody has."""
-        self.asked.note("take", claim, holder)
+    def take(self, claims: Sequence[str], holder: Holder) -> int:
+        """Take claims up to the first that somebody has."""
+        self.asked.note("take", tuple(claims), holder)
         with self._lock:
-            if claim in self._kept:
-                return False
-            self._kept[claim] = _Kept(holder, self._clock.now())
-            return True
+            for count, claim in enumerate(claims):
+                if claim in self._kept:
+                    return count
+                self._kept[claim] = _Kept(holder, self._clock.now())
+            return len(claims)
 
     def take_over(
         self, claim: str, holder: Holder, *, instead_of: Holder, older: float | None = None

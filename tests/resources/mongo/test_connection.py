@@ -22,6 +22,13 @@ def _answer(code: int) -> errors.OperationFailure:
     return errors.OperationFailure(SECRET, code, {"errmsg": SECRET, "code": code})
 
 
+def _several(code: int | None, *, unconfirmed: bool = False) -> errors.BulkWriteError:
+    """Several writes in one command, stopped by one of them, or not confirmed."""
+    stopped = [] if code is None else [{"index": 1, "code": code, "errmsg": SECRET}]
+    late = [{"code": 64, "errmsg": SECRET}] if unconfirmed else []
+    return errors.BulkWriteError({"writeErrors": stopped, "writeConcernErrors": late})
+
+
 @pytest.mark.parametrize(
     ("error", "family", "code"),
     [
@@ -36,6 +43,11 @@ def _answer(code: int) -> errors.OperationFailure:
         (errors.WTimeoutError(SECRET, 64), Unavailable, "MONGO_WRITE_CONCERN"),
         (errors.WriteConcernError(SECRET, 100), Unavailable, "MONGO_WRITE_CONCERN"),
         (errors.DuplicateKeyError(SECRET, 11000), AlreadyExists, "MONGO_DUPLICATE"),
+        (_several(11000), AlreadyExists, "MONGO_DUPLICATE"),
+        (_several(112), Unavailable, "MONGO_BUSY"),
+        (_several(2), Refused, "MONGO_REFUSED"),
+        (_several(11000, unconfirmed=True), Unavailable, "MONGO_WRITE_CONCERN"),
+        (_several(None, unconfirmed=True), Unavailable, "MONGO_WRITE_CONCERN"),
         (_answer(18), Unavailable, "MONGO_AUTH"),
         (_answer(13), Unavailable, "MONGO_AUTH"),
         (_answer(43), Unavailable, "MONGO_CURSOR_LOST"),

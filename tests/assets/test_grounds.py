@@ -1,0 +1,83 @@
+"""What requests stand on: read once in a moment, never for longer, and never for a refusal."""
+
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from assets.grounds import MOST, SECONDS, Grounds
+from assets.model.failure import ExportFailed
+from tests.assets.examples import SNAPSHOT
+from tests.fakes.clock import ManualClock
+from tests.fakes.mongo import FakeMongoStores
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The time."""
+    return ManualClock()
+
+
+@pytest.fixture
+def stores(clock: ManualClock) -> FakeMongoStores:
+    """A campaign, and many others."""
+    return FakeMongoStores(clock, campaigns=[campaign(number) for number in range(MOST + 3)])
+
+
+def campaign(number: int, **more: Any) -> dict[str, Any]:
+    """One of them."""
+    identity = ObjectId(f"{number:024x}")
+    return {"_id": identity, "key": f"campaign-{number}", "deletedAt": None, **more}
+
+
+def read(stores: FakeMongoStores) -> int:
+    """How often a campaign was read."""
+    return len(stores.campaigns.asked.named("by_key"))
+
+
+def test_a_campaign_is_read_once_in_a_moment(clock: ManualClock, stores: FakeMongoStores) -> None:
+    """A thousand who ask for one campaign read it once in five seconds, with all that is in it."""
+    grounds = Grounds(clock)
+    first = grounds.of("campaign-1", SNAPSHOT, stores)
+
+    clock.advance(SECONDS - 0.1)
+
+    assert grounds.of("campaign-1", SNAPSHOT, stores) is first
+    assert (read(stores), len(stores.scoring.asked.named("overrides"))) == (1, 1)
+
+
+def test_nothing_is_remembered_for_longer(clock: ManualClock, stores: FakeMongoStores) -> None:
+    """A campaign that was deleted is not asked for an hour later because nobody looked again."""
+    grounds = Grounds(clock)
+    grounds.of("campaign-1", SNAPSHOT, stores)
+    stores.campaigns.kept.keep(campaign(1, deletedAt=SNAPSHOT))
+
+    clock.advance(SECONDS)
+
+    with pytest.raises(ExportFailed):
+        grounds.of("campaign-1", SNAPSHOT, stores)
+
+
+def test_that_there_is_none_is_not_remembered(clock: ManualClock, stores: FakeMongoStores) -> None:
+    """Who makes a campaign and asks for it in the same second is not told that it is missing."""
+    grounds = Grounds(clock)
+    with pytest.raises(ExportFailed):
+        grounds.of("campaign-new", SNAPSHOT, stores)
+    stores.campaigns.kept.keep(campaign(9_999) | {"key": "campaign-new"})
+
+    assert grounds.of("campaign-new", SNAPSHOT, stores).campaign.key == "campaign-new"
+
+
+def test_no_more_are_remembered_than_the_memory_may_hold(
+    clock: ManualClock, stores: FakeMongoStores
+) -> None:
+    """The first that was read goes first, and what is old goes with the next."""
+    grounds = Grounds(clock)
+    for number in range(MOST + 1):
+        grounds.of(f"campaign-{number}", SNAPSHOT, stores)
+
+    assert not grounds.forget("campaign-0")
+    assert grounds.forget("campaign-1")
+    clock.advance(SECONDS)
+    grounds.of("campaign-0", SNAPSHOT, stores)
+    assert not grounds.forget("campaign-2")
