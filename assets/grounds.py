@@ -12,7 +12,7 @@ from datetime import datetime
 from assets.loading import Ground, Stores, ground_of
 from resources.clock import Clock
 
-SECONDS = 5.0
+SECONDS = 10.0
 # Campaigns of 50 kB each, as a rule: 25 MB.
 MOST = 512
 

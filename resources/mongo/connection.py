@@ -176,6 +176,7 @@ class MongoConnection:
         self.operation_seconds = operation_seconds
         self._lock = threading.Lock()
         self._client: pymongo.MongoClient[Document] | None = None
+        self._collections: dict[str, Collection[Document]] = {}
 
     def collection(self, name: str) -> Collection[Document]:
         """Return a collection; writes wait for a majority and the journal, dates are UTC.
@@ -183,11 +184,15 @@ class MongoConnection:
         Raises:
             Refused: The connection string is malformed.
         """
-        return self._open()[self._database].get_collection(
-            name,
-            codec_options=_UTC,
-            write_concern=pymongo.WriteConcern(w="majority", j=True),
-        )
+        client, known = self._open(), self._collections.get(name)
+        # To make one anew took a tenth of a write; another client has others.
+        if known is None or known.database.client is not client:
+            known = self._collections[name] = client[self._database].get_collection(
+                name,
+                codec_options=_UTC,
+                write_concern=pymongo.WriteConcern(w="majority", j=True),
+            )
+        return known
 
     @contextmanager
     def bounded(self, attempted: str, *, seconds: float | None = None) -> Iterator[None]:

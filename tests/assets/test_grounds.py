@@ -36,7 +36,7 @@ def read(stores: FakeMongoStores) -> int:
 
 
 def test_a_campaign_is_read_once_in_a_moment(clock: ManualClock, stores: FakeMongoStores) -> None:
-    """A thousand who ask for one campaign read it once in five seconds, with all that is in it."""
+    """A thousand who ask for one campaign read it once, with all that is in it."""
     grounds = Grounds(clock)
     first = grounds.of("campaign-1", SNAPSHOT, stores)
 

@@ -151,6 +151,19 @@ def test_a_malformed_connection_string_is_refused_without_showing_it() -> None:
     assert "canary" not in "".join(traceback.format_exception(refused.value))
 
 
+def test_a_collection_is_made_once_for_each_client() -> None:
+    """One of a client that was closed would fail for ever."""
+    connection = MongoConnection(uri="mongodb://127.0.0.1:1", database="x")
+    first = connection.collection("c")
+    assert connection.collection("c") is first
+
+    connection.close()
+    second = connection.collection("c")
+
+    assert second.database.client is not first.database.client
+    connection.close()
+
+
 def test_nothing_is_opened_before_the_first_use_and_all_is_bounded() -> None:
     """Building doors must cost nothing; a call without limits is a hang."""
     connection = MongoConnection(uri="mongodb://127.0.0.1:1", database="x", operation_seconds=7)
