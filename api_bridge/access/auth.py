@@ -29,7 +29,6 @@ MAX_CAMPAIGNS = 1_000
 _CHALLENGE = 'Bearer realm="exports"'
 _REFUSAL = f'{_CHALLENGE}, error="invalid_token"'
 
-_BEARER = re.compile(r"bearer +([!-~]+)", re.IGNORECASE)
 _SCHEME = re.compile(r"bearer( |$)", re.IGNORECASE)
 _SUBJECT = re.compile(r"[!-~]{1,200}")
 _SCOPES = re.compile(r"[!#-\[\]-~ ]{0,4096}")  # RFC 6749 3.3
@@ -123,10 +122,16 @@ class NoToken(BadToken):
 def _token(authorization: Sequence[str]) -> str:
     if not authorization or not any(_SCHEME.match(sent) for sent in authorization):
         raise NoToken("is missing: send one header `Authorization: Bearer <token>`")
-    found = _BEARER.fullmatch(authorization[0])
-    if found is None or len(authorization) > 1:
+    scheme, _, rest = authorization[0].partition(" ")
+    token = rest.lstrip(" ")
+    if len(authorization) > 1 or scheme.lower() != "bearer" or not _is_visible(token):
         raise BadToken("must be sent in one header `Authorization: Bearer <token>`")
-    return found.group(1)
+    return token
+
+
+def _is_visible(text: str) -> bool:
+    """Whether it is ASCII from `!` to `~`; a pattern takes ten times as long for a token."""
+    return text.isascii() and text.isprintable() and bool(text) and " " not in text
 
 
 def _audiences(claim: object) -> list[object]:

@@ -45,13 +45,13 @@ class _Room:
         self.inside = 0
 
     @contextmanager
-    def entered(self, by: int = 1) -> Iterator[None]:
-        """Count one more, or one less, until the block ends."""
-        self.inside += by
+    def left(self) -> Iterator[None]:
+        """Count one less until the block ends."""
+        self.inside -= 1
         try:
             yield
         finally:
-            self.inside -= by
+            self.inside += 1
 
 
 class ConcurrencyMiddleware:
@@ -70,8 +70,11 @@ class ConcurrencyMiddleware:
         if self._room.inside >= self._most:
             raise ProblemError(Code.OVERLOADED, "Try again in a second.")
         scope.setdefault("state", {})["room"] = self._room
-        with self._room.entered():
+        self._room.inside += 1
+        try:
             await self._app(scope, receive, send)
+        finally:
+            self._room.inside -= 1
 
 
 @contextmanager
@@ -84,7 +87,7 @@ def set_aside(scope: Scope) -> Iterator[None]:
     clock = asyncio.get_running_loop().time
     began = clock()
     try:
-        with room.entered(-1):
+        with room.left():
             yield
     finally:
         scope["state"]["waited"] = waited(scope) + clock() - began

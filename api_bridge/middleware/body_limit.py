@@ -20,6 +20,7 @@ DRAIN_BYTES = 4 * 1024 * 1024
 DRAIN_SECONDS = 2.0
 
 _CLOSE = {"Connection": "close"}
+_TELLS_OF_A_BODY = (b"content-length", b"transfer-encoding")
 
 
 class BodyLimitMiddleware:
@@ -37,7 +38,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await self._read(scope, receive)
+        body = await self._read(scope, receive) if _has_body(scope) else b""
         if body is None:
             return  # the client has gone
         waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -89,6 +90,11 @@ class BodyLimitMiddleware:
             errors=[Problem(pointer="", detail=remedy)],
             headers=_CLOSE,
         )
+
+
+def _has_body(scope: Scope) -> bool:
+    """Whether a body comes (RFC 9112 6.3); to wait for none, in time, was a tenth of a look."""
+    return any(name in _TELLS_OF_A_BODY for name, _ in scope["headers"])
 
 
 def _declared(scope: Scope) -> int:
