@@ -22,7 +22,8 @@ from resources.s3_object import Part, S3Object, StoredObject, Version
 
 # S3 refuses parts below 5 MiB (except the last) and more than 10,000 of them.
 MIN_PART_BYTES = 5 * 1024 * 1024
-PART_BYTES = 8 * 1024 * 1024
+# As small as they may be: up to four are in memory. 10,000 of them are 52 GB, in one file.
+PART_BYTES = MIN_PART_BYTES
 MAX_PARTS = 10_000
 
 # Two parts in flight saturate loopback; real S3 likes 4 to 8 (PERFORMANCE.md, upload).
@@ -312,8 +313,8 @@ class Upload:
             self._digest.update(data)
         self._buffer += data
         while len(self._buffer) >= self._part_bytes + self.reserve:
-            part = bytes(memoryview(self._buffer)[: self._part_bytes])
-            del self._buffer[: self._part_bytes]
+            part, self._buffer = self._buffer, self._buffer[self._part_bytes :]
+            del part[self._part_bytes :]
             self._send(part)
 
     def begin(self, upload_id: str, parts: Sequence[Part]) -> None:
@@ -335,8 +336,7 @@ class Upload:
             None, and nothing is cut, where the part would be shorter than the store allows.
         """
         if self._buffer and (last or len(self._buffer) >= self.shortest):
-            part = bytes(self._buffer)
-            self._buffer.clear()
+            part, self._buffer = self._buffer, bytearray()
             self._send(part)
         return None if self._buffer or not self._parts else tuple(self._parts)
 
@@ -386,7 +386,7 @@ class Upload:
         if self.upload_id is None:
             return self._there.put(bytes(self._buffer), self._described)
         if self._buffer:
-            self._send(bytes(self._buffer))
+            self._send(self._buffer)
         parts = self.parts()
         passing(CrashPoint.K14)
         etag = self._there.complete(self.upload_id, parts, self._size)
@@ -403,7 +403,8 @@ class Upload:
             with suppress(DoorError):
                 self._there.abort(self.upload_id)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | bytearray) -> None:
+        """Send what nobody writes to any more."""
         if len(self._parts) >= MAX_PARTS:
             raise Refused("S3_TOO_LARGE", f"upload more than {MAX_PARTS} parts")
         if self._pool is None:
@@ -420,7 +421,7 @@ class Upload:
             passing(CrashPoint.K13)
         self._parts.append(self._pool.submit(self._send_part, self.upload_id or "", number, data))
 
-    def _send_part(self, upload_id: str, number: int, data: bytes) -> Part:
+    def _send_part(self, upload_id: str, number: int, data: bytes | bytearray) -> Part:
         try:
             return self._there.send(upload_id, number, data)
         except BaseException:

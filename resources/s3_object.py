@@ -104,8 +104,15 @@ class S3Object:
             )
         return str(answer["UploadId"])
 
-    def send(self, upload_id: str, number: int, data: bytes) -> Part:
-        """Send one part; ``data`` is bytes, so that botocore can send it again."""
+    def send(self, upload_id: str, number: int, data: bytes | bytearray) -> Part:
+        """Send one part.
+
+        Args:
+            upload_id: The server's name of the upload.
+            number: Of the part, from 1.
+            data: No stream, so that botocore can send it again; and no bytes, which botocore would
+                copy behind the head of the request, 8 MB each.
+        """
         digest = hashlib.sha256(data).digest()
         with aws_errors("S3", "upload a part"):
             answer = self.client.upload_part(

@@ -204,7 +204,7 @@ class FakeUpload(Upload):
             if self.stored is not None or not self.kept:
                 self._store.unfinished.pop(self.upload_id or "", None)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | bytearray) -> None:
         if self.upload_id is None:
             self.upload_id = f"upload-{next(self._store.numbers)}"
             self._store.unfinished[self.upload_id] = self._key
@@ -213,8 +213,8 @@ class FakeUpload(Upload):
         if self.upload_id not in self._store.unfinished:
             raise Refused("S3_REFUSED", "upload a part")
         number = len(self._sent) + 1
-        self._store.parts[self.upload_id][number] = data
-        self._sent.append(_part(number, data))
+        self._store.parts[self.upload_id][number] = bytes(data)
+        self._sent.append(_part(number, bytes(data)))
 
     def _whole(self) -> bytes:
         if self.upload_id is None:
