@@ -31,6 +31,7 @@ from benchmarks.work import PARAMS, SCOPES
 from export_platform.doors import opened
 from resources import aws
 from resources.clock import SystemClock
+from resources.memory import return_large_blocks
 from resources.mongo.stores import MongoStores
 from resources.wiring import environment
 
@@ -49,6 +50,7 @@ def export(request: ExportRequest, doors: Doors, lives: MongoStores) -> Done:
 
 def prepared() -> None:
     """What a run worker has done when it is given its first export (`run_workers/execution.py`)."""
+    return_large_blocks()
     importlib.import_module("boto3")
     aws.preload()
     kernel.preload()

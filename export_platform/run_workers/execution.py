@@ -4,6 +4,7 @@
 once (0.2 s each time: the storage checks its own revisions) and finds the definitions made.
 """
 
+import gc
 import importlib
 
 import dagster as dg
@@ -14,6 +15,7 @@ from dagster._utils.interrupts import capture_interrupts
 from assets.steps.native import kernel
 from export_platform.definitions import composed
 from resources import aws, tracing
+from resources.memory import return_large_blocks
 
 # What a run imports only when it is needed. Not pyarrow, which starts threads: a worker imports it
 # with its first Parquet, 0.2 s.
@@ -21,7 +23,12 @@ _LATE = ("boto3", "botocore.httpsession", "pyathena", "phonenumbers", "babel.dat
 
 
 def preload() -> None:
-    """Import everything that a run needs, and compose the definitions; nothing stays open."""
+    """Import everything that a run needs, and compose the definitions; nothing stays open.
+
+    What is there now is there for good: the garbage collector of a worker does not look at it, and
+    the pages of it stay those of the parent.
+    """
+    return_large_blocks()
     for name in _LATE:
         importlib.import_module(name)
     aws.preload()
@@ -30,6 +37,8 @@ def preload() -> None:
     composed()
     with dg.DagsterInstance.get():  # imports the storage that `dagster.yaml` names
         pass
+    gc.collect()
+    gc.freeze()
 
 
 class RunExecution:
