@@ -4,6 +4,7 @@ Nothing here runs unless a test asks for it, so pure tests stay in milliseconds.
 """
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,6 +44,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--traces-on-server", type=int, default=3, help="the same over the embedded MongoDB"
     )
+
+
+def pytest_configure() -> None:
+    """Keep what is compiled, here and in every process that is started from here.
+
+    Images of Python often forbid it; then each process of Dagster's compiles 1.1 s long.
+    """
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 class _Companies(LoadScopeScheduling):
