@@ -1,4 +1,4 @@
-"""One running platform for all tests of a session; nothing starts unless a test asks."""
+"""One running platform for all tests of this folder; nothing starts unless a test asks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +16,13 @@ from resources.wiring import environment
 from tests.e2e.platform import TIMING, Platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The embedded stack with the tiny pack, Dagster and the bridge, on free ports, in 10 s."""
+    """The embedded stack with the tiny pack, Dagster and the bridge, on free ports, in 10 s.
+
+    It ends with the folder: its sensors and daemon take a tenth of a core while they wait, for as
+    long as other tests run.
+    """
     home = Path(tmp_path_factory.mktemp("platform"))
     deployment = Deployment(home, SystemClock(), variables=TIMING)
     with pytest.MonkeyPatch.context() as patch:

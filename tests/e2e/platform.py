@@ -31,7 +31,7 @@ _OWNER = re.compile(r"[^:]+:([0-9]+)")  # as a worker signs its lease: host and 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """Everything of one running deployment; shared by all tests of a session.
+    """Everything of one running deployment; shared by all tests of this folder.
 
     A test that kills something calls `restart` before it ends. The campaign of the tiny pack is
     read by many tests: a test that changes documents makes a campaign of its own.

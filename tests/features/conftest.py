@@ -1,4 +1,4 @@
-"""One world for every scenario of a session, and the steps that all of them share."""
+"""One world for every scenario, and the steps that all of them share."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,7 +15,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.import_plugin(f"tests.features.steps.{name}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(stack: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The stack with the hand-written pack, a bridge and a worker."""
     with running_world(stack, tmp_path_factory.mktemp("features")) as made:
