@@ -4,6 +4,7 @@ Read by the conventions tests only. It looks at text and syntax trees; it import
 """
 
 import ast
+import functools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,15 +34,23 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
 
 
-def imported(file: Path) -> Iterator[tuple[int, str]]:
+def nodes(file: Path, *words: str) -> Iterator[ast.AST]:
+    """Every node of a file that has one of some words; most files have none of them."""
+    text = file.read_text(encoding="utf-8")
+    if any(word in text for word in words):
+        yield from ast.walk(tree(file))
+
+
+@functools.cache
+def imported(file: Path) -> tuple[tuple[int, str], ...]:
     """Line and full name of everything a file imports, also inside functions."""
+    found = []
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield node.lineno, alias.name
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                yield node.lineno, f"{node.module}.{alias.name}"
+            found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+    return tuple(found)
 
 
 def committed(root: Path = ROOT) -> list[Path]:

@@ -18,6 +18,7 @@ from tests.conventions.repository import (
     ROOT,
     imported,
     module_name,
+    nodes,
     shown,
     sources,
     suite,
@@ -82,7 +83,7 @@ def test_every_test_says_why_it_matters() -> None:
     functions = [
         (file, node)
         for file in suite()
-        for node in ast.walk(tree(file))
+        for node in nodes(file, "def test_")
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
     ]
@@ -98,7 +99,7 @@ def test_a_test_that_may_be_skipped_asks_whether_it_runs_on_ci() -> None:
     silent = [
         f"{shown(file)}:{node.lineno}"
         for file in suite()
-        for node in ast.walk(tree(file))
+        for node in nodes(file, "skip")
         if isinstance(node, ast.Attribute) and ast.unparse(node) in skips
         if not re.search(r"""["']CI["']""", file.read_text(encoding="utf-8"))
     ]
@@ -118,7 +119,7 @@ def test_dagster_objects_are_made_in_one_place(home: str, names: set[str]) -> No
     uses = [
         (shown(file), ast.unparse(node).splitlines()[0])
         for file in sources()
-        for node in ast.walk(tree(file))
+        for node in nodes(file, *names)
         if _makes(node, names)
     ]
     expected = [home] if (ROOT / home).exists() else []
@@ -205,7 +206,7 @@ def _declared(root: Path = ROOT) -> dict[str, list[str]]:
 
 
 def _export_ids(file: Path) -> list[str]:
-    calls = [node for node in ast.walk(tree(file)) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes(file, "ExportType") if isinstance(node, ast.Call)]
     return [
         str(keyword.value.value)
         for call in calls
