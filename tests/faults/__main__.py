@@ -1,4 +1,4 @@
-"""`python -m tests.faults`: kill, freeze and cut for as long as is asked, and say what came of it.
+"""`python -m tests.faults`: kill, freeze, cut and damage as often as is asked; what came of it.
 
 The same seed gives the same rounds. The log of a run stays in `.local/faults`, one line a round.
 """
@@ -12,10 +12,16 @@ from pathlib import Path
 
 from tests.conftest import running_stack
 from tests.faults.company import kills, slots, worked, zombies
+from tests.faults.corruption import missed_at_rest, wrong_before_publishing
 from tests.faults.rounds import POINTS
 from tests.faults.slot import Tally
+from tests.faults.storm import BATCH, batch
 
 LOGS = Path(".local") / "faults"
+# Of exports whose calls fail, so many must end well without a person.
+LEAST_ENDED = 0.99
+
+Note = Callable[[str], None]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=1, help="at each of the 24 points")
     parser.add_argument("--points", nargs="*", choices=POINTS, default=POINTS)
     parser.add_argument("--zombies", type=int, default=20)
+    parser.add_argument("--exports", type=int, default=0, help="of whose calls one in 100 fails")
+    parser.add_argument("--corruptions", type=int, default=0, help="half of them in the making")
     parser.add_argument("--slots", type=int, default=6, help="exports at a time")
     said = parser.parse_args(argv)
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -36,14 +44,41 @@ def main(argv: Sequence[str] | None = None) -> int:
             file.flush()
 
         note(f"{said}")
-        total = _engine(said, note)
+        total = _storms(said, note) + _damage(said, note)
+        if said.kills or said.zombies:
+            total += _engine(said, note)
     for line in total.notes:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"seed {said.seed}, log {log}\n{summary(total)}\n")
-    return 1 if total.faults else 0
+    few = total.counts["ended"] < LEAST_ENDED * total.counts["exports"]
+    return 1 if total.faults or few else 0
 
 
-def _engine(said: argparse.Namespace, note: Callable[[str], None]) -> Tally:
+def _storms(said: argparse.Namespace, note: Note) -> Tally:
+    """Exports whose doors fail at any call, a batch on each platform."""
+    total = Tally()
+    for number in range(-(-said.exports // BATCH)):
+        tally, weather = batch(said.seed, number)
+        note(f"storm {number}: {dict(+tally.counts)} {dict(weather.struck)} {tally.notes}")
+        total += tally
+    return total
+
+
+def _damage(said: argparse.Namespace, note: Note) -> Tally:
+    """Corruptions of exports in the making, and of finished ones."""
+    making, total = said.corruptions // 2, Tally()
+    for number in range(making):
+        wrong = wrong_before_publishing(said.seed, number)
+        total.add("unfound", wrong is not None, f"{wrong}")
+        total.add("corruptions", 1)
+        note(f"corruption {number}: {wrong or 'found'}")
+    missed = missed_at_rest(said.seed, said.corruptions - making) if said.corruptions else []
+    total.add("corruptions", said.corruptions - making)
+    total.add("unfound", len(missed), f"{missed}")
+    return total
+
+
+def _engine(said: argparse.Namespace, note: Note) -> Tally:
     """Kills and zombies of single processes over the stack."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -56,10 +91,13 @@ def _engine(said: argparse.Namespace, note: Callable[[str], None]) -> Tally:
 
 
 def summary(total: Tally) -> str:
-    """The figures of a run in two lines."""
-    first = ("unlike", "pending", "missed")
-    last = ("kills", "lost", "doubled", "partial", "zombies", "stale")
-    lines = (first, last)
+    """The figures of a run, a line for each kind of round; the kills and zombies last."""
+    lines = (
+        ("exports", "attempts", "ended", "stuck", "unproved"),
+        ("corruptions", "unfound"),
+        ("unlike", "pending", "missed"),
+        ("kills", "lost", "doubled", "partial", "zombies", "stale"),
+    )
     return "\n".join(" ".join(f"{name}={total.counts[name]}" for name in line) for line in lines)
 
 

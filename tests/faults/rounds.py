@@ -247,7 +247,8 @@ def _asleep(slot: Slot, load: Load, point: str, without: Sequence[str]) -> tuple
     for _ in range(TRIES):
         export_id = slot.asked(load)
         arm(slot.orders, point, "stop")
-        worker = slot.work(load, export_id, slot.dispatched(load, export_id), without)
+        attempt = slot.dispatched(load, export_id)
+        worker = slot.work(load, export_id, attempt, without, work.TIMING)
         if _frozen(worker):
             return export_id, worker
     raise AssertionError(f"no worker came to {point}")

@@ -47,6 +47,9 @@ SECRET = b"the harness's key"
 # A lease of six seconds, as the platform of tests/e2e has it: with three, a worker on a machine
 # that six others share cannot renew in time, and stops itself.
 TIMING = Timing().scaled(0.1)
+# Of workers whose lease nobody waits for: with thirty processes beside them on two cores they do
+# not stop themselves either. A wish to cancel is seen within a second.
+STEADY = replace(Timing(), heartbeat=1.0)
 PLATFORM = Platform(
     timing=TIMING, build=Build(version="0", git_sha="0" * 40), secret=SECRET, as_of=SNAPSHOT
 )
@@ -64,13 +67,19 @@ class HurriedClock(SystemClock):
         super().sleep(min(seconds, 0.1))
 
 
-def work(env: Mapping[str, str], export_id: str, attempt: int, without: Sequence[str] = ()) -> None:
+def work(
+    env: Mapping[str, str],
+    export_id: str,
+    attempt: int,
+    without: Sequence[str] = (),
+    timing: Timing = TIMING,
+) -> None:
     """Run one attempt of an export."""
     _begin(env, without)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Dagster tells a run
     with opened(env, secret=SECRET) as doors, closing(small_parts(env)) as objects:
         worker = Attempt(
-            ExportLife(doors.mongo.exports, timing=TIMING, as_of=SNAPSHOT),
+            ExportLife(doors.mongo.exports, timing=timing, as_of=SNAPSHOT),
             replace(doors, objects=objects),
             CATALOG,
             build=PLATFORM.build,
