@@ -24,14 +24,12 @@ from assets.model.lifecycle import Status
 from assets.model.parameters import parse
 from assets.model.request import ExportRequest
 from assets.reading import Doors
-from assets.steps.native import kernel
-from benchmarks.ours import UNUSED
+from benchmarks.ours import UNUSED, prepared
 from benchmarks.usage import peak_mb
 from benchmarks.work import PARAMS, SCOPES
 from export_platform.doors import opened
 from resources import aws
 from resources.clock import SystemClock
-from resources.memory import return_large_blocks
 from resources.mongo.stores import MongoStores
 from resources.wiring import environment
 
@@ -48,15 +46,6 @@ def export(request: ExportRequest, doors: Doors, lives: MongoStores) -> Done:
     return worker.run(document["_id"], 1, run_id="benchmark")
 
 
-def prepared() -> None:
-    """What a run worker has done when it is given its first export (`run_workers/execution.py`)."""
-    return_large_blocks()
-    importlib.import_module("boto3")
-    aws.preload()
-    kernel.preload()
-    parse(CATALOG["entries"], PARAMS, scopes=SCOPES)
-
-
 def main(env: Mapping[str, str]) -> None:
     """Export, and say what it took."""
     life = {**env, environment.MONGODB_URI: env[LIFE_URI]}
@@ -64,6 +53,8 @@ def main(env: Mapping[str, str]) -> None:
         opened({**UNUSED, "EXPORTS_BUCKET": "exports", **env}, secret=b"benchmark") as doors,
         closing(environment.mongo_stores(life)) as lives,
     ):
+        importlib.import_module("boto3")  # as a run worker has, too
+        aws.preload()
         prepared()
         began, cpu_began = time.perf_counter(), time.process_time()
         done = export(parse(CATALOG["entries"], PARAMS, scopes=SCOPES), doors, lives)

@@ -9,6 +9,7 @@ it are the life of the export document, its lease and its manifest: a few round 
 number of rows. The last line is JSON: rows, bytes, seconds, cpu_seconds, peak_mb.
 """
 
+import gc
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ from benchmarks.folder_store import FolderStore
 from benchmarks.usage import peak_mb
 from benchmarks.work import PARAMS, SCOPES, SNAPSHOT
 from export_platform.doors import opened
+from resources.memory import return_large_blocks
 
 PYTHON: Final = "python"
 # Doors that this export does not go through; discard's port answers nobody.
@@ -70,6 +72,15 @@ def export(doors: Doors, compression: str = "none") -> Produced:
     return produce(planned, doors, address=place, token=attempt, watch=Unwatched())
 
 
+def prepared() -> None:
+    """What a run worker has done before its first export (`run_workers/execution.py`)."""
+    return_large_blocks()
+    kernel.preload()
+    parse(CATALOG["entries"], PARAMS, scopes=SCOPES)  # imports the validator of parameters
+    gc.collect()
+    gc.freeze()
+
+
 def main(folder: str, way: str = "none") -> None:
     """Export, and say what it took."""
     if way == PYTHON:
@@ -79,9 +90,7 @@ def main(folder: str, way: str = "none") -> None:
         closing(FolderStore(Path(folder))) as objects,
     ):
         doors = replace(all_doors, objects=objects)
-        # What a run worker did when it was started: import the validator, look at the letters.
-        parse(CATALOG["entries"], PARAMS, scopes=SCOPES)
-        kernel.preload()
+        prepared()
         began, cpu_began = time.perf_counter(), time.process_time()
         produced = export(doors, "none" if way == PYTHON else way)
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu_began
