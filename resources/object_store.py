@@ -4,7 +4,6 @@ An upload that is not completed is invisible; one left behind by a killed proces
 ``remove``, and by a lifecycle rule of the bucket after a day (RELIABILITY.md 4.3, S3).
 """
 
-import hashlib
 import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -274,8 +273,7 @@ class Upload:
 
     Attributes:
         upload_id: The server's name of an upload in parts; None as long as it fits in one put.
-        stored: What was stored, with the digest of all that was written (None where another
-            upload wrote the beginning); None until the block has ended well.
+        stored: What was stored; None until the block has ended well.
         reserve: Bytes that wait for the next ones before a part is sent, so that a cut finds enough
             of them; `shortest` where cuts are made.
         kept: Whether the parts stay when the block fails, because somebody else may go on.
@@ -295,7 +293,6 @@ class Upload:
         self._in_flight = in_flight
         self._buffer = bytearray()
         self._size = 0
-        self._digest: hashlib._Hash | None = hashlib.sha256()
         self._parts: list[Future[Part]] = []
         self._free = threading.BoundedSemaphore(in_flight)
         self._failed = threading.Event()
@@ -309,8 +306,6 @@ class Upload:
             Refused: The store does not accept a part, or there would be more than 10,000.
         """
         self._size += len(data)
-        if self._digest is not None:
-            self._digest.update(data)
         self._buffer += data
         while len(self._buffer) >= self._part_bytes + self.reserve:
             part, self._buffer = self._buffer, self._buffer[self._part_bytes :]
@@ -319,7 +314,7 @@ class Upload:
 
     def begin(self, upload_id: str, parts: Sequence[Part]) -> None:
         """Go on with an upload in parts; before anything is written."""
-        self.upload_id, self.kept, self._digest = upload_id, True, None
+        self.upload_id, self.kept = upload_id, True
         self._size = sum(part.bytes for part in parts)
         for part in parts:
             sent: Future[Part] = Future()
@@ -390,8 +385,7 @@ class Upload:
         parts = self.parts()
         passing(CrashPoint.K14)
         etag = self._there.complete(self.upload_id, parts, self._size)
-        digest = None if self._digest is None else self._digest.hexdigest()
-        return StoredObject(key=self._there.key, bytes=self._size, sha256=digest, etag=etag)
+        return StoredObject(key=self._there.key, bytes=self._size, sha256=None, etag=etag)
 
     def _end(self) -> None:
         if self._pool is not None:

@@ -125,11 +125,10 @@ class ObjectStoreContract:
 
         assert upload.stored is not None
         assert upload.stored.bytes == len(large)
-        assert upload.stored.sha256 == hashlib.sha256(large).hexdigest()
         described = store.head(folder + "a")
         assert described is not None
         assert described.bytes == len(large)
-        assert described.sha256 in {None, upload.stored.sha256}
+        assert described.sha256 in {None, hashlib.sha256(large).hexdigest()}
         assert b"".join(store.read(folder + "a")) == large
 
     @pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, Interrupted])
