@@ -54,6 +54,7 @@ class Line:
             return known[1]
         rows = self._sized(document, stores, clock)
         self._sizes[fingerprint] = now, rows
+        self._sizes.move_to_end(fingerprint)  # what is reckoned again is not the oldest any more
         while len(self._sizes) > MOST_KNOWN:
             self._sizes.popitem(last=False)
         return rows
