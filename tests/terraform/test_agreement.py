@@ -224,3 +224,14 @@ def test_every_alarm_has_its_place_in_the_runbook() -> None:
     assert len(names) > 5
     assert "process-missing" in named
     assert named - anchors == set()
+
+
+def test_the_page_counts_what_there_is() -> None:
+    """What was checked by hand was checked of these files, and not of fewer."""
+    page = " ".join((ROOT / "terraform/README.md").read_text("utf-8").split())
+    blocks = configuration().blocks
+    resources = [block for block in blocks if block.kind == "resource"]
+    types = {block.type for block in blocks if block.kind in {"resource", "data"}}
+
+    assert [str(len(resources))] == re.findall(r"hold (\d+) resources", page)
+    assert [str(len(types))] == re.findall(r"the (\d+) types that are used", page)
