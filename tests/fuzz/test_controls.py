@@ -45,7 +45,7 @@ def test_a_planted_fault_is_counted(
 ) -> None:
     """A count that cannot rise says nothing when it is zero."""
     with spoiled(tmp_path, wrap) as (_, attacker):
-        corpora.attack(attacker, 60, seed=1)
+        corpora.attack(attacker, 120, seed=1)
 
     assert attacker.tally.faults[count] > 0
     assert attacker.tally.notes
