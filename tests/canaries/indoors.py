@@ -122,7 +122,7 @@ def _bridge_failures(found: House, export_id: str, sinks: Sinks) -> int:
         body = {"type": "entries", "params": {**ASKED, "max_rejects": number}}
         for name, method, path, sent in (
             ("insert", "POST", "/v1/exports", body),
-            ("find", "GET", f"/v1/exports/{export_id}", None),
+            ("candidates", "GET", f"/v1/exports/{export_id}", None),
         ):
             before = len(exports.named(name))
             exports.fail_next(error, name=name)
