@@ -98,11 +98,11 @@ fuzz-bridge: setup ## The same and Schemathesis, 40,000 cases each (half an hour
 invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make test` does it on a part of them)
 	@$(BIN)/python -m pytest -o faulthandler_timeout=3600 -m whole_packs tests/invariants $(ARGS)
 
-faults-quick: setup ## Kill and freeze processes at every point, fail calls, damage files (below 8 minutes)
-	@$(BIN)/python -m tests.faults --exports 60 --corruptions 100 $(ARGS)
+faults-quick: setup ## Kill and freeze processes, break connections, fail calls, damage files (below 8 minutes)
+	@$(BIN)/python -m tests.faults --breaks 16 --exports 60 --corruptions 100 $(ARGS)
 
-faults: setup ## The same for hours: 4,800 kills, 500 zombies, 1,000 exports, 1,000 corruptions (ARGS="--seed 7" replays)
-	@$(BIN)/python -m tests.faults --kills 200 --zombies 500 --exports 1000 --corruptions 1000 $(ARGS)
+faults: setup ## The same for hours: 4,800 kills, 500 zombies, 400 breaks, 1,000 exports and corruptions (ARGS="--seed 7" replays)
+	@$(BIN)/python -m tests.faults --kills 200 --zombies 500 --breaks 400 --exports 1000 --corruptions 1000 $(ARGS)
 
 resume: setup ## Kill the worker of a large export 50 times: one sha256, at most one chunk again (about 15 minutes)
 	@$(BIN)/python -m tests.faults.resume $(ARGS)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.conftest import running_stack
-from tests.faults.company import kills, slots, worked, zombies
+from tests.faults.company import breaks, kills, slots, worked, zombies
 from tests.faults.corruption import missed_at_rest, wrong_before_publishing
 from tests.faults.rounds import POINTS
 from tests.faults.slot import Tally
@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=1, help="at each of the 24 points")
     parser.add_argument("--points", nargs="*", choices=POINTS, default=POINTS)
     parser.add_argument("--zombies", type=int, default=20)
+    parser.add_argument("--breaks", type=int, default=0, help="connections to MongoDB and S3")
     parser.add_argument("--exports", type=int, default=0, help="of whose calls one in 100 fails")
     parser.add_argument("--corruptions", type=int, default=0, help="half of them in the making")
     parser.add_argument("--slots", type=int, default=6, help="exports at a time")
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         note(f"{said}")
         total = _storms(said, note) + _damage(said, note)
-        if said.kills or said.zombies:
+        if said.kills or said.zombies or said.breaks:
             total += _engine(said, note)
     for line in total.notes:
         sys.stdout.write(f"{line}\n")
@@ -79,7 +80,7 @@ def _damage(said: argparse.Namespace, note: Note) -> Tally:
 
 
 def _engine(said: argparse.Namespace, note: Note) -> Tally:
-    """Kills and zombies of single processes over the stack."""
+    """Kills, zombies and broken connections of single processes over the stack."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
@@ -87,6 +88,7 @@ def _engine(said: argparse.Namespace, note: Note) -> Tally:
             slots(said.slots, dict(stack), folder) as places,
         ):
             total = worked(places, kills(said.seed, said.kills, said.points), note)
+            total += worked(places, breaks(said.seed, said.breaks), note)
             return total + worked(places, zombies(said.seed, said.zombies), note)
 
 
@@ -95,7 +97,7 @@ def summary(total: Tally) -> str:
     lines = (
         ("exports", "attempts", "ended", "stuck", "unproved"),
         ("corruptions", "unfound"),
-        ("unlike", "pending", "missed"),
+        ("breaks", "unlike", "pending", "missed"),
         ("kills", "lost", "doubled", "partial", "zombies", "stale"),
     )
     return "\n".join(" ".join(f"{name}={total.counts[name]}" for name in line) for line in lines)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from export_platform.local.services.extensions import put_data_extensions
 from resources.wiring import environment
+from tests.faults.network import SERVERS, Break, break_round
 from tests.faults.rounds import FREEZES, POINTS, kill_round, seeded, zombie_round
 from tests.faults.slot import Slot, Tally
 
@@ -41,6 +42,14 @@ def zombies(seed: int, number: int) -> Iterator[Round]:
     for n in range(number):
         point, draw = FREEZES[n % len(FREEZES)], seeded(seed, "zombie", n)
         yield f"zombie {point} {n}", partial(zombie_round, point=point, draw=draw)
+
+
+def breaks(seed: int, number: int) -> Iterator[Round]:
+    """So many connections that break, in one way after another, to one server after another."""
+    for n in range(number):
+        way, server = list(Break)[n % len(Break)], SERVERS[n // len(Break) % len(SERVERS)]
+        act = partial(break_round, way=way, server=server, draw=seeded(seed, "break", n))
+        yield f"break {way} {server} {n}", act
 
 
 def worked(

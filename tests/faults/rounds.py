@@ -98,10 +98,10 @@ def _kill(
     tally.add("partial", observer.partial, f"{point} {export_id}")
     tally.add("doubled", observer.doubled, f"{point} {export_id}")
     wanted = Status.CANCELLED if point == "K22" else Status.SUCCEEDED
-    return _judged(slot, load, document, tally, wanted=wanted, expected=expected, note=point)
+    return judged(slot, load, document, tally, wanted=wanted, expected=expected, note=point)
 
 
-def _judged(
+def judged(
     slot: Slot,
     load: Load,
     document: Document,
@@ -235,7 +235,7 @@ def zombie_round(
     tally.add("partial", observer.partial, note)
     tally.add("doubled", observer.doubled, note)
     wanted = Status.SUCCEEDED
-    return _judged(slot, load, document, tally, wanted=wanted, expected=expected, note=note)
+    return judged(slot, load, document, tally, wanted=wanted, expected=expected, note=note)
 
 
 def _asleep(slot: Slot, load: Load, point: str, without: Sequence[str]) -> tuple[str, BaseProcess]:

@@ -104,6 +104,7 @@ class Slot:
         self.stores = {large: environment.mongo_stores(env) for large, env in self._envs.items()}
         self.objects = environment.object_store(stack)
         self.reference: dict[Load, str] = {}
+        self.sizes: dict[tuple[Load, str], int] = {}
         self._seeded: set[bool] = set()
 
     def close(self) -> None:
@@ -157,12 +158,14 @@ class Slot:
         assert claimed is not None
         return int(claimed["attempt"])
 
-    def outlived(self, load: Load, export_id: str, dead: BaseProcess) -> None:
-        """Let the lease of a worker that is dead be over: else each round waits six seconds.
+    def outlived(self, load: Load, export_id: str, worker: BaseProcess | None) -> None:
+        """Let the lease of a worker be over if it is dead: else each round waits a minute.
 
         That a lease runs out by the clock is seen in the rounds of the frozen workers.
         """
-        held = Match(statuses=None, equal={"lease.owner": f"{socket.gethostname()}:{dead.pid}"})
+        if worker is None or worker.is_alive():
+            return
+        held = Match(statuses=None, equal={"lease.owner": f"{socket.gethostname()}:{worker.pid}"})
         over = Change(delay={"lease.until": -0.001})
         self.stores[load.large].exports.change(export_id, held, over)
 
@@ -204,6 +207,7 @@ class Slot:
                 claimed = life.dispatch(export_id) or document
             attempt = int(claimed["attempt"])
             at_work = launched.get(attempt)
+            self.outlived(load, export_id, at_work)
             if claimed["status"] == Status.DISPATCHED and not (at_work and at_work.is_alive()):
                 args = (env or self.env(load), export_id, attempt, without, work.STEADY)
                 launched[attempt] = self.child(work.work, *args)

@@ -1,4 +1,4 @@
-"""A short round of kills and zombies, and what they show when a guard is left out.
+"""A short round of kills, zombies and broken connections, and what they show without a guard.
 
 `make faults-quick` and `make faults` do the same for longer.
 """
@@ -8,7 +8,8 @@ from contextlib import closing
 
 from resources.mongo.connection import MongoConnection
 from resources.wiring import environment
-from tests.faults.company import kills, worked, zombies
+from tests.faults.company import breaks, kills, worked, zombies
+from tests.faults.network import Break
 from tests.faults.rounds import kill_round, seeded, zombie_round
 from tests.faults.slot import SMALL, Slot, Tally
 
@@ -31,6 +32,14 @@ def test_a_worker_that_wakes_after_its_lease_writes_nothing(places: list[Slot]) 
 
     assert total.notes == []
     assert (total.counts["zombies"], total.counts["stale"]) == (2, 0)
+
+
+def test_a_connection_that_breaks_leaves_one_right_file(places: list[Slot]) -> None:
+    """Cut, reset, stalled or without an answer, at any byte to MongoDB."""
+    total = worked(places, breaks(SEED, len(Break)))
+
+    assert total.notes == []
+    assert total.counts["breaks"] == len(Break)
 
 
 def test_without_its_guard_each_count_is_seen_to_rise(places: list[Slot]) -> None:

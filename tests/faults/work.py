@@ -35,6 +35,7 @@ from export_platform.doors import opened
 from export_platform.run_workers.launcher import WarmRunLauncher
 from resources.clock import SystemClock
 from resources.crash_points import CrashPoint, passing
+from resources.errors import DoorError
 from resources.object_store import MIN_PART_BYTES, ObjectStore, Upload
 from resources.wiring import environment
 from tests.api_bridge.bench import Client, serving
@@ -88,7 +89,7 @@ def work(
         )
         try:
             worker.run(export_id, attempt, run_id=f"{export_id}-{attempt}")
-        except (ExportFailed, NotOurs, LeaseLost, Cancelled, KeyboardInterrupt):
+        except (ExportFailed, NotOurs, LeaseLost, Cancelled, DoorError, KeyboardInterrupt):
             sys.exit(NOT_DONE)
 
 

@@ -1,0 +1,58 @@
+"""A forwarder that breaks connections does break them, each in its way, and once."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import network
+from tests.faults.network import Break, Breaking
+
+AT = 3
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A server that a test answers for."""
+    monkeypatch.setattr(network, "STALL_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+def asked(server: socket.socket, way: Break | None) -> tuple[bytes, bytes]:
+    """What a server got of four bytes, and what its answer became; empty where it never came."""
+    forwarder = Breaking(server.getsockname(), way, AT)
+    try:
+        with socket.create_connection(("127.0.0.1", forwarder.port), timeout=5) as near:
+            near.sendall(b"ping")
+            far, _ = server.accept()
+            with far:
+                far.settimeout(5)
+                got = far.recv(4)
+                if got:
+                    far.sendall(b"pong")
+                return got, near.recv(4)
+    finally:
+        forwarder.close()
+
+
+def test_what_is_not_broken_gets_through(server: socket.socket) -> None:
+    """The control: both directions."""
+    assert asked(server, None) == (b"ping", b"pong")
+
+
+@pytest.mark.parametrize("way", [Break.CUT, Break.STALL])
+def test_a_connection_that_is_cut_gives_nothing(server: socket.socket, way: Break) -> None:
+    """Neither does one that stalls, and ends later."""
+    assert asked(server, way) == (b"", b"")
+
+
+def test_a_connection_that_is_reset_says_so(server: socket.socket) -> None:
+    """RST, and not the end of an answer."""
+    with pytest.raises(ConnectionResetError):
+        asked(server, Break.RESET)
+
+
+def test_an_answer_that_is_lost_was_given(server: socket.socket) -> None:
+    """The server got all and has answered."""
+    assert asked(server, Break.LOSE) == (b"ping", b"")
