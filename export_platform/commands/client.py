@@ -141,6 +141,10 @@ class BridgeClient:
             raise CommandError("the bridge's address must be https, or http on loopback")
         self._base_url = base_url.rstrip("/") + "/"
         self._session = _session()
+        self.renew(token)
+
+    def renew(self, token: str) -> None:
+        """Go on with another access token: none lives longer than an hour."""
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def __enter__(self) -> "BridgeClient":

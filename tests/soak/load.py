@@ -11,6 +11,7 @@ from typing import Any
 
 from export_platform.commands.client import BridgeClient, Export
 from export_platform.commands.terminal import CommandError
+from resources.clock import SystemClock
 from resources.mongo.stores import MongoStores
 
 SMALL, LARGE = "aurora-lights-2026", "small-2026"
@@ -20,6 +21,8 @@ _KINDS = ("waitlist", "entries", "selected-fans", "registration-timeline", "mark
 _DELIVERED = ("reminder-email", "code-sms", "scoring-input")
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
 LIVE_AT_ONCE = 6
+SILENT_SECONDS = 300
+CLOCK = SystemClock()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +57,7 @@ class Load:
         self._draw = random.Random(seed)  # noqa: S311 - to be replayed
         # What could not be asked for yet: the request and its key.
         self._waiting: tuple[Mapping[str, Any], str] | None = None
+        self._answered = CLOCK.monotonic()
 
     @property
     def live(self) -> list[Asked]:
@@ -72,6 +76,8 @@ class Load:
             self._waiting = (self._drawn(), f'"soak-{self._draw.getrandbits(96):x}"')
         if self._waiting is not None:
             self._ask(*self._waiting)
+        if self._waiting is None:
+            self._answered = CLOCK.monotonic()
 
     @property
     def waiting(self) -> bool:
@@ -88,7 +94,10 @@ class Load:
                 "POST", "v1/exports", json=dict(body), headers={"Idempotency-Key": key}
             )
         except CommandError:
-            return  # the same again at the next look
+            # The same again at the next look; but a bridge that was killed is back in seconds.
+            if CLOCK.monotonic() - self._answered > SILENT_SECONDS:
+                raise
+            return
         self._waiting = None
         fates = ("keep",) * 8 + ("cancel", "again", "again", "delete")
         fate = self._draw.choice(fates)

@@ -35,6 +35,7 @@ CLOCK = SystemClock()
 VARIABLES = {"EXPORT_TIMING_FACTOR": "0.3"}
 ENTRIES = 12_000  # an export of them takes seconds and goes up in parts
 LOOK_SECONDS, SAMPLE_SECONDS, KILL_SECONDS = 0.5, 10.0, 60.0
+RENEW_SECONDS = 1_800.0  # a token lives an hour
 # What is live when the time is over, or was left behind, has so long to end.
 PATIENCE_SECONDS = 600.0
 TRIES = 5
@@ -72,8 +73,6 @@ class Soak:
         self._draw, self._note = random.Random(seed), note  # noqa: S311 - to be replayed
         self._kills = 0
         self._began = CLOCK.monotonic()
-        scopes = (*BASE_SCOPES, *PII_SCOPES)
-        self._token = deployment.issuer.token(subject="soak", scopes=scopes)
         self._s3 = boto3.client(
             "s3", endpoint_url=deployment.places().environment[environment.AWS_ENDPOINT_URL_S3]
         )
@@ -81,9 +80,9 @@ class Soak:
     def run(self, seconds: float) -> Outcome:
         """Load and kill for so long, wait for the end of all, and judge."""
         url = self._deployment.places().bridge_url
-        with BridgeClient(url, self._token) as client:
+        with BridgeClient(url, self._token()) as client:
             load = Load(client, self._stores, self._draw.randrange(10**9))
-            self._loaded(load, seconds)
+            self._loaded(load, seconds, lambda: client.renew(self._token()))
             self._note(f"{len(load.asked)} asked for; no more, {len(load.live)} still live")
             until = CLOCK.monotonic() + PATIENCE_SECONDS
             while (load.live or load.waiting) and CLOCK.monotonic() < until:
@@ -91,9 +90,15 @@ class Soak:
                 CLOCK.sleep(LOOK_SECONDS)
         return self._judged(load, seconds)
 
-    def _loaded(self, load: Load, seconds: float) -> None:
-        sample = kill = 0.0
+    def _token(self) -> str:
+        return self._deployment.issuer.token(subject="soak", scopes=(*BASE_SCOPES, *PII_SCOPES))
+
+    def _loaded(self, load: Load, seconds: float, renew: Callable[[], None]) -> None:
+        sample = kill = renewed = 0.0
         while (now := CLOCK.monotonic() - self._began) < seconds:
+            if now >= renewed + RENEW_SECONDS:
+                renew()
+                renewed = now
             load.look(more=True)
             if now >= sample:
                 self._sample(now)
