@@ -18,6 +18,7 @@ NO_DOORS = {
     "S3Object": "a frozen value that holds a client: reached through ObjectStore only",
     "Clock": "a protocol: what clocks have in common",
     "JsonHttp": "how the doors to partner services speak: each of them has a suite",
+    "Batch": "documents as EntryStore gives them: its suite reads every one",
     "LeanBatches": "a cursor of PyMongo, cut otherwise: reached through EntryStore only",
     "GzipLines": "reads what a door hands it: reached through ScoringFiles only",
     "Span": "what tracing gives: tests of it have a real collector, and there is no fake of one",
