@@ -34,7 +34,7 @@ def test_a_worker_that_wakes_after_its_lease_writes_nothing(places: list[Slot]) 
 
 
 def test_a_connection_that_breaks_leaves_one_right_file(places: list[Slot]) -> None:
-    """Cut and reset at any byte to MongoDB; one that stalls takes the driver half a minute to see."""
+    """Cut and reset at any byte to MongoDB; `make faults-quick` has the two that stall."""
     total = worked(places, breaks(SEED, 2))
 
     assert total.notes == []
