@@ -6,7 +6,7 @@ from itertools import groupby
 
 from tests.soak.judge import Sample
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _KEY = 860, 240, 60, 40, 190
+_WIDTH, _HEIGHT, _LEFT, _TOP, _KEY = 1_060, 240, 60, 40, 190
 # Okabe and Ito's palette, which colour-blind people can tell apart.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 
@@ -19,17 +19,16 @@ def drawn(samples: Sequence[Sample], *, title: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}"',
         'font-family="sans-serif" font-size="12">',
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="{_LEFT}" y="20" font-size="14">{escape(title)}</text>',
+        f'<text x="{_LEFT}" y="20">{escape(title)}</text>',
     ]
     for number, (value, unit) in enumerate((("mb", "MB"), ("files", "open files"))):
         top = _TOP + number * (_HEIGHT + _TOP)
         lines += _panel(samples, names, value, unit, top)
     for number, name in enumerate(names):
         y = _TOP + 16 * number + 8
-        colour = _COLOURS[number % len(_COLOURS)]
-        lines.append(
-            f'<text x="{_WIDTH - _KEY + 20}" y="{y}" fill="{colour}">{escape(name)}</text>'
-        )
+        x, style = _WIDTH - _KEY + 20, _style(number)
+        lines.append(f'<path d="M{x},{y - 4} h24" {style}/>')
+        lines.append(f'<text x="{x + 30}" y="{y}">{escape(name)}</text>')
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -53,7 +52,13 @@ def _panel(
     ]
     ordered = sorted(samples, key=lambda one: (one.name, one.life, one.at))
     for (name, _), life in groupby(ordered, key=lambda one: (one.name, one.life)):
-        colour = _COLOURS[names.index(name) % len(_COLOURS)]
         points = " ".join(point(one) for one in life)
-        lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
+        lines.append(f'<polyline points="{points}" {_style(names.index(name))}/>')
     return lines
+
+
+def _style(number: int) -> str:
+    """Each a colour; where there are more than colours, the others are dashed."""
+    again, place = divmod(number, len(_COLOURS))
+    dashed = f' stroke-dasharray="{4 - again},2"' if again else ""
+    return f'fill="none" stroke="{_COLOURS[place]}"{dashed}'

@@ -5,7 +5,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ RENEW_SECONDS = 1_800.0  # a token lives an hour
 # What is live when the time is over, or was left behind, has so long to end.
 PATIENCE_SECONDS = 600.0
 TRIES = 5
-# Two of three kills hit a worker in the middle of an export.
+# Two of three kills hit a worker in the middle of an export. In the second half all do, so that the
+# other processes live long enough for their memory to be judged.
 TURNS = (WORKERS, WORKERS, CODE, WORKERS, WORKERS, DAEMON, WORKERS, WORKERS, BRIDGE)
 # What keeps data in memory in place of AWS, MongoDB and partners: shown and not judged.
 STAND_INS = frozenset({"mongo", "s3", "athena", "codes", "entries", "marketing-cloud"})
@@ -105,14 +106,14 @@ class Soak:
                 sample = now + SAMPLE_SECONDS
             # The first after half a minute: then there is something to be lost.
             if now >= kill + KILL_SECONDS / 2:
-                self._kill(load)
+                self._kill(load, TURNS if now < seconds / 2 else (WORKERS,))
                 kill = now + KILL_SECONDS / 2
             CLOCK.sleep(LOOK_SECONDS)
 
     # ── kills ──
 
-    def _kill(self, load: Load) -> None:
-        turn = TURNS[self._kills % len(TURNS)]
+    def _kill(self, load: Load, turns: Sequence[str]) -> None:
+        turn = turns[self._kills % len(turns)]
         pid = self._worker(load) if turn == WORKERS else self._pids().get(turn)
         process = kernel.identity(pid) if pid is not None else None
         if process is None or not kernel.send(process, signal.SIGKILL):
