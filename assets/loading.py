@@ -104,15 +104,8 @@ def load(
         )
     ground = reads(request.partition, snapshot, stores)
     _check_markets(request, ground.markets)
-    return Facts(
-        request=request,
-        campaign=ground.campaign,
-        snapshot=snapshot,
-        export_id=export_id,
-        markets=ground.markets,
-        promoters=ground.promoters,
-        bands=ground.bands,
-    )
+    facts = Facts(request=request, campaign=ground.campaign, snapshot=snapshot, export_id=export_id)
+    return _standing_on(ground, facts)
 
 
 def with_campaign(facts: Facts, campaign: Campaign, stores: Stores) -> Facts:
@@ -121,10 +114,13 @@ def with_campaign(facts: Facts, campaign: Campaign, stores: Stores) -> Facts:
     Raises:
         DoorError: The database failed.
     """
-    ground = _ground(campaign, facts.snapshot, stores)
+    return _standing_on(_ground(campaign, facts.snapshot, stores), facts)
+
+
+def _standing_on(ground: Ground, facts: Facts) -> Facts:
     return replace(
         facts,
-        campaign=campaign,
+        campaign=ground.campaign,
         markets=ground.markets,
         promoters=ground.promoters,
         bands=ground.bands,

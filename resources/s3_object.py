@@ -111,7 +111,7 @@ class S3Object:
             upload_id: The server's name of the upload.
             number: Of the part, from 1.
             data: No stream, so that botocore can send it again; and no bytes, which botocore would
-                copy behind the head of the request, 8 MB each.
+                copy behind the head of the request.
         """
         digest = hashlib.sha256(data).digest()
         with aws_errors("S3", "upload a part"):

@@ -177,10 +177,11 @@ class EntryReader:
         rest, raws = self.keyed(odd), iter(odd)
         found = next(rest, None)
         for one in made:
-            raw = None if isinstance(one, Run) else next(raws)
             if isinstance(one, Run):
                 yield one.key(), one
-            elif found is not None and found[2] is raw:
+                continue
+            raw = next(raws)
+            if found is not None and found[2] is raw:
                 yield packed(found[0]), found[1]
                 found = next(rest, None)
 

@@ -123,18 +123,17 @@ def _name(view: memoryview, at: int) -> bytes:
 
 def _places(view: memoryview, start: int, end: int) -> "array[int]":
     """Where the documents of a list begin and end."""
-    found, native = array(PLACE), extension("resources.mongo._places")
+    native = extension("resources.mongo._places")
     if native is None:
         return _walked(view, start, end)
     places = native.places(view, start, end)
     if places is None:
         raise UnusualAnswer
-    found.frombytes(places)
-    return found
+    return array(PLACE, places)
 
 
 def _walked(view: memoryview, start: int, end: int) -> "array[int]":
-    """The same in Python; half a second a million documents."""
+    """The same in Python: 0.7 s a million documents instead of 0.1."""
     found, at, last = array(PLACE), start, end - 1
     for digits in count(1):
         head = struct.Struct(f"<B{digits}xBi")  # a type, a number, its zero, the document's length

@@ -26,6 +26,7 @@ from tests.faults.slot import (
     Observer,
     Slot,
     Tally,
+    commits,
     run_workers,
 )
 from tests.waiting import eventually
@@ -114,8 +115,7 @@ def judged(
     """Count what must not be: no result or two, other bytes, and things left in the bucket."""
     note = f"{note} {document['_id']} {document['status']} {document.get('error')}"
     tally.add("lost", document["status"] != wanted, note)
-    committed = [entry for entry in document["audit"] if entry["action"] == "succeeded"]
-    tally.add("doubled", len(committed) > 1, note)
+    tally.add("doubled", commits(document) > 1, note)
     result = document.get("result")
     named = set()
     if result:

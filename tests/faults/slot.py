@@ -7,7 +7,7 @@ import multiprocessing
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -77,6 +77,22 @@ DELIVERED = Load(
 
 # As JSON lines of 1.5 kB they are more than the smallest part of an upload.
 _COPIES = 5_000
+
+
+def digest(document: Document, read: Callable[[str], bytes]) -> str:
+    """One digest over the content of all files, whatever the export is called."""
+    whole = hashlib.sha256()
+    for file in document["result"]["files"]:
+        body = read(file["key"])
+        assert hashlib.sha256(body).hexdigest() == file["sha256"]
+        plain = gzip.decompress(body) if file["key"].endswith(".gz") else body
+        whole.update(plain.replace(str(document["_id"]).encode(), b"ID"))
+    return whole.hexdigest()
+
+
+def commits(document: Document) -> int:
+    """How often an export has succeeded."""
+    return sum(entry["action"] == "succeeded" for entry in document["audit"])
 
 
 class Slot:
@@ -217,14 +233,8 @@ class Slot:
         return self.found(load, export_id)
 
     def digest(self, load: Load, document: Document) -> str:
-        """One digest over the content of all files, whatever the export is called."""
-        whole = hashlib.sha256()
-        for file in document["result"]["files"]:
-            body = b"".join(self.objects.read(file["key"]))
-            assert hashlib.sha256(body).hexdigest() == file["sha256"]
-            plain = gzip.decompress(body) if file["key"].endswith(".gz") else body
-            whole.update(plain.replace(str(document["_id"]).encode(), b"ID"))
-        return whole.hexdigest()
+        """One digest over the content of all files of an export of this kind."""
+        return digest(document, lambda key: b"".join(self.objects.read(key)))
 
     def faultless(self, load: Load) -> str:
         """The digest of an export of this kind that nothing happened to."""

@@ -4,8 +4,6 @@ The platform is the real one over the fakes that pass the suites of the doors: s
 evaluates them, attempts as a worker runs them. Only the launch of runs is the harness's.
 """
 
-import gzip
-import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,7 +33,7 @@ from tests.fakes.scoring_files import FakeScoringFiles
 from tests.faults import work
 from tests.faults.corruption import proved
 from tests.faults.doors import Weather, faulty
-from tests.faults.slot import Tally
+from tests.faults.slot import Tally, commits, digest
 
 RATE = 0.01
 BATCH = 20
@@ -105,17 +103,7 @@ def faultless(kind: int) -> str:
     storm = Storm(ready(), Weather(0, 0.0), random.Random(0))  # noqa: S311 - to be replayed
     document = storm.ended([storm.asked(kind)])[0]
     assert document["status"] == Status.SUCCEEDED, document.get("error")
-    return digest(storm.bench, document)
-
-
-def digest(bench: Workbench, document: Document) -> str:
-    """One digest over the content of all files, whatever the export is called."""
-    whole = hashlib.sha256()
-    for file in document["result"]["files"]:
-        body = bench.body(file["key"])
-        plain = gzip.decompress(body) if file["key"].endswith(".gz") else body
-        whole.update(plain.replace(str(document["_id"]).encode(), b"ID"))
-    return whole.hexdigest()
+    return digest(document, storm.bench.body)
 
 
 class Storm:
@@ -209,13 +197,12 @@ def judged(storm: Storm, kinds: Sequence[int], documents: Sequence[Document]) ->
         tally.add("attempts", document["attempt"])
         tally.add("stuck", document["status"] not in TERMINAL, note)
         tally.add("ended", document["status"] == Status.SUCCEEDED)
-        committed = [entry for entry in document["audit"] if entry["action"] == "succeeded"]
-        tally.add("doubled", len(committed) > 1, note)
-        tally.add("partial", bool(document["result"]) != bool(committed), note)
+        tally.add("doubled", commits(document) > 1, note)
+        tally.add("partial", bool(document["result"]) != bool(commits(document)), note)
         if document["status"] == Status.SUCCEEDED:
             whole = proved(bench, document["result"])
             tally.add("unproved", not whole, note)
-            same = whole and digest(bench, document) == faultless(kind % len(ASKED))
+            same = whole and digest(document, bench.body) == faultless(kind % len(ASKED))
             tally.add("unlike", whole and not same, note)
     return tally
 
