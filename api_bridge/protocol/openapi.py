@@ -6,43 +6,16 @@ Bodies and queries are parsed by our own strict parsers, so the framework does n
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from api_bridge.protocol.answers import ANSWERS, PROBLEM, components, reference
 from api_bridge.protocol.events import MEDIA_TYPE as EVENT_STREAM
 from api_bridge.protocol.listing import PARAMETERS
-from api_bridge.protocol.problems import MEDIA_TYPE, REGISTRY
+from api_bridge.protocol.problems import MEDIA_TYPE
 from api_bridge.protocol.webhooks import BASE as WEBHOOKS
 from api_bridge.protocol.webhooks import PARAMETERS as OF_DELIVERIES
 from api_bridge.protocol.webhooks import REGISTRATION
 from assets.model.export_type import Catalog, ExportType
 from assets.model.parameters import schema
 
-_PROBLEM: Mapping[str, Any] = {
-    "type": "object",
-    "description": "RFC 9457 problem details.",
-    "required": ["type", "title", "status", "detail", "code", "retryable", "errors"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "enum": [str(code) for code in REGISTRY]},
-        "retryable": {"type": "boolean"},
-        "request_id": {"type": ["string", "null"]},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail"],
-                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
-            },
-        },
-        "required_scopes": {"type": "array", "items": {"type": "string"}},
-        "denied_columns": {"type": "array", "items": {"type": "string"}},
-        "export_status": {"type": "string"},
-        "limit": {"type": "string", "enum": ["caller", "campaign"]},
-        "most": {"type": "integer", "minimum": 1},
-        "business_code": {"type": "string", "pattern": "^[A-Z_]+$"},
-    },
-}
 _IDEMPOTENCY_KEY: Mapping[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -97,13 +70,13 @@ _HEADERS: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = {
     ("/v1/exports/{export_id}/manifest", "get"): [_IF_NONE_MATCH],
 }
 
-_JSON: Mapping[str, Any] = {"application/json": {"schema": {}}}
+_JSON = "application/json"
 # Answers that a route gives beside its usual one, and the usual ones that have no body.
-_ANSWERS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
+_OTHERS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("/v1/exports", "post"): {
         "200": {
             "description": "It has ended: its files are there, or why there are none.",
-            "content": _JSON,
+            "content": {_JSON: {}},
         },
     },
     ("/v1/exports/{export_id}", "get"): {"304": {"description": "The state that the caller has."}},
@@ -114,7 +87,7 @@ _ANSWERS: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = {
     ("/v1/exports/{export_id}/files/{number}", "get"): {
         "200": {
             "description": "The link, where nothing but application/json is accepted.",
-            "content": _JSON,
+            "content": {_JSON: {}},
         },
         "303": {"description": "The link is in the Location header."},
     },
@@ -134,15 +107,18 @@ _TEXTS: Mapping[str, str] = {
 
 def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
     """Complete the generated description in place and return it."""
+    for path, media_type in _TEXTS.items():
+        answer = generated["paths"][path]["get"]["responses"]["200"]
+        answer["content"] = {media_type: {"schema": {"type": "string"}}}
     for path, operations in generated["paths"].items():
         for method, operation in operations.items():
             _complete(operation, secured=path.startswith("/v1/"))
             headers = _HEADERS.get((path, method), ())
             operation["parameters"] = [*operation.get("parameters", ()), *headers]
-            operation["responses"] |= _ANSWERS.get((path, method), {})
-    for path, media_type in _TEXTS.items():
-        answer = generated["paths"][path]["get"]["responses"]["200"]
-        answer["content"] = {media_type: {"schema": {"type": "string"}}}
+            answers = operation["responses"] | _OTHERS.get((path, method), {})
+            operation["responses"] = {
+                status: _typed(answer, (path, method)) for status, answer in answers.items()
+            }
     kinds = {_name(one): _kind(one) for one in catalog.values()}
     for path in ("/v1/exports", "/v1/exports/estimate"):
         generated["paths"][path]["post"]["requestBody"] = _body(kinds)
@@ -154,7 +130,7 @@ def describe(generated: dict[str, Any], catalog: Catalog) -> dict[str, Any]:
             for name in names
         ]
     generated["components"] = {
-        "schemas": {"Problem": _PROBLEM, "WebhookEndpointRequest": REGISTRATION, **kinds},
+        "schemas": {**components(), "WebhookEndpointRequest": REGISTRATION, **kinds},
         "securitySchemes": {
             "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (RS256)"}
         },
@@ -166,10 +142,17 @@ def _complete(operation: dict[str, Any], *, secured: bool) -> None:
     operation["responses"].pop("422", None)  # the framework's own shape, which nobody ever gets
     operation["responses"]["default"] = {
         "description": "A problem document.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {MEDIA_TYPE: {"schema": reference(PROBLEM)}},
     }
     if secured:
         operation["security"] = [{"bearer": []}]
+
+
+def _typed(answer: Mapping[str, Any], operation: tuple[str, str]) -> Mapping[str, Any]:
+    """An answer with the schema of its JSON; one that has none is described nowhere."""
+    if _JSON not in answer.get("content", {}):
+        return answer
+    return {**answer, "content": {_JSON: {"schema": reference(ANSWERS[operation])}}}
 
 
 def _name(export_type: ExportType) -> str:
@@ -199,4 +182,4 @@ def _body(kinds: Iterable[str]) -> dict[str, Any]:
 
 
 def _json_body(form: Mapping[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": form}}}
+    return {"required": True, "content": {_JSON: {"schema": form}}}

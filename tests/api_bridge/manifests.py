@@ -1,10 +1,23 @@
 """A manifest as a worker writes it, of an export that no worker made."""
 
 from assets.model.manifest import Accounting, ColumnEntry, Manifest
+from assets.model.output import OutputFormat
+from assets.model.policy import PiiMode, Policy
+from assets.model.request import ExportRequest
 
 COLUMNS = (
     ColumnEntry(name="guest_id", type="id", source="t.id", pii="N", transform="none"),
     ColumnEntry(name="tier", type="enum", source="t.tier", pii="N", transform="none"),
+)
+REQUEST = ExportRequest(
+    type="guests",
+    version=2,
+    partition="aurora-lights",
+    campaign="aurora-lights",
+    options={},
+    columns=(),
+    output=OutputFormat(),
+    policy=Policy(mode=PiiMode.NONE, grants=()),
 )
 
 
@@ -14,7 +27,7 @@ def whole_manifest(export_id: str) -> bytes:
         export_id=export_id,
         attempt=1,
         run_id="run-1",
-        request={},
+        request=REQUEST.to_document(),
         fingerprint=f"sha256:{'0' * 64}",
         code_version="1.2.3",
         git_sha="abc1234",

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from assets.exports.catalog import CATALOG
-from tests.api_bridge.bench import MANIFEST, Bench, running_bench
+from tests.api_bridge.bench import Bench, running_bench
+from tests.api_bridge.manifests import whole_manifest
 
 PROGRAM = Path(sys.executable).with_name("openapi-python-client")
 # Not to format what nobody reads, and short names for what is in a kind's body.
@@ -105,8 +106,8 @@ def test_the_generated_client_takes_an_export_from_the_request_to_its_manifest(
     """What a team does in its first hour, without a line of HTTP of its own."""
     body = generated.body("WaitlistRequest", type="waitlist", params=PARAMS)
     asked = generated.call("create_export", body=body, idempotency_key="one")
-    export_id = asked.parsed["id"]
-    bench.finish(export_id)
+    export_id = asked.parsed.id
+    bench.finish(export_id, manifest=whole_manifest(export_id))
 
     watched = generated.call("get_export", export_id)
     listed = generated.call("list_exports", campaign="aurora-lights")
@@ -114,9 +115,10 @@ def test_the_generated_client_takes_an_export_from_the_request_to_its_manifest(
     manifest = generated.call("get_manifest", export_id)
     file = generated.call("get_file", export_id, "1")
 
-    assert (asked.status_code, watched.parsed["status"]) == (202, "succeeded")
-    assert [one["id"] for one in listed.parsed["exports"]] == [export_id]
-    assert (held.status_code, manifest.content) == (304, MANIFEST)
+    assert (asked.status_code, watched.parsed.status) == (202, "succeeded")
+    assert [one.id for one in listed.parsed.exports] == [export_id]
+    assert (held.status_code, held.parsed) == (304, None)
+    assert manifest.parsed.to_dict() == json.loads(whole_manifest(export_id))
     assert (file.status_code, "location" in file.headers) == (303, True)
 
 
@@ -126,15 +128,15 @@ def test_the_generated_client_stops_tries_again_and_deletes(generated: Generated
     once, again = (
         generated.call("create_export", body=body, idempotency_key="same") for _ in range(2)
     )
-    export_id = once.parsed["id"]
+    export_id = once.parsed.id
 
     cancelled = generated.call("cancel_export", export_id)
     queued = generated.call("retry_export", export_id)
     generated.call("cancel_export", export_id)
     deleted = generated.call("delete_export", export_id)
 
-    assert again.parsed["id"] == export_id
-    assert [one.parsed["status"] for one in (cancelled, queued)] == ["cancelled", "queued"]
+    assert again.parsed.id == export_id
+    assert [one.parsed.status for one in (cancelled, queued)] == ["cancelled", "queued"]
     assert deleted.status_code == 204
 
 
@@ -148,6 +150,31 @@ def test_the_generated_client_is_told_of_errors_in_a_type(generated: Generated) 
 
     assert (gone.parsed.code, gone.parsed.retryable) == ("not-found", False)
     assert wrong.parsed.errors[0].pointer == "/params/campaign_id"
+
+
+def test_the_generated_client_reads_every_kind_of_answer_into_a_type(
+    generated: Generated, bench: Bench
+) -> None:
+    """What has no members in the description is a dictionary of anything in a client."""
+    body = generated.body("WaitlistRequest", type="waitlist", params=PARAMS)
+    ended = generated.call("create_export", body=body).parsed.id
+    bench.finish(ended, manifest=whole_manifest(ended))
+    address = {"url": "https://tools.example.com/hooks"}
+    registered = generated.call(
+        "create_endpoint", body=generated.body("WebhookEndpointRequest", **address)
+    )
+
+    estimated = generated.call("estimate_export", body=body)
+    rejected = generated.call("get_errors", ended)
+    lineage = generated.call("get_lineage", ended)
+    kind = generated.call("get_export_type", "waitlist")
+    told = generated.call("list_deliveries", registered.parsed.id)
+    limits = generated.call("get_limits")
+
+    assert estimated.parsed.type_ == kind.parsed.id == "waitlist.1"
+    assert (rejected.parsed.export_id, lineage.parsed.export_id) == (ended, ended)
+    assert (registered.parsed.url, told.parsed.deliveries) == (address["url"], [])
+    assert limits.parsed.caller.used < limits.parsed.caller.limit
 
 
 def test_requests_have_short_names_and_each_its_own(described: Any) -> None:

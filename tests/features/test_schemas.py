@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
 from api_bridge.app import ROUTERS
+from api_bridge.protocol.answers import ANSWERS, PROBLEM, names, schema
 from api_bridge.protocol.problems import Code, ProblemError, problem_response
 from api_bridge.protocol.provenance import errors_resource, lineage_resource
 from api_bridge.protocol.wire import SHOWN, Surroundings, export_resource, export_type_resource
@@ -31,14 +32,14 @@ from assets.model.manifest import (
 from assets.model.output import Compression, Dialect, Kind, PhoneStyle, TextGuard
 from assets.model.policy import PiiMode
 from assets.model.webhook import DeliveryStatus, EndpointStatus
-from tests.api_bridge.schemas import ANSWERS, PROBLEM, TEXTS, names, schema, wrong
+from tests.api_bridge.schemas import TEXTS, wrong
 from tests.assets.workbench import workbench
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 AROUND = Surroundings(catalog=CATALOG, now=NOW)
 # Objects whose members are named by data: counts by reason, files by section, options by kind.
 MAPS = {"filtered", "rejected", "beside", "unfit", "notes", "companions", "options", "detail"}
-OPEN = MAPS | {"params", "stated", "campaigns"}
+OPEN = MAPS | {"params", "params_schema", "stated", "campaigns"}
 
 
 def objects(part: object, name: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -51,7 +52,7 @@ def objects(part: object, name: str = "") -> Iterator[tuple[str, Mapping[str, An
     if part.get("type") == "object":
         yield name, part
     for key, value in part.items():
-        inside = name if key in {"items", "anyOf", "properties", "$defs"} else key
+        inside = name if key in {"items", "anyOf", "properties"} else key
         yield from objects(value, inside)
 
 
@@ -77,26 +78,28 @@ def test_a_schema_lets_nothing_else_through(name: str) -> None:
 
 def test_every_schema_is_used_and_every_route_has_one() -> None:
     """A route without a schema answers what it likes; a schema without a route is out of date."""
-    used = {name for _, _, name in ANSWERS} | {PROBLEM}
-    routes = [
-        (method, re.sub(r"\{\w+\}", "x", route.path))
+    used = set(referred(*ANSWERS.values(), PROBLEM))
+    routes = {
+        (route.path, method.lower())
         for router in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute) and route.include_in_schema  # the page is no answer
-        for method in sorted(route.methods or ())
-    ]
-    without = [
-        (method, path)
-        for method, path in routes
-        if not any(m == method and re.fullmatch(pattern, path) for m, pattern, _ in ANSWERS + TEXTS)
-    ]
+        for method in route.methods or ()
+    }
 
     assert used == set(names())
-    assert sorted(without) == [
-        ("DELETE", "/v1/exports/x"),  # 204
-        ("DELETE", "/v1/webhook-endpoints/x"),  # 204
-        ("GET", "/v1/exports/x/files/x"),  # redirects, and has no body
+    assert set(ANSWERS) <= routes
+    assert sorted(routes - set(ANSWERS) - set(TEXTS)) == [
+        ("/v1/exports/{export_id}", "delete"),  # 204
+        ("/v1/webhook-endpoints/{endpoint_id}", "delete"),  # 204
     ]
+
+
+def referred(*known: str) -> Iterator[str]:
+    """These schemas, and those that they refer to."""
+    for name in known:
+        yield name
+        yield from referred(*re.findall(r'"\$ref": "([a-z-]+)\.json"', json.dumps(schema(name))))
 
 
 def test_an_export_is_shown_as_its_schema_says() -> None:
@@ -110,7 +113,7 @@ def test_an_export_is_shown_as_its_schema_says() -> None:
     assert set(shown) == set(schema("export")["required"])
     done = export_resource(bench.run("waitlist").document, AROUND)
     assert wrong("export", done) == []
-    assert set(done["result"]) == set(schema("export")["$defs"]["result"]["properties"])
+    assert set(done["result"]) == set(schema("export-result")["properties"])
 
 
 def test_rows_and_lineage_are_shown_as_their_schemas_say() -> None:
@@ -127,7 +130,10 @@ def test_rows_and_lineage_are_shown_as_their_schemas_say() -> None:
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_kind_is_shown_as_its_schema_says(name: str) -> None:
     """Tools draw a form from this answer, for every kind."""
-    assert wrong("export-type", export_type_resource(CATALOG[name])) == []
+    shown = export_type_resource(CATALOG[name])
+
+    assert wrong("export-type", shown) == []
+    Draft202012Validator.check_schema(shown["params_schema"])
 
 
 @pytest.mark.parametrize("code", Code)
@@ -148,9 +154,7 @@ def test_a_manifest_is_written_as_its_schema_says() -> None:
     assert set(known) == {"manifestVersion", *(one.name for one in fields(Manifest))}
     assert _members(known["accounting"]) == {one.name for one in fields(Accounting)}
     assert _members(known["files"]["items"]) == {one.name for one in fields(FileEntry)}
-    assert _members(schema("manifest")["$defs"]["column"]) == {
-        one.name for one in fields(ColumnEntry)
-    }
+    assert _members(schema("manifest-column")) == {one.name for one in fields(ColumnEntry)}
 
 
 def test_closed_sets_are_those_of_the_code() -> None:
@@ -158,7 +162,7 @@ def test_closed_sets_are_those_of_the_code() -> None:
     export, kind = schema("export")["properties"], schema("export-type")["properties"]
     params, delivery = (
         export["params"]["properties"],
-        schema("export")["$defs"]["result"]["properties"]["deliveries"]["items"]["properties"],
+        schema("export-result")["properties"]["deliveries"]["items"]["properties"],
     )
     endpoint = schema("webhook-endpoint")["properties"]
     told = schema("webhook-delivery")["properties"]
@@ -178,6 +182,7 @@ def test_closed_sets_are_those_of_the_code() -> None:
         (told["type"], Event),
         (told["status"], DeliveryStatus),
         (kind["columns"]["items"]["properties"]["pii"], Pii),
+        (schema(PROBLEM)["properties"]["code"], Code),
     ]
 
     for known, members in sets:

@@ -13,6 +13,8 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from api_bridge.protocol.answers import ANSWERS
+from tests.api_bridge.schemas import wrong
 from tests.fuzz.attack import Attacker, drawn
 from tests.fuzz.exchange import NO_ANSWER, Case, Reply
 from tests.fuzz.judge import FIRST_ERROR
@@ -39,6 +41,7 @@ KNOWN: dict[str, Sequence[str]] = {
     "campaign_id": ("aurora-lights", "northern-sky"),
     "url": ("https://hooks.example.com/exports", "https://hooks.example.com:8443/?a=b"),
 }
+JSON = "application/json"
 WAIT_SECONDS = 2.0
 # Controls would end the header, and the server below us refuses them; the corpora send them raw.
 HEADER_TEXT = st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), max_size=40)
@@ -106,16 +109,19 @@ def _held_to(attacker: Attacker, operation: Operation, case: Case) -> None:
     reply = attacker.send(case)
     known = operation.described["responses"]
     is_its_own = case.method == operation.method and NO_ANSWER < reply.status < FIRST_ERROR
-    if is_its_own and not _describes(known.get(str(reply.status)), reply):
+    if is_its_own and not _describes(known.get(str(reply.status)), operation, reply):
         attacker.tally.fault("undescribed", f"{reply.status} of {case!r:.300}")
 
 
-def _describes(response: Mapping[str, Any] | None, reply: Reply) -> bool:
-    """Whether the media type is described, or that there is none."""
+def _describes(response: Mapping[str, Any] | None, operation: Operation, reply: Reply) -> bool:
+    """Whether the media type is described, or that there is none, and each member of the body."""
     if response is None:
         return False
     media_type = reply.header("content-type").partition(";")[0]
-    return media_type in response.get("content", {"": None})
+    if media_type not in response.get("content", {"": None}):
+        return False
+    name = ANSWERS[operation.path, operation.method.lower()] if media_type == JSON else None
+    return name is None or not wrong(name, json.loads(reply.body))
 
 
 def cases(operation: Operation, ids: Callable[[], Sequence[str]]) -> SearchStrategy[Case]:

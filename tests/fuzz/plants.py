@@ -5,10 +5,11 @@ Each takes the application as it is and gives it back spoiled.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
@@ -18,7 +19,8 @@ from api_bridge.access.auth import Authenticator
 from api_bridge.access.caller import ADMIN, CANCEL, EVERY_CAMPAIGN, Caller
 from api_bridge.access.jws import BadToken, read_object
 from tests.api_bridge.tokens import EVERYTHING
-from tests.fuzz.judge import FIRST_ERROR, HANG_SECONDS
+from tests.fuzz.described import JSON
+from tests.fuzz.judge import HANG_SECONDS, PROBLEM
 from tests.fuzz.tokens import decoded
 
 EVERY = 20
@@ -51,18 +53,40 @@ def hanging(app: FastAPI) -> ASGIApp:
 def echoing(app: FastAPI) -> ASGIApp:
     """Says in its errors what it could not find."""
 
+    def echo(scope: Scope, body: dict[str, Any]) -> None:
+        body["detail"] += scope["path"] + scope["query_string"].decode()
+
+    return _changing(app, PROBLEM, echo)
+
+
+def talkative(app: FastAPI) -> ASGIApp:
+    """Says more than is described."""
+
+    def tell(_: Scope, body: dict[str, Any]) -> None:
+        body["row"] = {"phone": None}
+
+    return _changing(app, JSON, tell)
+
+
+def _changing(
+    app: FastAPI, media_type: str, change: Callable[[Scope, dict[str, Any]], None]
+) -> ASGIApp:
+    """Changes the bodies of one media type."""
+
     async def planted(scope: Scope, receive: Receive, send: Send) -> None:
         start: Message = {}
 
         async def said(message: Message) -> None:
             if message["type"] == "http.response.start":
                 start.update(message)
-            elif start["status"] < FIRST_ERROR or not message.get("body"):
+            elif (b"content-type", media_type.encode()) not in start["headers"] or not message.get(
+                "body"
+            ):
                 await send(start)
                 await send(message)
             else:
                 body = json.loads(message["body"])
-                body["detail"] += scope["path"] + scope["query_string"].decode()
+                change(scope, body)
                 await send({**start, "headers": _without_length(start["headers"])})
                 await send({**message, "body": json.dumps(body).encode()})
 

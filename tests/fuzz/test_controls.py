@@ -128,3 +128,11 @@ def test_an_answer_that_is_not_described_is_counted(tmp_path: Path) -> None:
         described.attack(attacker, 40, seed=1)
 
     assert attacker.tally.faults["undescribed"] > 0
+
+
+def test_an_answer_with_more_than_is_described_is_counted(tmp_path: Path) -> None:
+    """A member that nobody wrote down is how a row gets out."""
+    with spoiled(tmp_path, plants.talkative) as (_, attacker):
+        described.attack(attacker, 40, seed=1)
+
+    assert attacker.tally.faults["undescribed"] > 0
