@@ -1,7 +1,7 @@
 """The local deployment with production's settings: Dagster's storage in PostgreSQL, over TLS.
 
-Asked for by the variables that production's `dagster.yaml` reads. What is of AWS alone, the
-launcher of tasks and the logs in S3, is as in every local deployment.
+Asked for by the variables that production's `dagster.yaml` and libpq read. What is of AWS alone,
+the launcher of tasks and the logs in S3, is as in every local deployment.
 """
 
 from collections.abc import Mapping
@@ -19,12 +19,15 @@ LOCAL: Final = _PROJECT / "dagster.yaml"
 OF_AWS: Final = frozenset({"run_launcher", "compute_logs"})
 
 HOST: Final = "DAGSTER_PG_HOST"
+# Who may sign the server's certificate; in the image it is Amazon RDS.
+AUTHORITIES: Final = "PGSSLROOTCERT"
 _NAMES: Final = (
     HOST,
     "DAGSTER_PG_PORT",
     "DAGSTER_PG_DB",
     "DAGSTER_PG_USERNAME",
     "DAGSTER_PG_PASSWORD",
+    AUTHORITIES,
 )
 # Production's settings want a number; as many as the local workers take.
 _AT_ONCE: Final = {"EXPORT_RUNS_AT_ONCE": "16"}
@@ -61,7 +64,7 @@ def instance(home: Path) -> Path:
 
 
 def engine(of: Mapping[str, str], database: str | None = None) -> sqlalchemy.Engine:
-    """A connection for one question; encrypted, as production's.
+    """A connection for one question; to a server that proves its name, as production's.
 
     Args:
         of: The variables of the deployment.
@@ -74,7 +77,11 @@ def engine(of: Mapping[str, str], database: str | None = None) -> sqlalchemy.Eng
         host=of[HOST],
         port=int(of["DAGSTER_PG_PORT"]),
         database=database or of["DAGSTER_PG_DB"],
-        query={"sslmode": "require", "connect_timeout": "2"},
+        query={
+            "sslmode": "verify-full",
+            "sslrootcert": of[AUTHORITIES],
+            "connect_timeout": "2",
+        },
     )
     return sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
 

@@ -15,6 +15,7 @@ GIVEN = {
     "DAGSTER_PG_DB": "dagster",
     "DAGSTER_PG_USERNAME": "dagster",
     "DAGSTER_PG_PASSWORD": "made up",
+    "PGSSLROOTCERT": "authorities.pem",
 }
 
 

@@ -1,11 +1,13 @@
 """A real PostgreSQL server on loopback, with TLS, for one test session."""
 
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,9 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     _as_nobody([binaries / "initdb", "--pgdata", data, "--no-sync", *made])
     # Nothing in the clear, as RDS with `rds.force_ssl`.
     (data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
-    certificate(data)
+    authority = certificate(data)
+    trusted = folder / "authorities.pem"
+    trusted.write_bytes(authority)
     options = f"-p {port} -h 127.0.0.1 -k {folder} -c ssl=on -c fsync=off -c max_connections=40"
     control = [binaries / "pg_ctl", "--pgdata", data, "--wait", "--silent"]
     _as_nobody([*control, "--log", folder / "log", "--options", options, "start"])
@@ -61,6 +65,7 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
             "DAGSTER_PG_DB": DATABASE,
             "DAGSTER_PG_USERNAME": USER,
             "DAGSTER_PG_PASSWORD": PASSWORD,
+            "PGSSLROOTCERT": str(trusted),
         }
     finally:
         _as_nobody([*control, "--mode", "immediate", "stop"])
@@ -84,31 +89,55 @@ def _open_to_nobody(folder: Path) -> None:
         shutil.chown(folder, NOBODY)
 
 
-def certificate(folder: Path, *, key: str = "server.key", shown: str = "server.crt") -> None:
-    """Files of a new private key and of a certificate that it signed itself."""
-    secret = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "storage")])
-    now = datetime(2026, 1, 1, tzinfo=UTC)
+def certificate(folder: Path, *, key: str = "server.key", shown: str = "server.crt") -> bytes:
+    """Files of a new private key and of its certificate for loopback.
+
+    Returns:
+        The certificate of the authority that signed it, which nobody else has.
+    """
+    authority, own = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    issuer = _name(f"authority {secrets.token_hex(4)}")
+    root = (
+        _issued(issuer, authority, issuer)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(authority, hashes.SHA256())
+    )
+    loopback = x509.IPAddress(IPv4Address("127.0.0.1"))
     signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(secret.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=3650))
-        .sign(secret, hashes.SHA256())
+        _issued(_name("storage"), own, issuer)
+        .add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
+        .sign(authority, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     written = {
-        key: secret.private_bytes(
+        key: own.private_bytes(
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
         shown: signed.public_bytes(pem),
     }
-    for name_, body in written.items():
-        path = folder / name_
+    for name, body in written.items():
+        path = folder / name
         path.write_bytes(body)
         path.chmod(0o600)
         if os.geteuid() == 0:
             shutil.chown(path, NOBODY)
+    return root.public_bytes(pem)
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _issued(
+    subject: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: x509.Name
+) -> x509.CertificateBuilder:
+    """A certificate that is still to be signed."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return x509.CertificateBuilder(
+        subject_name=subject,
+        issuer_name=issuer,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now,
+        not_valid_after=now + timedelta(days=3650),
+    )

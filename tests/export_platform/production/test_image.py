@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from tests.conventions.repository import ROOT
+from tests.terraform.hcl import ENVIRONMENTS, configuration, values
 
 PRODUCTION = ROOT / "export_platform" / "production"
 DOCKERFILE = (PRODUCTION / "Dockerfile").read_text(encoding="utf-8")
@@ -75,6 +78,44 @@ def test_a_weaker_image_is_found(old: str, new: str) -> None:
     """The check above must be able to fail."""
     assert old in DOCKERFILE
     assert list(weak_image(DOCKERFILE.replace(old, new)))
+
+
+def authorities(text: str) -> list[x509.Certificate]:
+    """The certificates in the file that libpq is told to trust, by what a Dockerfile says."""
+    [path] = re.findall(r"^ +PGSSLROOTCERT=(\S+) ", text, re.MULTILINE)
+    folder, _, name = path.rpartition("/")
+    copied = re.findall(rf"^COPY (.+) {folder}/$", text, re.MULTILINE)
+    assert f"export_platform/production/{name}" in " ".join(copied), f"{path} is not in the image"
+    return x509.load_pem_x509_certificates((PRODUCTION / name).read_bytes())
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_image_trusts_the_authorities_of_the_environments_database(env: str) -> None:
+    """Dagster's storage is believed by its certificate: no authority, no connection."""
+    of = configuration()
+    region = values(of.texts[f"{env}/terraform.tfvars"])["region"]
+    [database] = of.resources("aws_db_instance")
+    kind = database.body["ca_cert_identifier"].removeprefix("rds-ca-").upper().replace("-", " ")
+    trusted = authorities(DOCKERFILE)
+    names = [_common_name(one) for one in trusted]
+
+    assert f"Amazon RDS {region} Root CA {kind}" in names
+    assert all(name.startswith(f"Amazon RDS {region} Root CA ") for name in names)
+    for one in trusted:
+        one.verify_directly_issued_by(one)
+        assert one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        assert one.not_valid_after_utc.year > 2060
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    [name] = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(name.value)
+
+
+def test_an_image_without_the_file_of_authorities_is_found() -> None:
+    """The control: a file that is named and not copied is none."""
+    with pytest.raises(AssertionError, match="is not in the image"):
+        authorities(DOCKERFILE.replace(" export_platform/production/rds-eu-west-1-bundle.pem", ""))
 
 
 def test_what_the_image_is_made_of_is_listed_and_holds_no_data() -> None:

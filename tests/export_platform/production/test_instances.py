@@ -13,14 +13,15 @@ import sqlalchemy
 import yaml  # type: ignore[import-untyped] # it ships no types
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config
+from dagster_postgres.utils import pg_url_from_config
 
 from assets.factory import LANE_TAG
 from assets.model.lanes import USUALLY_AT_ONCE, Lane, most_large
-from export_platform.local.postgresql import OF_AWS
+from export_platform.local.postgresql import AUTHORITIES, OF_AWS
 from export_platform.run_workers.pool import Size
 from sensors.requests import MAX_RUN_SECONDS
 from tests.conventions.repository import ROOT
-from tests.export_platform.production.postgres import running
+from tests.export_platform.production.postgres import certificate, running
 
 PRODUCTION = ROOT / "export_platform" / "production"
 INSTANCES = {
@@ -227,28 +228,51 @@ def test_a_run_and_its_events_are_kept_in_postgresql(instance: dg.DagsterInstanc
     assert ["aurora-lights-2026"] == list(instance.get_dynamic_partitions("campaigns"))
 
 
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an authority that did not sign the server's certificate."""
+    folder = tmp_path_factory.mktemp("strangers")
+    (folder / "stranger.pem").write_bytes(certificate(folder))
+    return folder
+
+
 @pytest.mark.parametrize(
-    ("sslmode", "password", "expected"),
-    [("require", None, True), ("disable", None, False), ("require", "another", False)],
+    ("changed", "expected"),
+    [
+        ({}, True),
+        ({"sslmode": "disable"}, False),
+        ({"password": "another"}, False),
+        ({"sslrootcert": "stranger.pem"}, False),
+        ({"sslrootcert": "nowhere.pem"}, False),
+        # Another name that leads to the same server, as somebody's DNS might.
+        ({"host": "storage.example", "hostaddr": "127.0.0.1"}, False),
+        # The control: encrypted, and whoever answers is believed.
+        ({"sslmode": "require", "sslrootcert": "nowhere.pem"}, True),
+    ],
 )
-def test_the_storage_opens_to_tls_and_the_password_alone(
-    storage: Mapping[str, str], sslmode: str, password: str | None, expected: bool
+def test_dagster_connects_to_the_one_server_that_proves_its_name(
+    storage: Mapping[str, str],
+    strangers: Path,
+    changed: Mapping[str, str],
+    expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The run above was kept by a server that takes nothing in the clear, as RDS with force_ssl."""
-    url = sqlalchemy.URL.create(
-        "postgresql+psycopg2",
-        username=storage["DAGSTER_PG_USERNAME"],
-        password=password or storage["DAGSTER_PG_PASSWORD"],
-        host=storage["DAGSTER_PG_HOST"],
-        port=int(storage["DAGSTER_PG_PORT"]),
-        database=storage["DAGSTER_PG_DB"],
-        query={"sslmode": sslmode},
-    )
+    """By production's own words; and the server takes nothing in the clear, as RDS with force_ssl.
 
-    assert expected == _opens(sqlalchemy.create_engine(url))
+    Whoever answered in its place would get the password, and tell Dagster what to run.
+    """
+    said = written("production")["storage"]["postgres"]["postgres_db"]
+    given = {key: storage[one["env"]] for key, one in said.items() if "env" in one}
+    params = {**said["params"], **changed}
+    monkeypatch.setenv(AUTHORITIES, storage[AUTHORITIES])
+    monkeypatch.chdir(strangers)
+
+    url = pg_url_from_config({"postgres_db": {**said, **given, "params": params}})
+    assert expected == _opens(url)
 
 
-def _opens(engine: sqlalchemy.Engine) -> bool:
+def _opens(url: str) -> bool:
+    engine = sqlalchemy.create_engine(url)
     try:
         with engine.connect() as opened:
             return opened.execute(sqlalchemy.text("select 1")).scalar() == 1
