@@ -27,7 +27,7 @@ from api_bridge.middleware.dispatch import DispatchMiddleware
 from api_bridge.middleware.failures import FailuresMiddleware
 from api_bridge.middleware.head import HeadMiddleware
 from api_bridge.middleware.metrics import MetricsMiddleware
-from api_bridge.middleware.request_id import RequestIdMiddleware, request_id
+from api_bridge.middleware.request_id import RequestIdMiddleware, instance, request_id
 from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
 from api_bridge.middleware.tracing import TracingMiddleware
 from api_bridge.page import problems, site
@@ -236,7 +236,7 @@ async def _routing_problem(request: Request, error: Exception) -> Response:
             "The Allow header names the methods.",
             headers={"Allow": ", ".join(_methods(request))},
         )
-    return problem_response(problem, request_id(request.scope))
+    return problem_response(problem, request_id(request.scope), instance(request.scope))
 
 
 def _methods(request: Request) -> list[str]:

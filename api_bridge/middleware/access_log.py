@@ -5,10 +5,11 @@ No path (it holds ids), no query, no header, no body, no address: the route's te
 
 import json
 import logging
+from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_bridge.middleware.request_id import request_id
+from api_bridge.middleware.request_id import instance, request_id
 from resources.clock import Clock
 
 LOGGER = logging.getLogger("api_bridge.access")
@@ -16,7 +17,10 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class AccessLogMiddleware:
-    """Logs method, route template, status, request id and milliseconds as one JSON object."""
+    """Logs method, route template, status, request id and milliseconds as one JSON object.
+
+    Of a request that ended in a problem it also logs the problem's `instance`.
+    """
 
     def __init__(self, app: ASGIApp, *, clock: Clock) -> None:
         self._app = app
@@ -45,4 +49,6 @@ class AccessLogMiddleware:
                 "request_id": request_id(scope),
                 "ms": round((self._clock.monotonic() - started) * 1000, 1),
             }
+            if status >= HTTPStatus.BAD_REQUEST:
+                line["instance"] = instance(scope)
             LOGGER.info("%s", json.dumps(line))

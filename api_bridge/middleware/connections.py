@@ -167,7 +167,7 @@ async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
 def _answer(problem: ProblemError) -> Response:
     """A refusal with the headers that the middleware, which it never reaches, would add."""
     chosen = str(uuid.uuid4())
-    answer = problem_response(problem, chosen)
+    answer = problem_response(problem, chosen, f"urn:uuid:{chosen}")
     added: Mapping[str, str] = {**HEADERS, HEADER: chosen, "Connection": "close"}
     for name, value in added.items():
         answer.headers[name] = value

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_bridge.middleware.request_id import request_id
+from api_bridge.middleware.request_id import instance, request_id
 from api_bridge.protocol.problems import Code, ProblemError, problem_response
 from resources.errors import DoorError, Unavailable
 
@@ -41,7 +41,8 @@ class FailuresMiddleware:
                 _log(error, scope)
             # A response that has begun cannot be replaced; the server closes the connection.
             if not begun:
-                await problem_response(problem, request_id(scope))(scope, receive, send)
+                answer = problem_response(problem, request_id(scope), instance(scope))
+                await answer(scope, receive, send)
 
 
 def as_problem(error: Exception) -> ProblemError:
@@ -53,7 +54,7 @@ def as_problem(error: Exception) -> ProblemError:
             detail = "Try again shortly, with the same Idempotency-Key."
             return ProblemError(Code.QUEUE_UNAVAILABLE, detail)
         return ProblemError(Code.STORAGE_UNAVAILABLE, "Try again shortly.")
-    detail = "The failure is on our side; report the request id if it stays."
+    detail = "The failure is on our side; report the instance if it stays."
     return ProblemError(Code.INTERNAL_ERROR, detail)
 
 
@@ -64,5 +65,6 @@ def _log(error: Exception, scope: Scope) -> None:
         "code": error.code if isinstance(error, DoorError) else None,
         "at": [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames[-3:]],
         "request_id": request_id(scope),
+        "instance": instance(scope),
     }
     LOGGER.error("%s", json.dumps(line))

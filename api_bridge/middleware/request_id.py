@@ -1,4 +1,8 @@
-"""A request id for every request: the caller's if it is harmless, else a new one."""
+"""A request id for every request: the caller's if it is harmless, else a new one.
+
+A caller may send the same id twice, so each request has a name of our own beside it, which problems
+and the log give as well.
+"""
 
 import re
 import uuid
@@ -23,8 +27,9 @@ class RequestIdMiddleware:
             await self._app(scope, receive, send)
             return
         sent = Headers(scope=scope).get(HEADER, "")
-        chosen = sent if _HARMLESS.fullmatch(sent) else str(uuid.uuid4())
-        scope.setdefault("state", {})["request_id"] = chosen
+        own = str(uuid.uuid4())
+        chosen = sent if _HARMLESS.fullmatch(sent) else own
+        scope.setdefault("state", {}).update(request_id=chosen, occurrence=own)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -37,3 +42,8 @@ class RequestIdMiddleware:
 def request_id(scope: Scope) -> str | None:
     """The id of the request that a scope belongs to."""
     return getattr(Request(scope).state, "request_id", None)
+
+
+def instance(scope: Scope) -> str:
+    """The name of this occurrence of a problem (RFC 9457 3.1.5), with nothing of the caller's."""
+    return f"urn:uuid:{scope['state']['occurrence']}"

@@ -218,7 +218,7 @@ REGISTRY: Mapping[Code, Kind] = {
     Code.INTERNAL_ERROR: Kind(
         status=500,
         title="The bridge failed",
-        remedy="Report the `request_id`: our log has what happened under it.",
+        remedy="Report the `instance`: our log has what happened under it.",
     ),
     Code.QUEUE_UNAVAILABLE: Kind(
         status=503,
@@ -284,8 +284,14 @@ class ProblemError(Exception):
         self.members = dict(members or {})
 
 
-def problem_response(error: ProblemError, request_id: str | None) -> JSONResponse:
-    """Render a problem as `application/problem+json`."""
+def problem_response(error: ProblemError, request_id: str | None, instance: str) -> JSONResponse:
+    """Render a problem as `application/problem+json`.
+
+    Args:
+        error: The problem.
+        request_id: What the caller calls the request, or what we call it.
+        instance: The URI of this occurrence and of no other.
+    """
     kind = REGISTRY[error.code]
     body: dict[str, Any] = {
         "type": f"/problems/{error.code}",
@@ -295,6 +301,7 @@ def problem_response(error: ProblemError, request_id: str | None) -> JSONRespons
         "code": str(error.code),
         "retryable": kind.retry_after is not None,
         "errors": [{"pointer": e.pointer, "detail": e.detail} for e in error.errors],
+        "instance": instance,
         "request_id": request_id,
         **error.members,
     }

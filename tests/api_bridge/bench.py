@@ -52,6 +52,11 @@ class Answer:
         """The places that a problem names."""
         return [error["pointer"] for error in self.body["errors"]]
 
+    @property
+    def unnamed(self) -> dict[str, Any]:
+        """A problem without what no other occurrence of it has."""
+        return self.body | dict.fromkeys(("request_id", "instance"))
+
 
 @dataclass(slots=True, kw_only=True)
 class Client:

@@ -7,6 +7,7 @@ import socket
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -132,6 +133,25 @@ def test_a_harmless_request_id_is_kept_and_another_is_replaced(bench: Bench) -> 
         assert sent_back(hostile) != hostile
 
 
+def test_a_problem_has_a_name_of_its_own_that_the_log_has_too(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """RFC 9457 3.1.5: whoever reports one is found in the log, whatever ids they send us."""
+    sent = [("X-Request-Id", "c4nary")]
+    with caplog.at_level(logging.INFO):
+        problems = [bench.call("GET", "/nowhere", headers=sent).body for _ in range(2)]
+        unnamed = bench.call("GET", "/nowhere")
+        wait_for(lambda: len(access_lines(caplog)) == 3)
+
+    names = [one["instance"] for one in (*problems, unnamed.body)]
+    assert [one["request_id"] for one in problems] == ["c4nary", "c4nary"]
+    assert len(set(names)) == 3
+    assert all(UUID(name).urn == name for name in names)
+    assert [line["instance"] for line in access_lines(caplog)] == names
+    # One id is enough where the caller has none.
+    assert names[2] == f"urn:uuid:{unnamed.headers['X-Request-Id']}"
+
+
 HOSTS = (
     "evil.test", "127.0.0.1.evil.test", "evil.test:80", "127.0.0.1@evil.test", "127.0.0.1/x",
     "127.0.0.1?x", "127.0.0.1#x", "127.0.0.1 evil.test", "127.0.0.1,evil.test", "127.0.0.1:",
@@ -228,7 +248,10 @@ def test_a_log_line_holds_the_allowed_fields_only(
         wait_for(lambda: len(access_lines(caplog)) >= len(requests))
 
     lines = access_lines(caplog)
-    assert all(set(line) == {"method", "route", "status", "request_id", "ms"} for line in lines)
+    fields = {"method", "route", "status", "request_id", "ms"}
+    # Of what ended in a problem the name of that, too.
+    assert all(set(one) - {"instance"} == fields for one in lines)
+    assert all(("instance" in one) == (int(str(one["status"])) >= 400) for one in lines)
     assert [line["route"] for line in lines[:3]] == [
         "/v1/exports/{export_id}",
         "/v1/exports/{export_id}/files/{number}",

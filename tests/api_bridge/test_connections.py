@@ -65,6 +65,7 @@ def answered(connection: socket.socket, status: int) -> Any:
     assert answer.headers["Connection"] == "close"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["X-Request-Id"] == body["request_id"]
+    assert body["instance"] == f"urn:uuid:{body['request_id']}"
     assert connection.recv(1) == b""
     return body
 

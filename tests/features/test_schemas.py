@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi.routing import APIRoute
@@ -139,7 +140,7 @@ def test_a_kind_is_shown_as_its_schema_says(name: str) -> None:
 @pytest.mark.parametrize("code", Code)
 def test_a_problem_is_shown_as_its_schema_says(code: Code) -> None:
     """Callers branch on these members, for every problem that there is."""
-    response = problem_response(ProblemError(code, "What helps."), "r-1")
+    response = problem_response(ProblemError(code, "What helps."), "r-1", uuid4().urn)
 
     assert wrong(PROBLEM, _json(response.body)) == []
 

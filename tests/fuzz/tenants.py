@@ -113,15 +113,15 @@ def _shown(
     target = f"{base}/{of}{tail}".encode()
     case = Case(origin="tenant", method=method, target=target, credential="tenant")
     reply = wire.exchange(case.sent(b"127.0.0.1", {"tenant": tenant.token}), method=method)
-    return reply.status, _without_id(reply)
+    return reply.status, _without_ids(reply)
 
 
-def _without_id(reply: Reply) -> Any:
+def _without_ids(reply: Reply) -> Any:
     try:
         body = json.loads(reply.body)
     except ValueError:
         return reply.body
-    return body | {"request_id": None} if isinstance(body, dict) else body
+    return body | dict.fromkeys(("request_id", "instance")) if isinstance(body, dict) else body
 
 
 def _look(bench: Bench, tally: Tally, tenant: Tenant, owners: Mapping[str, str]) -> None:
