@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from assets.claims import take
 from assets.life import Document, ExportLife, IllegalMove, new_id
 from assets.model.lifecycle import GENERATING, LIVE, Status
 from assets.model.request import ExportRequest
@@ -24,9 +25,8 @@ TRIES = 16
 # Seconds between two looks at an identical request that was let in but is not stored yet: 2 s in
 # all, ten times what two writes take on a busy machine.
 PAUSES = (*(0.01,) * 10, *(0.05,) * 20, *(0.1,) * 9)
-# A claim whose export is not stored after so many seconds is left over from a crash. Who takes
-# claims stores within the shorter time or gives up, and each write of the bridge ends in 2 s.
-GRACE = 15.0
+# Who takes claims stores within this time or gives up, so that none is left over while its export
+# is about to be stored (GRACE is twice as long); each write of the bridge ends in 2 s.
 IN_TIME = 8.0
 # All places of a caller or a campaign are asked for in one query: a million do not fit into it.
 MOST_PLACES = 10_000
@@ -145,7 +145,7 @@ class Admission:
             if joined is not None:
                 return joined
             holder = _holder(new_id())
-            if self._takes(shared, claim, holder, keeping=GENERATING):
+            if take(self._claims, shared, claim, holder, keeping=GENERATING):
                 return self._alone(asking, holder, has=(shared,))
             self._clock.sleep(pause)
         raise Contended
@@ -260,7 +260,7 @@ class Admission:
             if not free:
                 return self._left_over(limit, places, held, holder)
             place = self._any(free)
-            if self._takes(place, held.get(place), holder, keeping=LIVE):
+            if take(self._claims, place, held.get(place), holder, keeping=LIVE):
                 return place
         raise Contended
 
@@ -269,23 +269,9 @@ class Admission:
     ) -> str:
         """Take a place that a crash left, since every other is somebody's."""
         for place in places:
-            if self._takes(place, held[place], holder, keeping=LIVE):
+            if take(self._claims, place, held[place], holder, keeping=LIVE):
                 return place
         raise TooMany(limit, getattr(self.limits, limit))
-
-    def _takes(
-        self, name: str, claim: Claim | None, holder: Holder, *, keeping: Sequence[Status]
-    ) -> bool:
-        """Take a claim that was seen to be nobody's, or whose export is in none of these states.
-
-        An export that is not stored is being let in at this moment, or never will be.
-        """
-        if claim is None:
-            return self._claims.take([name], holder) == 1
-        if claim.status in keeping:
-            return False
-        older = GRACE if claim.status is None else None
-        return self._claims.take_over(name, holder, instead_of=claim.holder, older=older)
 
     def _any(self, places: Sequence[_T]) -> _T:
         return places[int(self._random() * len(places))]

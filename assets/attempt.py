@@ -32,6 +32,7 @@ from assets.shipping import LEAVES_REJECTS, STARTS_OVER, Shipping, ids_prefix, k
 from assets.steps.address import Address, address, attempts_of, export_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
+from assets.targets import TAKEN
 from resources import tracing
 from resources.clock import Clock
 from resources.crash_points import CrashPoint, passing
@@ -190,6 +191,7 @@ class Attempt:
         planned, chunks = self._planned(document, export_type, request)
         facts, place = planned.facts, self._place(document)
         with closing(chunks) if chunks is not None else nullcontext():
+            self._shipping.take_targets(document, planned)
             produced = produce(
                 planned,
                 self._doors,
@@ -293,6 +295,9 @@ class Attempt:
             if not isinstance(error, Cancelled | LeaseLost):
                 failure = reduced(error)
                 stored = _stored(failure, document)
+                if failure.code == TAKEN:
+                    self._life.postpone(export_id, token, error=stored)
+                    return failure
                 self._life.fail(
                     document,
                     token,

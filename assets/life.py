@@ -594,6 +594,16 @@ class ExportLife:
         )
         return self._held(Move.REQUEUE if again else Move.FAIL, export_id, token, change)
 
+    def postpone(self, export_id: str, token: str, *, error: Mapping[str, Any]) -> Document:
+        """Queue an export again that has to wait for another one; it counts as no failure.
+
+        Raises:
+            LeaseLost: The lease is somebody else's by now.
+        """
+        change = _requeued(self.timing.target_wait, error=error)
+        change = _also(change, audit={"action": "waits", "code": error["code"]})
+        return self._held(Move.REQUEUE, export_id, token, change)
+
     def release(self, export_id: str, token: str) -> Document:
         """Give an export back on a graceful stop; it counts as no failure."""
         return self._held(Move.REQUEUE, export_id, token, _requeued(0.0, error=None))

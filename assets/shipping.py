@@ -30,6 +30,7 @@ from assets.model.policy import Transform
 from assets.reading import Doors
 from assets.steps.address import Address
 from assets.steps.plan import Plan, PlannedColumn
+from assets.targets import take_targets
 from assets.watch import Watch
 from resources.clock import Clock
 from resources.errors import Refused
@@ -78,6 +79,15 @@ class Shipping:
         self._destinations: Callable[[], Mapping[Destination, Delivering]] = lambda: destinations(
             doors, clock
         )
+
+    def take_targets(self, document: Document, planned: Plan) -> None:
+        """Have every target that exports share to ourselves, before the first row is read.
+
+        Raises:
+            ExportFailed: `DELIVERY_TARGET_TAKEN`: another export is being delivered there.
+        """
+        targets = ((delivery.destination, target) for delivery, target in planned.deliveries)
+        take_targets(self._doors.mongo.claims, document, targets)
 
     def begin(
         self,
@@ -147,8 +157,13 @@ class Shipping:
         """Take the delivery up.
 
         Raises:
+            ExportFailed: `DELIVERY_TARGET_TAKEN`: another export is being delivered there. It came
+                while this one had ended, and was queued again afterwards.
             LeaseLost: The export is somebody else's; nothing may be sent.
         """
+        noted = document["deliveries"].items()
+        targets = ((Destination(name), delivery["target"]) for name, delivery in noted)
+        take_targets(self._doors.mongo.claims, document, targets)
         snapshot = snapshot_of(draft)
         return self._life.resume(document["_id"], document["lease"]["token"], snapshot=snapshot)
 

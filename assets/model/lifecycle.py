@@ -145,6 +145,7 @@ class Timing:
             than `run_lease` minus one `heartbeat`, or two workers could overlap.
         redispatch: A dispatched export whose run has not started is requested again, with
             the same run key, after this long.
+        target_wait: An export whose target another one has looks again after this long.
         start_timeout: An export without any lease is taken for dead after this long.
         backoff_base: First retry waits up to this long (full jitter), then twice as long.
         backoff_cap: No retry waits longer.
@@ -155,6 +156,7 @@ class Timing:
     heartbeat: float = 10.0
     self_fence: float = 40.0
     redispatch: float = 30.0
+    target_wait: float = 15.0
     start_timeout: float = 120.0
     backoff_base: float = 5.0
     backoff_cap: float = 300.0

@@ -99,8 +99,13 @@ def reasons(
 
 
 def _queued(document: Document, now: datetime) -> Iterator[str]:
+    from assets.targets import TAKEN  # noqa: PLC0415 - only here
+
     due = document.get("notBefore")
     counted = f"{document['failures']} failures, {document['rescues']} dead workers"
+    error = document.get("error") or {}
+    if error.get("code") == TAKEN:
+        yield "Another live export is being delivered to its target, which one may fill at a time."
     if due is not None and due > now:
         yield f"It waits until {due} before the next attempt ({counted} so far)."
     else:

@@ -25,7 +25,8 @@ class Holder:
 
     Attributes:
         export: Its id; the document may not be stored yet.
-        token: Random; an export that is let in again has another one.
+        token: Random; an export that is let in again has another one. Empty for one that has none,
+            as a person or a backfill starts it in Dagster.
     """
 
     export: str
@@ -141,10 +142,10 @@ def _of(holder: Holder) -> Document:
     return {"export": {"$eq": holder.export}, "token": {"$eq": holder.token}}
 
 
-def _token(export: Document) -> tuple[str, str | None]:
-    return export["_id"], (export.get("holds") or {}).get("token")
+def _token(export: Document) -> tuple[str, str]:
+    return export["_id"], (export.get("holds") or {}).get("token", "")
 
 
-def _claim(claim: Document, states: dict[tuple[str, str | None], str]) -> Claim:
+def _claim(claim: Document, states: dict[tuple[str, str], str]) -> Claim:
     holder = Holder(export=claim["export"], token=claim["token"])
     return Claim(holder=holder, status=states.get((holder.export, holder.token)))

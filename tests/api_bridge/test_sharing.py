@@ -10,7 +10,8 @@ import pytest
 
 from api_bridge.protocol.wire import stored_as
 from api_bridge.routes import exports
-from assets.admission import GRACE, IN_TIME, Limits
+from assets.admission import IN_TIME, Limits
+from assets.claims import GRACE
 from assets.model.lanes import LARGE_ROWS
 from resources.mongo.claims import Holder
 from sensors.housekeeping import purge

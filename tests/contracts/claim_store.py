@@ -85,6 +85,18 @@ class ClaimStoreContract:
 
         assert claims.held(["a"])["a"].status is None
 
+    def test_an_export_without_a_token_can_claim(
+        self, claims: ClaimStore, exports: ExportStore
+    ) -> None:
+        """It takes its targets all the same; before it is stored it is nobody, as others are."""
+        unnamed = Holder(export=ONE.export, token="")
+        claims.take(["a"], unnamed)
+
+        assert claims.held(["a"]) == {"a": Claim(holder=unnamed, status=None)}
+        exports.insert({"_id": ONE.export, "status": "queued", "holds": None})
+        assert claims.held(["a"]) == {"a": Claim(holder=unnamed, status="queued")}
+        assert not claims.take_over("a", TWO, instead_of=ONE)
+
     def test_a_claim_is_taken_over_once(self, claims: ClaimStore) -> None:
         """Two that saw the same dead holder must not both follow it."""
         claims.take([PLACE], ONE)

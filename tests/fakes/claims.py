@@ -78,5 +78,5 @@ class FakeClaimStore(ClaimStore):
 
     def _claim(self, holder: Holder) -> Claim:
         export = self._exports.kept.get(holder.export) or {}
-        ours = (export.get("holds") or {}).get("token") == holder.token
+        ours = bool(export) and (export.get("holds") or {}).get("token", "") == holder.token
         return Claim(holder=holder, status=str(export.get("status")) if ours else None)

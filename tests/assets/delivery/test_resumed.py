@@ -8,18 +8,22 @@ from typing import Any
 
 import pytest
 
+from assets import targets
 from assets.exports.catalog import CATALOG
 from assets.heartbeat import Cancelled
 from assets.life import Document
+from assets.model.delivery import Destination
 from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Timing
 from assets.model.manifest import Manifest
 from assets.steps.manifest import verify
+from assets.targets import TAKEN
 from resources.errors import Unavailable
 from resources.marketing_cloud import Field
 from resources.mongo.exports import Change, Match
 from sensors.housekeeping import clear
 from tests.assets.workbench import Workbench, keys, workbench
+from tests.fakes.claims import FakeClaimStore
 from tests.fakes.entries_service import FakeEntriesService, KnownEntry
 from tests.fakes.exports import FakeExportStore
 from tests.fakes.marketing_cloud import FakeMarketingCloud, Fault, Table
@@ -48,10 +52,16 @@ class Dying(FakeExportStore):
 
 
 def _accepts(change: Change) -> bool:
-    return any(
-        isinstance(value, dict) and value.get("state") == "accepted"
-        for value in change.set.values()
-    )
+    return _notes("accepted", change)
+
+
+def _confirms(change: Change) -> bool:
+    return "deliveries.sfmc.notes.confirmed" in change.set
+
+
+def _notes(state: str, change: Change) -> bool:
+    """Whether a batch is said to be in this state."""
+    return any(isinstance(v, dict) and v.get("state") == state for v in change.set.values())
 
 
 def _bench(*, keyed: bool = True) -> Workbench:
@@ -59,6 +69,7 @@ def _bench(*, keyed: bool = True) -> Workbench:
     bench = workbench(timing=PATIENT)
     bench.mongo.exports = Dying(bench.clock)
     bench.life._store = bench.mongo.exports
+    bench.mongo.claims = FakeClaimStore(bench.clock, bench.mongo.exports)
     cloud = _cloud(bench)
     names = bench.run("waitlist", dialect="sfmc").manifest.columns
     cloud.create(
@@ -86,8 +97,8 @@ def _table(bench: Workbench) -> Table:
     return _cloud(bench).tables[WAITLIST]
 
 
-def _asked(bench: Workbench) -> Document:
-    return bench.dispatched("waitlist", dialect="sfmc", deliver=["sfmc"])
+def _asked(bench: Workbench, **options: Any) -> Document:
+    return bench.dispatched("waitlist", dialect="sfmc", deliver=["sfmc"], **options)
 
 
 def _attempt(bench: Workbench, document: Document) -> Any:
@@ -105,9 +116,6 @@ def _again(bench: Workbench, document: Document) -> Document:
 
 def _rescued(bench: Workbench, document: Document) -> Document:
     """The next attempt after a worker that died."""
-    store = bench.mongo.exports
-    assert isinstance(store, Dying)
-    store.dead, store.when = False, lambda _: False
     bench.clock.advance(bench.life.timing.run_lease + 1)
     assert bench.life.rescue(bench.found(document["_id"]), 0.0) is not None
     return _again(bench, document)
@@ -119,6 +127,7 @@ def _killed(bench: Workbench, document: Document, when: Callable[[Change], bool]
     store.when = when
     with pytest.raises(Killed):
         _attempt(bench, document)
+    store.dead, store.when = False, lambda _: False
 
 
 def test_a_delivered_export_says_so_in_document_and_manifest() -> None:
@@ -378,3 +387,95 @@ def test_a_refused_batch_fails_the_export_and_the_next_attempt_sends_it() -> Non
     done = _attempt(bench, _again(bench, document))
 
     assert done.document["deliveries"]["sfmc"]["accepted"] == len(_table(bench).rows)
+
+
+def _waits(bench: Workbench, document: Document) -> Document:
+    """An export whose attempt finds the target taken, as it stands then."""
+    with pytest.raises(ExportFailed, match=TAKEN) as failed:
+        _attempt(bench, document)
+    assert failed.value.retryable
+    return bench.found(document["_id"])
+
+
+def test_an_export_waits_until_the_target_is_nobodys() -> None:
+    """It reads nothing, sends nothing and did not fail; the other, though dead, keeps it."""
+    bench = _bench()
+    first, second = _asked(bench), _asked(bench)
+    _killed(bench, first, _accepts)
+    rescued = _rescued(bench, first)
+    sent = list(_table(bench).rows)
+
+    waiting = _waits(bench, second)
+
+    assert (waiting["status"], waiting["failures"], waiting["error"]["code"]) == (
+        "queued",
+        0,
+        TAKEN,
+    )
+    assert (waiting["progress"]["rowsRead"], waiting["shipping"]) == (0, None)
+    wait = waiting["notBefore"] - waiting["error"]["at"]
+    assert wait.total_seconds() == bench.life.timing.target_wait
+    assert _table(bench).rows == sent
+
+    done = _attempt(bench, rescued)
+    assert bench.found(first["_id"])["status"] == "succeeded"
+    later = _attempt(bench, _again(bench, waiting))
+    assert later.manifest.rows == done.manifest.rows == len(_table(bench).rows)
+    assert later.manifest.deliveries[0]["accepted"] == later.manifest.rows
+
+
+def test_without_turns_one_delivery_is_written_over_by_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: the rows that a receiver has are then not those of an export that says so."""
+    monkeypatch.setattr(targets, "SHARED", frozenset())
+    bench = _bench()
+    first, second = _asked(bench), _asked(bench, pii="masked")
+    _killed(bench, first, _confirms)
+
+    _attempt(bench, second)
+
+    with pytest.raises(ExportFailed, match="DELIVERY_UNBALANCED"):
+        _attempt(bench, _rescued(bench, first))
+
+
+def test_an_export_that_lives_again_waits_for_who_came_meanwhile() -> None:
+    """Its delivery was begun, but the target went to another once it had ended."""
+    bench = _bench()
+    first, second = _asked(bench), _asked(bench)
+    _killed(bench, first, _accepts)
+    bench.life.quarantine(first["_id"], by="a person")
+    _killed(bench, second, _accepts)
+    bench.life.retry(first["_id"], by="a person")
+
+    waiting = _waits(bench, _again(bench, first))
+
+    assert waiting["shipping"]["draft"] is not None
+    _attempt(bench, _rescued(bench, second))
+    _attempt(bench, _again(bench, first))
+    assert bench.found(first["_id"])["status"] == "succeeded"
+
+
+def test_who_does_not_get_every_target_keeps_none() -> None:
+    """Two exports that wait for each other's targets would wait for ever."""
+    bench = _bench()
+    first, second = _asked(bench), _asked(bench)
+    both = [(Destination.SFMC, "A"), (Destination.SFMC, "B")]
+    claims = bench.mongo.claims
+    targets.take_targets(claims, first, both[1:])
+
+    with pytest.raises(ExportFailed, match=TAKEN):
+        targets.take_targets(claims, second, both)
+
+    targets.take_targets(claims, first, both)
+    targets.take_targets(claims, first, both)
+    with pytest.raises(ExportFailed, match=TAKEN):
+        targets.take_targets(claims, second, both[:1])
+
+
+def test_places_that_exports_do_not_share_are_nobodys() -> None:
+    """Objects have names of their own in a promoter's prefix, so nobody waits there."""
+    bench = _bench()
+    first, second = _asked(bench), _asked(bench)
+    for document in (first, second):
+        targets.take_targets(bench.mongo.claims, document, [(Destination.PROMOTER, "promoters/p/")])

@@ -9,6 +9,7 @@ from assets.exports.catalog import CATALOG
 from assets.life import Document, ExportLife
 from assets.model.lifecycle import Status
 from assets.model.parameters import parse
+from assets.targets import TAKEN
 from export_platform.cli import main
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
@@ -62,6 +63,21 @@ def test_it_says_why_an_export_is_where_it_is(life: ExportLife, run: Run) -> Non
     assert "does so at its next heartbeat" in told[3]
     assert "QUARANTINED" in told[4]
     assert not [secret for secret in SECRETS if secret in "".join(told)]
+
+
+def test_it_says_that_an_export_waits_for_another(life: ExportLife, run: Run) -> None:
+    """A target that another one fills is neither a failure nor a sensor that sleeps."""
+    export = create(life)
+    life.dispatch(export)
+    started = life.start(export, 1, owner="host:7", run_id="r")
+    assert started is not None
+    error = {"code": TAKEN, "message": "taken", "retryable": True}
+    life.postpone(export, started["lease"]["token"], error=error)
+
+    told = run("explain", export).output
+
+    assert "which one may fill at a time" in told
+    assert "(0 failures, 0 dead workers so far)" in told
 
 
 def test_it_shows_the_document_without_people_and_tokens(life: ExportLife, run: Run) -> None:

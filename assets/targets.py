@@ -1,0 +1,54 @@
+"""Deliveries into one target take turns: what one writes, no other may write over meanwhile.
+
+Two exports of one kind fill the same data extension with the same fans. Side by side, each would
+overwrite rows of the other, and neither could prove that what the receiver holds are its own. So
+an export takes its targets before it reads the first row, and has them until it has ended, whatever
+becomes of its workers. Who finds one taken goes back into the queue and reads afterwards, so a
+target never gets rows that are older than those it has.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from assets.claims import take
+from assets.life import Document
+from assets.model.delivery import Destination
+from assets.model.failure import ExportFailed
+from assets.model.lifecycle import LIVE
+from resources.mongo.claims import ClaimStore, Holder
+
+# Others store each export below names of its own (DOMAIN.md 4): nothing is written over there.
+SHARED: Final = frozenset({Destination.SFMC})
+TAKEN: Final = "DELIVERY_TARGET_TAKEN"
+
+
+def take_targets(
+    claims: ClaimStore, document: Document, targets: Iterable[tuple[Destination, str]]
+) -> None:
+    """Take every target that exports share, or none; those that are the export's already stay.
+
+    Args:
+        claims: Who has what.
+        document: The export as it was started.
+        targets: Where it is delivered to.
+
+    Raises:
+        ExportFailed: `DELIVERY_TARGET_TAKEN`: a live export has one of them.
+        Unavailable: The database did not confirm; targets may be taken, and are this export's then.
+    """
+    names = sorted(f"target:{where}:{target}" for where, target in targets if where in SHARED)
+    holder, held = _holder(document), claims.held(names)
+    fresh: list[str] = []
+    for name in names:
+        claim = held.get(name)
+        if claim is not None and claim.holder == holder:
+            continue
+        if not take(claims, name, claim, holder, keeping=LIVE):
+            claims.release(fresh, holder)
+            message = "another export is being delivered to the same target; this one is next"
+            raise ExportFailed(TAKEN, message, retryable=True)
+        fresh.append(name)
+
+
+def _holder(document: Document) -> Holder:
+    return Holder(export=document["_id"], token=(document.get("holds") or {}).get("token", ""))
