@@ -7,7 +7,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -115,17 +115,19 @@ def between(
         forwarder.close()
 
 
-def break_round(slot: Slot, way: Break, server: str, draw: random.Random) -> Tally:
+def break_round(
+    slot: Slot, way: Break, server: str, draw: random.Random, *, without: Sequence[str] = ()
+) -> Tally:
     """Break a worker's connection at any byte, and see what becomes of its export."""
     load = LARGE if draw.randrange(SMALL_FOR_LARGE + 1) == 0 else draw.choice(SMALL)
-    expected, at = slot.faultless(load), draw.randrange(_size(slot, load, server))
+    expected, at = slot.faultless(load), int(draw.random() * _size(slot, load, server))
     export_id, tally = slot.asked(load), Tally()
     stores = slot.stores[load.large]
     with (
         Observer(stores, slot.objects, export_id) as observer,
         between(slot.env(load), server, way, at) as (forwarder, env),
     ):
-        document = slot.settled(load, export_id, env=env)
+        document = slot.settled(load, export_id, without=without, env=env)
     note = f"{way} of {server} at byte {at}"
     tally.add("breaks", forwarder.broken.is_set())
     tally.add("partial", observer.partial, f"{note} {export_id}")

@@ -9,12 +9,15 @@ from contextlib import closing
 from resources.mongo.connection import MongoConnection
 from resources.wiring import environment
 from tests.faults.company import breaks, kills, worked, zombies
+from tests.faults.network import SERVERS, Break, break_round
 from tests.faults.rounds import kill_round, seeded, zombie_round
 from tests.faults.slot import SMALL, Slot, Tally
 
 SEED = 7
 # Upload and commit; `make faults-quick` has all 24.
 SHORT = ("K13", "K17")
+# What draws a byte from the middle of a connection, while entries are read.
+HALF_WAY = 5
 
 
 def test_a_kill_at_any_point_leaves_one_right_file(places: list[Slot]) -> None:
@@ -39,6 +42,18 @@ def test_a_connection_that_breaks_leaves_one_right_file(places: list[Slot]) -> N
 
     assert total.notes == []
     assert total.counts["breaks"] == 2
+
+
+def test_a_connection_that_breaks_loses_the_export_that_is_not_tried_again(
+    places: list[Slot],
+) -> None:
+    """The control of the test above: cut half-way, and what has failed once has failed for good."""
+    draw = seeded(HALF_WAY, "cut", 0)
+
+    tally = break_round(places[0], Break.CUT, SERVERS[0], draw, without=("another try",))
+
+    assert tally.counts["lost"] == 1
+    assert "MONGO_UNREACHABLE" in tally.notes[0]
 
 
 def test_without_its_guard_each_count_is_seen_to_rise(places: list[Slot]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pymongo
 
 from api_bridge import app as bridge
 from api_bridge.__main__ import server_config
@@ -33,6 +34,7 @@ from assets.model.lifecycle import Timing
 from export_platform.definitions import build_definitions
 from export_platform.doors import opened
 from export_platform.run_workers.launcher import WarmRunLauncher
+from resources import aws
 from resources.clock import SystemClock
 from resources.crash_points import CrashPoint, passing
 from resources.errors import DoorError
@@ -240,9 +242,25 @@ def _without_look_for_uploads() -> None:
     ObjectStore.keys = objects_only  # type: ignore[method-assign]
 
 
+def _without_another_try() -> None:
+    """What has failed once has failed for good: neither a driver nor the export tries it again."""
+    aws.MAX_ATTEMPTS = 1
+    connect, fail = pymongo.MongoClient, ExportLife.fail
+
+    def connected(uri: str, **more: Any) -> Any:
+        return connect(uri, **{**more, "retryReads": False, "retryWrites": False})
+
+    def at_once(self: ExportLife, document: Any, token: str, *, error: Any, **more: Any) -> Any:
+        return fail(self, document, token, error={**error, "retryable": False}, **more)
+
+    pymongo.MongoClient = connected  # type: ignore[assignment,misc]
+    ExportLife.fail = at_once  # type: ignore[method-assign]
+
+
 GUARDS: Mapping[str, Callable[[], None]] = {
     "fence": _without_fence,
     "keys": _without_keys,
     "manifest": _without_manifest,
     "look for uploads": _without_look_for_uploads,
+    "another try": _without_another_try,
 }
