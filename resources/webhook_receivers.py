@@ -109,6 +109,20 @@ class WebhookReceivers:
         self._lock = threading.Lock()
         self._trust: ssl.SSLContext | None = None
 
+    def way_out(self) -> bool:
+        """Connect to the egress proxy and send nothing; whether there is one.
+
+        Raises:
+            Unavailable: `WEBHOOK_UNREACHABLE`: it does not answer.
+        """
+        if self._proxy is None:
+            return False
+        try:
+            self._connect(self._proxy, CONNECT_SECONDS).close()
+        except OSError:
+            raise Unavailable("WEBHOOK_UNREACHABLE", "connect to the egress proxy") from None
+        return True
+
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send once; what comes of it is the caller's to judge.
 

@@ -16,8 +16,9 @@ from prometheus_client.registry import Collector
 
 from api_bridge.telemetry.gauges import Values, gauge
 from api_bridge.telemetry.pulse import Pulse, pulse
-from api_bridge.telemetry.webhooks import Telling, telling, told
+from api_bridge.telemetry.webhooks import told
 from assets.model.lifecycle import Status
+from assets.telling import Telling, telling
 from resources.clock import Clock
 from resources.errors import DoorError
 from resources.mongo.stores import MongoStores

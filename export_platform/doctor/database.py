@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 
-from export_platform.doctor import versions
+from assets.telling import telling
+from export_platform.doctor import versions, webhooks
 from export_platform.doctor.finding import Finding, good, looking_at, unset, wrong
+from export_platform.doctor.webhooks import MOST_SECONDS_SILENT
 from resources.clock import Clock
 from resources.mongo.connection import ServerFacts
 from resources.mongo.stores import MongoStores
@@ -13,8 +15,6 @@ from resources.wiring import environment
 
 # Tokens are taken within 30 s (RELIABILITY.md S2); AWS refuses signatures at 15 minutes.
 MOST_SECONDS_APART = 20.0
-# They look every few seconds; a restart of Dagster takes a minute (DAGSTER.md).
-MOST_SECONDS_SILENT = 120.0
 # Who has to look: what starts exports, and what takes them from dead workers.
 SENSORS = ("requests", "housekeeping")
 
@@ -37,7 +37,10 @@ def look(env: Mapping[str, str], clock: Clock) -> list[Finding]:
         findings += _is_right(facts, before, clock.now())
         findings.append(_readable(stores))
         findings.append(_indexes(stores))
-        findings.append(sensors(stores.operations.ticks(), facts.now))
+        ticks, stands = stores.operations.ticks(), telling(stores, facts.now)
+        findings.append(sensors(ticks, facts.now))
+        findings.append(webhooks.sender(stands, ticks, facts.now))
+        findings.append(webhooks.endpoints(stands))
     return findings
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Protocol
 
-from export_platform.doctor import database, outside, versions
+from export_platform.doctor import database, outside, storage, versions, webhooks
 from export_platform.doctor.finding import Finding, good, wrong
 from resources.clock import Clock
 
@@ -37,12 +37,23 @@ def examine(
         write: Also make and delete an object in the bucket of the exports, as a run does.
     """
     declared = metadata.requires("export-platform") or []
+    local = _is_local(env, read)
     return [
         behaviour(env, read),
         *versions.packages(declared, metadata.version),
         *database.look(env, clock),
+        *storage.look(env, local=local),
         *outside.look(env, clock, write=write),
+        *webhooks.way_out(env, clock, local=local),
     ]
+
+
+def _is_local(env: Mapping[str, str], read: Reading) -> bool:
+    """Whether it says so; settings that cannot be read are those of no machine in particular."""
+    try:
+        return read(env).deployment == "local"
+    except ValueError:
+        return False
 
 
 def behaviour(env: Mapping[str, str], read: Reading) -> Finding:

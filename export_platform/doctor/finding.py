@@ -35,6 +35,7 @@ REMEDIES = {
     "CLOCK_SKEW": "set the clock of this machine; AWS refuses signatures that are minutes off",
     "THROTTLED": "wait, and ask again; if it stays, ask for a higher quota",
     "UNAVAILABLE": "look at that service's own health; nothing here mends it",
+    "UNPROVEN": "look at the name in DAGSTER_PG_HOST and the authorities in PGSSLROOTCERT",
     "REPLACED": "use a store that honours If-None-Match: another attempt could replace a file",
     "REFUSED": "look at the names and the region in the variables of this process",
 }

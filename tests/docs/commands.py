@@ -220,7 +220,7 @@ def _wrong_for_aws(words: list[str], _: Command) -> str | None:
         return f"{service} has no operation {operation}"
     shape = model.operation_model(operations[operation]).input_shape
     known = {f"--{xform_name(name, '-')}" for name in (shape.members if shape else ())}
-    unknown = {word for word in more if word.startswith("--")} - known
+    unknown = {word for word in more if word.startswith("--")} - known - {"--query"}  # of each
     return f"{operation} has no option {sorted(unknown)}" if unknown else None
 
 

@@ -50,6 +50,12 @@ NOT_RUN = {
     "aws ssm start-session --target ecs:tm-prod_<task id>_<runtime id>"
     " --document-name AWS-StartPortForwardingSession"
     " --parameters portNumber=3000,localPortNumber=3000": _AWS,
+    "aws ecs describe-services --cluster tm-prod --services daemon"
+    ' --query "services[0].networkConfiguration" > network.json': _AWS,
+    "aws ecs run-task --cluster tm-prod --task-definition tm-prod-run --launch-type FARGATE"
+    " --network-configuration file://network.json"
+    ' --overrides \'{"containerOverrides": [{"name": "run", "command":'
+    ' ["export-platform", "doctor"]}]}\'': _AWS,
     "cd terraform/tm-nonprod": _AWS,
     "terraform init -backend-config=backend.hcl": _AWS,
     "terraform plan -out=plan": _AWS,

@@ -1,14 +1,17 @@
 """On a healthy stack nothing is wrong; each thing that goes wrong is found, with what mends it."""
 
+import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError
 
 import pytest
 
+from api_bridge.webhooks.service import NAME
+from assets.telling import Telling
 from export_platform import settings
 from export_platform.doctor import database as database_checks
-from export_platform.doctor import outside, versions
+from export_platform.doctor import outside, versions, webhooks
 from export_platform.doctor.examination import behaviour, examine
 from export_platform.doctor.finding import REMEDIES, Finding, failed
 from resources.clock import SystemClock
@@ -16,6 +19,7 @@ from resources.errors import Refused, Unavailable
 from resources.mongo.connection import MongoConnection, ServerFacts
 from resources.mongo.stores import MongoStores
 from resources.wiring import environment
+from tests.conventions.repository import ROOT
 from tests.fakes.clock import MORNING, ManualClock
 from tests.fakes.object_store import FakeObjectStore
 
@@ -27,7 +31,7 @@ BAD_MONGODB = f"mongodb://{CLOSED_PORT}/?serverSelectionTimeoutMS=300"
 def env(stack: Mapping[str, str], mongo: MongoStores, database: MongoConnection) -> dict[str, str]:
     """The variables of a process of a healthy platform."""
     mongo.ensure_indexes()
-    for name in database_checks.SENSORS:
+    for name in (*database_checks.SENSORS, webhooks.SENDER):
         mongo.operations.tick(name)
     name = database.collection("any").database.name
     return {**stack, environment.MONGODB_DATABASE: name, environment.AWS_REGION: "us-east-1"}
@@ -53,6 +57,9 @@ def test_nothing_is_wrong_with_a_healthy_stack(env: dict[str, str]) -> None:
         "permissions on MongoDB",
         "indexes of MongoDB",
         "sensors",
+        "webhooks",
+        "webhook endpoints",
+        "way out of webhooks",
         "bucket of the exports",
         "buckets of scores",
         "Athena",
@@ -177,7 +184,94 @@ def test_sensors_that_never_looked_are_found_in_the_real_database(
     """A platform whose daemon was forgotten."""
     database.collection("ticks").delete_many({})
 
-    assert {"sensors"} == set(wrong(database_checks.look(env, SystemClock())))
+    assert {"sensors", "webhooks"} == set(wrong(database_checks.look(env, SystemClock())))
+
+
+def stands(*, due: float | None = None, disabled: int = 0) -> Telling:
+    """How the telling of others stands, with something due for so many seconds."""
+    return Telling(
+        endpoints={"enabled": 3, "disabled": disabled},
+        deliveries={},
+        oldest=None,
+        due=None if due is None else MORNING - timedelta(seconds=due),
+    )
+
+
+@pytest.mark.parametrize(
+    ("silent", "due", "says"),
+    [
+        (5, None, ""),
+        (5, -60, ""),  # the next try of one whose receiver was down
+        (5, 299, ""),
+        (5, 301, "301 s ago"),
+        (121, None, "120 s, or ever"),
+        (None, None, "120 s, or ever"),
+    ],
+)
+def test_webhooks_that_nobody_sends_are_found(
+    silent: float | None, due: float | None, says: str
+) -> None:
+    """The process that sends may be dead, or behind; what is dead tells nothing."""
+    ticks = {} if silent is None else {webhooks.SENDER: MORNING - timedelta(seconds=silent)}
+    looked = webhooks.sender(stands(due=due), ticks, MORNING)
+
+    assert looked.good == (not says)
+    assert looked.good or looked.says.endswith(says)
+    assert looked.good or looked.remedy
+
+
+def test_endpoints_that_are_told_nothing_are_counted() -> None:
+    """Somebody waits for news and gets none."""
+    assert webhooks.endpoints(stands()).good
+    assert webhooks.endpoints(stands(disabled=2)).says.startswith("2 disabled")
+
+
+def test_the_doctors_bounds_are_those_of_the_alerts() -> None:
+    """Whoever is woken must not be told that nothing is wrong."""
+    rules = (ROOT / "terraform/monitoring/rules.yaml").read_text("utf-8")
+
+    assert webhooks.SENDER == NAME
+    assert f"exports_webhook_overdue_seconds) > {webhooks.MOST_SECONDS_OVERDUE:.0f}" in rules
+    assert f"exports_sensor_age_seconds) > {webhooks.MOST_SECONDS_SILENT:.0f}" in rules
+
+
+def test_a_delivery_that_waits_is_seen_in_the_real_database(
+    env: dict[str, str], mongo: MongoStores, database: MongoConnection
+) -> None:
+    """By the database's own clock, whoever stored it."""
+    mongo.deliveries.add({"_id": "evt_1:whe_1", "endpoint": "whe_1", "status": "waiting"})
+    assert "webhooks" not in wrong(database_checks.look(env, SystemClock()))
+
+    late = {"$set": {"dueAt": MORNING - timedelta(days=365)}}
+    database.collection("webhook_deliveries").update_one({"_id": "evt_1:whe_1"}, late)
+    assert "webhooks" in wrong(database_checks.look(env, SystemClock()))
+
+
+def way_out(env: Mapping[str, str], *, local: bool = False) -> Finding:
+    """What is found of the way out of webhooks."""
+    [said] = webhooks.way_out(env, ManualClock(), local=local)
+    return said
+
+
+def test_the_egress_proxy_is_looked_for_where_there_is_one() -> None:
+    """Without it no webhook leaves; with it each address is its to judge."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        port = proxy.getsockname()[1]
+        assert way_out({environment.WEBHOOKS_PROXY: f"http://127.0.0.1:{port}"}).good
+    gone = way_out({environment.WEBHOOKS_PROXY: f"http://127.0.0.1:{port}"})
+
+    assert gone.says == "WEBHOOK_UNREACHABLE: could not connect to the egress proxy"
+    assert gone.remedy == REMEDIES["UNREACHABLE"]
+    assert way_out({}).good
+    assert "WEBHOOKS_PROXY must be" in way_out({environment.WEBHOOKS_PROXY: "proxy:3128"}).says
+
+
+def test_webhooks_to_our_own_loopback_are_for_this_machine_alone() -> None:
+    """In a deployment a caller could have the sender call what listens beside it."""
+    env = {environment.WEBHOOKS_LOOPBACK: "true"}
+
+    assert way_out(env, local=True).good
+    assert not way_out(env).good
 
 
 def test_a_server_that_stands_alone_is_found() -> None:

@@ -1,27 +1,21 @@
 """Each dagster.yaml is one that the installed Dagster takes, and says what a deployment needs."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
-import sqlalchemy
 import yaml  # type: ignore[import-untyped] # it ships no types
 from dagster._config import process_config, resolve_to_config_type
 from dagster._core.instance.config import dagster_instance_config
-from dagster_postgres.utils import pg_url_from_config
 
 from assets.factory import LANE_TAG
 from assets.model.lanes import USUALLY_AT_ONCE, Lane, most_large
-from export_platform.local.postgresql import AUTHORITIES, OF_AWS
+from export_platform.local.postgresql import OF_AWS
 from export_platform.run_workers.pool import Size
 from sensors.requests import MAX_RUN_SECONDS
 from tests.conventions.repository import ROOT
-from tests.export_platform.production.postgres import certificate, running
 
 PRODUCTION = ROOT / "export_platform" / "production"
 INSTANCES = {
@@ -181,102 +175,3 @@ def test_nothing_is_written_outside_of_scratch(name: str) -> None:
     ]
 
     assert all(place.startswith("/scratch/") for place in places)
-
-
-@pytest.fixture(scope="module")
-def storage() -> Iterator[Mapping[str, str]]:
-    """The variables of a real PostgreSQL; not below pytest's folder, which nobody may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    try:
-        with running(folder) as variables:
-            yield variables
-    finally:
-        shutil.rmtree(folder)
-
-
-@pytest.fixture
-def instance(
-    storage: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    """The instance that production's file describes, but for what is of AWS."""
-    said = {key: value for key, value in written("production").items() if key not in OF_AWS}
-    said["local_artifact_storage"]["config"]["base_dir"] = str(tmp_path / "artifacts")
-    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(said), encoding="utf-8")
-    for name, value in storage.items():
-        monkeypatch.setenv(name, value)
-    with ExitStack() as stack:
-        yield stack.enter_context(dg.DagsterInstance.from_config(str(tmp_path)))
-
-
-def test_a_run_and_its_events_are_kept_in_postgresql(instance: dg.DagsterInstance) -> None:
-    """Production's storage section, unchanged, over TLS, against a real server."""
-
-    @dg.asset(partitions_def=dg.DynamicPartitionsDefinition(name="campaigns"))
-    def waitlist() -> dg.MaterializeResult[Any]:
-        return dg.MaterializeResult(metadata={"rows": 33})
-
-    instance.add_dynamic_partitions("campaigns", ["aurora-lights-2026"])
-    result = dg.materialize([waitlist], instance=instance, partition_key="aurora-lights-2026")
-
-    found = instance.get_latest_materialization_event(dg.AssetKey("waitlist"))
-    run = instance.get_run_by_id(result.run_id)
-    assert found is not None
-    assert found.asset_materialization is not None
-    assert {"rows": dg.IntMetadataValue(33)} == found.asset_materialization.metadata
-    assert run is not None
-    assert run.status is dg.DagsterRunStatus.SUCCESS
-    assert ["aurora-lights-2026"] == list(instance.get_dynamic_partitions("campaigns"))
-
-
-@pytest.fixture(scope="module")
-def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an authority that did not sign the server's certificate."""
-    folder = tmp_path_factory.mktemp("strangers")
-    (folder / "stranger.pem").write_bytes(certificate(folder))
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ({}, True),
-        ({"sslmode": "disable"}, False),
-        ({"password": "another"}, False),
-        ({"sslrootcert": "stranger.pem"}, False),
-        ({"sslrootcert": "nowhere.pem"}, False),
-        # Another name that leads to the same server, as somebody's DNS might.
-        ({"host": "storage.example", "hostaddr": "127.0.0.1"}, False),
-        # The control: encrypted, and whoever answers is believed.
-        ({"sslmode": "require", "sslrootcert": "nowhere.pem"}, True),
-    ],
-)
-def test_dagster_connects_to_the_one_server_that_proves_its_name(
-    storage: Mapping[str, str],
-    strangers: Path,
-    changed: Mapping[str, str],
-    expected: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """By production's own words; and the server takes nothing in the clear, as RDS with force_ssl.
-
-    Whoever answered in its place would get the password, and tell Dagster what to run.
-    """
-    said = written("production")["storage"]["postgres"]["postgres_db"]
-    given = {key: storage[one["env"]] for key, one in said.items() if "env" in one}
-    params = {**said["params"], **changed}
-    monkeypatch.setenv(AUTHORITIES, storage[AUTHORITIES])
-    monkeypatch.chdir(strangers)
-
-    url = pg_url_from_config({"postgres_db": {**said, **given, "params": params}})
-    assert expected == _opens(url)
-
-
-def _opens(url: str) -> bool:
-    engine = sqlalchemy.create_engine(url)
-    try:
-        with engine.connect() as opened:
-            return opened.execute(sqlalchemy.text("select 1")).scalar() == 1
-    except sqlalchemy.exc.OperationalError:
-        return False
-    finally:
-        engine.dispose()
