@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api_bridge.__main__ import server_config
 from api_bridge.middleware.body_limit import BodyLimitMiddleware
 from api_bridge.middleware.failures import FailuresMiddleware
+from api_bridge.middleware.request_id import RequestIdMiddleware
 from resources.errors import Unavailable
 from tests.api_bridge.bench import Bench, running_bench, serving, wait_for
 from tests.api_bridge.toys import TOYS
@@ -147,7 +148,7 @@ def test_a_body_that_never_ends_is_a_408() -> None:
         arrived.append(scope["type"])
         await receive()
 
-    limited = FailuresMiddleware(BodyLimitMiddleware(app, seconds=0.2))
+    limited = RequestIdMiddleware(FailuresMiddleware(BodyLimitMiddleware(app, seconds=0.2)))
     with serving(server_config(limited, host="127.0.0.1", port=0)) as port:
         head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx"
         with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
