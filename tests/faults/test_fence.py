@@ -17,7 +17,7 @@ COPIED = ("assets", "resources", "export_platform", "tests", "pyproject.toml")
 # What is taken away: file, the text that guards, what stands there instead, the test that notices.
 GUARDS = {
     "the lease's token in every write": (
-        "assets/life.py",
+        "assets/moves/base.py",
         "self._move(move, export_id, token=token, change=change)",
         "self._move(move, export_id, change=change)",
         "test_a_zombie_that_wakes_while_its_successor_runs_publishes_nothing",
