@@ -35,7 +35,8 @@ def compiled(source: Path, target: Path, *more: str) -> bool:
     """Compile a source; False, with a word about it, where that is not possible."""
     compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     # `resources/native.py` refuses an extension of another source than the one beside it.
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    headers = sorted(source.parent.glob(f"{source.stem}_*.h"))
+    digest = hashlib.sha256(b"".join(one.read_bytes() for one in (source, *headers))).hexdigest()
     unfinished = target.with_suffix(f".{os.getpid()}")
     command = [
         *shlex.split(compiler),

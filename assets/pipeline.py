@@ -143,6 +143,7 @@ class _Flow:
         self._expected = stood["expected"] if stood else self.reader.population(source, facts)
         self._watch.advance(rowsTotal=self._expected)
         verdict, converter = source.verdict(facts), self._converter(self._plan.columns)
+        kernel = self._kernel(verdict, converter)
         sieve = Sieve(
             verdict=verdict,
             notes=source.notes,
@@ -153,8 +154,8 @@ class _Flow:
             arrange=source.arrange,
             asides=self._asides,
             inside=self._remember if self._rechecks() else None,
+            packed=kernel is not None and not kernel.partly,
         )
-        kernel = self._kernel(verdict, converter)
         if stood:  # after the kernel: what its making counts has been counted
             self._ledger.restore(stood["ledger"])
         behind = stood["reader"] if stood else None
@@ -178,12 +179,16 @@ class _Flow:
 
     def _kernel(self, verdict: Verdict, converter: Converter) -> Kernel | None:
         try:
-            return compile_plan(
+            kernel = compile_plan(
                 self._plan, verdict=verdict, rendering=self._rendering, converter=converter
             )
         except NotNative as reason:
             _LOG.debug("rows of %s are made in Python: %s", self._plan.export_type.name, reason)
             return None
+        if kernel.partly:
+            name, why = self._plan.export_type.name, kernel.partly
+            _LOG.debug("rows of %s that stay are made in Python: %s", name, why)
+        return kernel
 
     def _aside(self, section: str) -> Aside:
         columns = self._plan.companions[section]
@@ -196,6 +201,9 @@ class _Flow:
         return any(delivery.rechecks_erasure for delivery, _ in self._plan.deliveries)
 
     def _remember(self, row: Any) -> None:
+        if isinstance(row, Run):
+            self.entries.update(row.entry_ids())
+            return
         entry = row.entry if isinstance(row, CodeRow) else row
         if isinstance(entry, EntryRow):
             self.entries.add(str(entry.entry["_id"]))

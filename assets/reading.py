@@ -5,7 +5,7 @@ It is the only code that knows which door a source goes through. What a row mean
 """
 
 import hmac
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -38,7 +38,6 @@ from assets.model.source import (
 from assets.steps.documents import overrides_from
 from assets.steps.encode.run import Run
 from assets.steps.native.kernel import Kernel
-from assets.steps.native.lines import USER_FIELDS as FEW
 from assets.steps.native.lines import Lines
 from assets.steps.read import EntryReader, Place, accounts
 from assets.steps.rows import Ledger
@@ -128,8 +127,9 @@ class Reader:
             case EntrySource():
                 reader = self._reader(source, facts, self._ledger)
                 if kernel is not None:
-                    lines = Lines(kernel, self._kernel_accounts)
-                    reader = replace(reader, made=lines.made, spread=spread)
+                    lines = Lines(kernel, self._accounts_with(kernel.fields))
+                    later = source.arrange is not None and not kernel.partly
+                    reader = replace(reader, made=lines.made, sorted_later=later, spread=spread)
                 if behind is not None:
                     reader = replace(reader, place=_place(behind))
                 self._entry_reader = reader
@@ -219,9 +219,15 @@ class Reader:
     def _known_users(self, ids: Collection[ObjectId]) -> Mapping[ObjectId, Document]:
         return self._doors.mongo.users.by_ids(ids, fields=USER_FIELDS)
 
-    def _kernel_accounts(self, ids: set[ObjectId]) -> Mapping[object, Document]:
-        """What the kernel reads of the accounts, after merges."""
-        return accounts(ids, lambda some: self._doors.mongo.users.by_ids(some, fields=FEW))
+    def _accounts_with(
+        self, fields: tuple[str, ...] | None
+    ) -> Callable[[set[ObjectId]], Mapping[object, Document]]:
+        """What looks accounts up, after merges: these fields of them, or all that rows read."""
+
+        def found(ids: set[ObjectId]) -> Mapping[ObjectId, Document]:
+            return self._doors.mongo.users.by_ids(ids, fields=fields or USER_FIELDS)
+
+        return lambda ids: accounts(ids, found)
 
     def _scan(self, segment: Segment) -> Iterator[Batch]:
         scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after)

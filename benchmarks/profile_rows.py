@@ -33,10 +33,10 @@ from assets.model.source import EntrySource, Segment
 from assets.reading import USER_FIELDS
 from assets.steps.address import Address
 from assets.steps.documents import bands_from, campaign_from, markets_from, promoters_from
+from assets.steps.native.kernel import USER_FIELDS as KERNEL_FIELDS
 from assets.steps.native.kernel import NotNative, compile_plan
-from assets.steps.native.lines import USER_FIELDS as KERNEL_FIELDS
 from assets.steps.native.lines import Lines
-from assets.steps.plan import plan
+from assets.steps.plan import Plan, plan
 from assets.steps.read import EntryReader, accounts
 from assets.steps.rows import Converter, Ledger, Sieve, rendering
 from export_platform.local.seed.basis.ledger import Ledger as Planted
@@ -50,6 +50,7 @@ _OPTIONS: CodecOptions[Any] = CodecOptions(
 )
 
 Raw = Mapping[str, Sequence[bytes]]
+Users = Callable[[Collection[ObjectId]], Mapping[ObjectId, Mapping[str, Any]]]
 
 
 def documents(entries: int, cache: Path | None) -> Raw:
@@ -86,9 +87,7 @@ def _decoded(raw: bytes) -> dict[str, Any]:
     return bson.decode(raw, _OPTIONS)
 
 
-def _users(
-    raw: Raw, fields: Sequence[str]
-) -> Callable[[Collection[ObjectId]], Mapping[ObjectId, Mapping[str, Any]]]:
+def _users(raw: Raw, fields: Sequence[str]) -> Users:
     """Finds users as the door does: these fields, decoded anew for each batch."""
     by_id: dict[ObjectId, bytes] = {}
     for one in raw["users"]:
@@ -103,7 +102,7 @@ def _users(
 class Nowhere:
     """An object store that drops what it is given."""
 
-    def upload(self, _key: str, *, media_type: str) -> "Nowhere":  # noqa: ARG002 - as the door
+    def upload(self, _key: str, **_: object) -> "Nowhere":
         """Itself."""
         return self
 
@@ -123,6 +122,28 @@ class Unwatched:
 
     def advance(self, **progress: int) -> None:
         """Nothing."""
+
+
+def _quicker(
+    reader: EntryReader, sieve: Sieve, made: Plan, users: Callable[[bool], Users]
+) -> tuple[EntryReader, Sieve]:
+    """The same with the kernel, as far as it goes."""
+    style = rendering(made, sieve.ledger)
+    try:
+        kernel = compile_plan(
+            made, verdict=sieve.verdict, rendering=style, converter=sieve.converter
+        )
+    except NotNative as reason:
+        print(f"in Python: {reason}")
+        return reader, sieve
+    if kernel.partly:
+        print(f"judged by the kernel, made in Python: {kernel.partly}")
+    asked, makes = users(kernel.fields is None), not kernel.partly
+    lines, later = Lines(kernel, lambda ids: accounts(ids, asked)), sieve.arrange is not None
+    return (
+        replace(reader, made=lines.made, sorted_later=makes and later),
+        replace(sieve, packed=makes),
+    )
 
 
 def run(
@@ -146,15 +167,16 @@ def run(
     reader = EntryReader(source=source, facts=made.facts, scan=scan, users=users, ledger=ledger)
     style, verdict = rendering(made, ledger), source.verdict(made.facts)
     converter = Converter(made.columns, rendering=style, key=b"benchmark")
-    sieve = Sieve(verdict=verdict, notes=source.notes, converter=converter, ledger=ledger)
-    try:
-        if python:
-            raise NotNative("asked for")
-        kernel = compile_plan(made, verdict=verdict, rendering=style, converter=converter)
-        lines = Lines(kernel, lambda ids: accounts(ids, few))
-        reader = replace(reader, made=lines.made)
-    except NotNative as reason:
-        print(f"in Python: {reason}")
+    sieve = Sieve(
+        verdict=verdict,
+        notes=source.notes,
+        converter=converter,
+        ledger=ledger,
+        fold=None if source.fold is None else source.fold(made.facts),
+        arrange=source.arrange,
+    )
+    if not python:
+        reader, sieve = _quicker(reader, sieve, made, lambda whole: users if whole else few)
     address = Address(export="exports/", attempt="exports/a1/")
     digest = hashlib.sha256()
     for entry in write_files(

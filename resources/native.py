@@ -12,7 +12,8 @@ def extension(name: str) -> Any | None:
     """A compiled module, or None where there is none of its source as it is now.
 
     Args:
-        name: Of the module; its source is the file `.c` of the same name beside it.
+        name: Of the module; its source is the file `.c` of the same name beside it, and what
+            that includes: headers whose names begin with its own.
     """
     try:
         module = import_module(name)
@@ -25,4 +26,5 @@ def extension(name: str) -> Any | None:
 
 @cache
 def _digest(source: Path) -> str:
-    return sha256(source.read_bytes()).hexdigest()
+    headers = sorted(source.parent.glob(f"{source.stem}_*.h"))
+    return sha256(b"".join(one.read_bytes() for one in (source, *headers))).hexdigest()

@@ -19,8 +19,12 @@ from typing import Final
 
 from assets.exports.shared.demand import DEMAND_OPTIONS, UNKNOWN, demand_rules, wishes
 from assets.exports.shared.entry_options import first_failing
-from assets.exports.shared.entry_strands import before_snapshot, by_registration
-from assets.exports.shared.entry_values import millis, notes, string
+from assets.exports.shared.entry_strands import (
+    before_snapshot,
+    by_registration,
+    registration_order,
+)
+from assets.exports.shared.entry_values import notes, string
 from assets.exports.shared.postal import postal_code
 from assets.model.campaign import Facts
 from assets.model.column import (
@@ -354,7 +358,7 @@ GEO_DEMAND = ExportType(
     sort=("country", "area_code", "market_key"),
     rows=EntrySource(
         strands=by_registration,
-        order=lambda row: (millis(row.entry.get("createdAt")), row.entry["_id"]),
+        order=registration_order,
         population=before_snapshot,
         verdict=lambda facts: first_failing(demand_rules(facts)),
         notes=notes,

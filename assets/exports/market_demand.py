@@ -17,7 +17,11 @@ from typing import Final
 
 from assets.exports.shared.demand import DEMAND_OPTIONS, UNKNOWN, Wish, demand_rules, wishes
 from assets.exports.shared.entry_options import ACTIVE, INVITED, Rule, first_failing
-from assets.exports.shared.entry_strands import before_snapshot, by_registration
+from assets.exports.shared.entry_strands import (
+    before_snapshot,
+    by_registration,
+    registration_order,
+)
 from assets.exports.shared.entry_values import at, market, millis, notes, string
 from assets.exports.shared.small_counts import hidden
 from assets.model.campaign import Event, Facts, Market
@@ -445,7 +449,7 @@ MARKET_DEMAND = ExportType(
     sort=("market_key", "event_id"),
     rows=EntrySource(
         strands=by_registration,
-        order=lambda row: (millis(row.entry.get("createdAt")), row.entry["_id"]),
+        order=registration_order,
         population=before_snapshot,
         verdict=_verdict,
         notes=notes,

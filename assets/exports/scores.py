@@ -19,7 +19,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from assets.exports.shared.entry_options import first_failing
-from assets.exports.shared.entry_strands import before_snapshot, by_registration
+from assets.exports.shared.entry_strands import (
+    before_snapshot,
+    by_registration,
+    registration_order,
+)
 from assets.exports.shared.entry_values import account_id, millis, string
 from assets.exports.shared.entry_values import notes as entry_notes
 from assets.exports.shared.id_set import IdSet
@@ -445,7 +449,7 @@ SCORES = ExportType(
     sort=("score", "entry_id"),
     rows=EntrySource(
         strands=by_registration,
-        order=lambda row: (millis(row.entry.get("createdAt")), row.entry["_id"]),
+        order=registration_order,
         population=before_snapshot,
         verdict=lambda _: first_failing(SCORED),
         notes=_notes,

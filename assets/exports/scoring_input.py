@@ -23,7 +23,11 @@ from bson.datetime_ms import DatetimeMS
 
 from assets.exports.shared.entry_columns import ACCOUNT_ID, COUNTRY_COLUMN, ENTRY_ID, field
 from assets.exports.shared.entry_options import Rule, first_failing
-from assets.exports.shared.entry_strands import before_snapshot, by_registration
+from assets.exports.shared.entry_strands import (
+    before_snapshot,
+    by_registration,
+    registration_order,
+)
 from assets.exports.shared.entry_values import (
     account_id,
     at,
@@ -378,7 +382,7 @@ SCORING_INPUT = ExportType(
     sort=("entry_id",),
     rows=EntrySource(
         strands=by_registration,
-        order=lambda row: (millis(row.entry.get("createdAt")), row.entry["_id"]),
+        order=registration_order,
         population=before_snapshot,
         verdict=_verdict,
         notes=_notes,

@@ -7,7 +7,7 @@ no market of the draw, so the market is the one whose list the fan was on.
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from assets.exports.shared.entry_columns import ACCOUNT_ID, CONTACT, ENTRY_ID, RISK_BAND, field
 from assets.exports.shared.entry_options import (
@@ -15,22 +15,34 @@ from assets.exports.shared.entry_options import (
     INCLUDE_WITHDRAWN,
     INVITED,
     LIVE,
+    NOT_REJECTED,
     Rule,
     entry_filter,
     first_failing,
     withdrawn_and_duplicates,
 )
 from assets.exports.shared.entry_strands import (
+    ENTRY_ID_PART,
     before_snapshot,
     by_registration,
     registration_order,
 )
 from assets.exports.shared.entry_values import at, mappings, market, notes, preferences
 from assets.model.campaign import Facts, Market
-from assets.model.column import ENUM, ID, INTEGER, UTC_TIME, Column, Getter, Pii, text
+from assets.model.column import ENUM, ID, INTEGER, UTC_TIME, Column, Pii, text
 from assets.model.export_type import ExportType, Scope
+from assets.model.meaning import (
+    Described,
+    Meaning,
+    What,
+    key_of,
+    of_user,
+    same,
+    value,
+    whether,
+)
 from assets.model.option import Option, whole
-from assets.model.source import Arrange, EntryRow, EntrySource, Verdict
+from assets.model.source import Arrange, EntryRow, EntrySource, Verdict, no_answers
 
 _BATCH = r"^[A-Za-z0-9][A-Za-z0-9_.:~-]{0,79}$"
 
@@ -44,6 +56,11 @@ def is_invited(row: EntryRow) -> bool:
     )
 
 
+_INVITED: Final = same(
+    is_invited, value("status"), value("selection.outcome"), whether("waitlist.promotedAt")
+)
+
+
 def market_of(row: EntryRow) -> Market | None:
     """The market that the fan was invited to; None where the entry names none that is known."""
     chosen = at("selection.marketId")(row)
@@ -52,12 +69,20 @@ def market_of(row: EntryRow) -> Market | None:
     return market(row, chosen)
 
 
-def _shown(attribute: str) -> Getter:
+_INVITES: Final = (
+    value("selection.marketId"),
+    whether("waitlist.promotedAt"),
+    value("waitlist.marketId"),
+)
+"""What `market_of` looks at."""
+
+
+def _shown(attribute: str) -> Described:
     def get(row: EntryRow) -> object:
         found = market_of(row)
         return None if found is None else getattr(found, attribute)
 
-    return get
+    return same(get, *_INVITES)
 
 
 def _preference_rank(row: EntryRow) -> int | None:
@@ -67,14 +92,14 @@ def _preference_rank(row: EntryRow) -> int | None:
     return next((p.rank for p in preferences(row) if p.market_id == found.id), None)
 
 
-def _last_code(attribute: str) -> Getter:
+def _last_code(attribute: str) -> Described:
     """An attribute of the code that was assigned last; MongoDB appends (DOMAIN.md 2.5)."""
 
     def get(row: EntryRow) -> object:
         codes = mappings(row.entry.get("codes"))
         return codes[-1].get(attribute) if codes else None
 
-    return get
+    return Described(meaning=Meaning(what=What.LAST_CODE, attribute=attribute), read=get)
 
 
 def _history_orders(row: EntryRow) -> object:
@@ -111,7 +136,9 @@ _COLUMNS: tuple[Column, ...] = (
         format=INTEGER,
         pii=Pii.NONE,
         source="e.preferences[market].rank",
-        value=_preference_rank,
+        value=Described(
+            meaning=Meaning(what=What.RANK_OF, values=(_shown("id"),)), read=_preference_rank
+        ),
         description="Empty for a market that the fan did not ask for.",
     ),
     field("decided_at_utc", UTC_TIME, Pii.NONE, "selection.decidedAt"),
@@ -134,7 +161,7 @@ _COLUMNS: tuple[Column, ...] = (
         format=INTEGER,
         pii=Pii.QUASI_IDENTIFIER,
         source="u.history.ordersArtist",
-        value=_history_orders,
+        value=of_user(_history_orders),
         description="Earlier orders for the same artist.",
     ),
     RISK_BAND,
@@ -150,8 +177,8 @@ def _verdict(facts: Facts) -> Verdict:
     rules: list[Rule] = [
         *LIVE,
         *withdrawn_and_duplicates(facts),
-        ("rejected", lambda row: row.entry.get("status") != "rejected"),
-        ("not_invited", is_invited),
+        NOT_REJECTED,
+        ("not_invited", _INVITED),
         *_asked_for(facts),
     ]
     return first_failing([*rules, *entry_filter(facts)])
@@ -162,22 +189,36 @@ def _asked_for(facts: Facts) -> Iterator[Rule]:
     options = facts.request.options
     if options.get("markets"):
         chosen = {market.id for market in facts.chosen_markets}
-        yield "markets", lambda row: getattr(market_of(row), "id", None) in chosen
+        is_chosen = same(lambda row: getattr(market_of(row), "id", None) in chosen, *_INVITES)
+        yield "markets", is_chosen
     if (wave := options.get("wave")) is not None:
-        yield "wave", lambda row: at("selection.wave")(row) == wave
+        of_wave = at("selection.wave")
+        yield "wave", same(lambda row: of_wave(row) == wave, value("selection.wave"))
     if (batch := options.get("batch_id")) is not None:
-        yield "batch_id", lambda row: at("selection.batchId")(row) == batch
+        of_batch = at("selection.batchId")
+        yield "batch_id", same(lambda row: of_batch(row) == batch, value("selection.batchId"))
 
 
-def _order(row: EntryRow) -> tuple[Any, ...]:
-    """Market, wave, draw; what has none of one comes after those that have."""
+def _market_part(row: EntryRow) -> tuple[bool, Any]:
     found = market_of(row)
-    return (
-        *_last_if_absent(None if found is None else found.key, ""),
-        *_last_if_absent(_number(at("selection.wave")(row)), 0),
-        *_last_if_absent(_number(at("selection.drawRank")(row)), 0),
-        str(row.entry["_id"]),
+    return _last_if_absent(None if found is None else found.key, "")
+
+
+def _number_part(path: str) -> Described:
+    read = at(path)
+    return Described(
+        meaning=Meaning(what=What.NUMBER_LAST, path=path),
+        read=lambda row: _last_if_absent(_number(read(row)), 0),
     )
+
+
+_ORDER: Final = key_of(
+    same(_market_part, *_INVITES),
+    _number_part("selection.wave"),
+    _number_part("selection.drawRank"),
+    ENTRY_ID_PART,
+)
+"""Market, wave, draw; what has none of one comes after those that have."""
 
 
 def _last_if_absent(value: Any, stand_in: Any) -> tuple[bool, Any]:
@@ -223,7 +264,8 @@ SELECTED_FANS = ExportType(
         population=before_snapshot,
         verdict=_verdict,
         notes=notes,
-        arrange=Arrange(key=_order),
+        arrange=Arrange(key=_ORDER),
+        counted=no_answers,
     ),
     retention_days=30,
     other_columns=("status",),

@@ -28,8 +28,12 @@ from assets.exports.shared.entry_options import (
     first_failing,
     withdrawn_and_duplicates,
 )
-from assets.exports.shared.entry_strands import before_snapshot, by_registration
-from assets.exports.shared.entry_values import at, mappings, market, millis, preferred, version
+from assets.exports.shared.entry_strands import (
+    before_snapshot,
+    by_registration,
+    registration_order,
+)
+from assets.exports.shared.entry_values import at, mappings, market, preferred, version
 from assets.exports.shared.entry_values import notes as entry_notes
 from assets.exports.shared.free_text import without_contacts, without_emails
 from assets.exports.shared.questions import (
@@ -431,7 +435,7 @@ SURVEY_ANSWERS = ExportType(
     sort=("question_key", "question_version", "entry_id"),
     rows=EntrySource(
         strands=by_registration,
-        order=lambda row: (millis(row.entry.get("createdAt")), row.entry["_id"]),
+        order=registration_order,
         population=before_snapshot,
         verdict=_verdict,
         notes=_notes,

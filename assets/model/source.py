@@ -69,6 +69,11 @@ def keep_all(_: Any) -> str | None:
     return None
 
 
+def no_answers(_: Facts) -> Sequence[str]:
+    """Counted by a source whose notes say what is odd about any entry, and nothing else."""
+    return ()
+
+
 def nothing_odd(_: Any) -> Sequence[str]:
     """The notes of a source that has none."""
     return ()
@@ -120,10 +125,10 @@ class EntrySource:
             twice is looked for at the end, which costs 8 bytes a row.
         fold: Made once an export; None where a row read is a row written.
         arrange: The order of the files where it is not `order`.
-        counted: Keys of the questions that `notes` counts. Stating it says that `order` is the
-            instant of registration and the id, and that `notes` counts nothing but these answers
-            and what is odd about any entry; so rows need not be made one by one in Python, and
-            nothing remembers the rows before, so that an attempt can go on behind any of them.
+        counted: Keys of the questions that `notes` counts. Stating it says that `notes` counts
+            nothing but these answers and what is odd about any entry; so rows need not be made one
+            by one in Python, and nothing remembers the rows before, so that an attempt can go on
+            behind any of them.
     """
 
     strands: Callable[[Facts], Sequence[Sequence[Segment]]]

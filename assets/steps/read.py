@@ -2,9 +2,9 @@
 
 import heapq
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import itemgetter
 from typing import Any, TypeGuard
 
@@ -34,8 +34,23 @@ _AGAIN = 1_000  # decoded documents of a gathered segment held at a time
 
 Document = Mapping[str, Any]
 Key = tuple[Any, ...]
-# Runs of rows that are made, and the places in a batch of documents whose rows are not.
-MadeRows = Sequence[Run | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeRows:
+    """What was made of a batch.
+
+    Attributes:
+        rows: Runs of rows, and the places of documents that have none yet.
+        users: Accounts that were looked up, whole and after merges; None: who needs one looks.
+        asked: Whose accounts those are, had or not.
+    """
+
+    rows: Sequence[Run | int]
+    users: Mapping[object, Document] | None = None
+    asked: Collection[object] = ()
+
+
 _Prepared = tuple[Sequence[bytes], MadeRows | None, Ledger]
 
 
@@ -69,9 +84,9 @@ class EntryReader:
         ledger: Counts what was read and what could not be, each batch when its last row has been
             handed out.
         most_gathered: How many documents without a usable order are sorted in memory.
-        made: Makes the usual rows of a batch: runs of them, and between these the places of the
-            documents that are read here; what it counts goes into the ledger that it is given.
-            None where all are.
+        made: Makes the usual rows of a batch, and leaves the others to be read here; what it counts
+            goes into the ledger that it is given. None where all are read here.
+        sorted_later: Whether the keys of runs are of another order, so that nothing is merged.
         spread: As `map`; may do several batches at a time, in their order all the same.
         place: Where it begins and stands.
     """
@@ -83,6 +98,7 @@ class EntryReader:
     ledger: Ledger
     most_gathered: int = MOST_GATHERED
     made: Callable[[Sequence[bytes], Ledger], MadeRows] | None = None
+    sorted_later: bool = False
     spread: Callable[[Callable[[Any], Any], Iterator[Any]], Iterator[Any]] = map
     place: Place = field(default_factory=Place)
 
@@ -99,6 +115,9 @@ class EntryReader:
             behind(self._strand(number, segments), self.place.after)
             for number, segments in enumerate(self.source.strands(self.facts))
         ]
+        if self.sorted_later:
+            yield from map(itemgetter(1), chain.from_iterable(strands))
+            return
         if self.made is not None:
             yield from self._told(merged_runs(strands))
             return
@@ -173,10 +192,10 @@ class EntryReader:
         self, batch: Sequence[bytes], made: MadeRows
     ) -> Iterator[tuple[bytes, EntryRow | Run]]:
         """The rows of a batch of which most are made."""
-        odd = [batch[one] for one in made if not isinstance(one, Run)]
-        rest, raws = self.keyed(odd), iter(odd)
+        odd = [batch[one] for one in made.rows if not isinstance(one, Run)]
+        rest, raws = self.keyed(odd, made), iter(odd)
         found = next(rest, None)
-        for one in made:
+        for one in made.rows:
             if isinstance(one, Run):
                 yield one.key(), one
                 continue
@@ -199,12 +218,17 @@ class EntryReader:
             for key, row, _ in again.keyed([raw for _, raw in kept[start : start + _AGAIN]]):
                 yield (key if self.made is None else packed(key)), row
 
-    def keyed(self, batch: Sequence[bytes]) -> Iterator[tuple[Key, EntryRow, bytes]]:
+    def keyed(
+        self, batch: Sequence[bytes], made: MadeRows | None = None
+    ) -> Iterator[tuple[Key, EntryRow, bytes]]:
         """The rows of raw documents with their sort keys; what cannot be a row is rejected."""
         entries = list(self._entries(batch))
-        users = accounts(
-            {entry["userId"] for entry, _ in entries if entry.get("userId")}, self.users
-        )
+        wanted = {entry["userId"] for entry, _ in entries if entry.get("userId")}
+        users: dict[object, Document] = {}
+        if made is not None and made.users is not None:
+            users.update(made.users)
+            wanted.difference_update(made.asked)
+        users |= accounts(wanted, self.users)
         for entry, raw in entries:
             row = EntryRow(entry, users.get(entry.get("userId")), self.facts)
             if row.user is not None and row.user.get("undecodable"):
@@ -222,7 +246,7 @@ class EntryReader:
             self.ledger.read += 1
             try:
                 entry, notes = upcast_entry(
-                    _document(raw), market_by_name=self.facts.market_id_by_name
+                    decoded(raw), market_by_name=self.facts.market_id_by_name
                 )
             except (BSONError, ValueError, OverflowError):
                 self.ledger.reject("undecodable")
@@ -351,6 +375,11 @@ def _is_merged(user: Document | None) -> TypeGuard[Document]:
     return user is not None and isinstance(user.get("mergedInto"), ObjectId)
 
 
-def _document(raw: bytes) -> Mapping[str, Any]:
-    decoded: Mapping[str, Any] = bson.decode(raw, _OPTIONS)
-    return decoded
+def decoded(raw: bytes) -> dict[str, Any]:
+    """A document as rows see it.
+
+    Raises:
+        BSONError: It cannot be read.
+    """
+    found: dict[str, Any] = bson.decode(raw, _OPTIONS)
+    return found

@@ -4,8 +4,8 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from itertools import count
+from dataclasses import dataclass, field, fields, replace
+from itertools import count, groupby, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from assets.model.manifest import Accounting
 from assets.model.meaning import plain
 from assets.model.policy import Transform
 from assets.model.source import Arrange, Fold, Verdict
-from assets.steps.arrange import Key, Sorter
+from assets.steps.arrange import Key, Sorter, packed
 from assets.steps.encode.run import Run
 from assets.steps.formats import Rendering, formatter, transformed
 from assets.steps.masks import (
@@ -27,11 +27,15 @@ from assets.steps.masks import (
     postal_prefix,
 )
 from assets.steps.plan import Plan, PlannedColumn
+from assets.steps.values import Warn
 
 # The text of every cell of a row; None where the value is absent, which CSV shows as empty.
 Cells = tuple[str | None, ...]
 # A row on its way to a file: the group it is of, and its cells, or a run of rows that are encoded.
 Record = tuple[str, Any]
+
+# Encoded rows that are handed on at a time: as many as a piece of a file has.
+TOGETHER = 1_000
 
 _TRANSFORMS: dict[Transform, Callable[[str], str]] = {
     Transform.MASK_EMAIL: mask_email,
@@ -127,6 +131,10 @@ class Converter:
         self._names = [planned.column.name for planned in columns]
         self._columns = [(plain(planned.column.value), self.text(planned)) for planned in columns]
 
+    def warned(self, warn: Warn) -> "Converter":
+        """One that makes the same texts, and tells somebody else of leniencies."""
+        return Converter((), rendering=replace(self._rendering, warn=warn), key=self._key)
+
     def cells(self, row: object) -> Cells:
         """The texts of one row.
 
@@ -214,6 +222,7 @@ class Sieve:
         arrange: The order of the files where the rows come in another.
         asides: Companion files.
         inside: Told every row read that is in a file, a main one or a companion.
+        packed: Whether keys are bytes, as those of runs are.
     """
 
     verdict: Verdict
@@ -225,6 +234,7 @@ class Sieve:
     arrange: Arrange | None = None
     asides: Sequence[Aside] = ()
     inside: Callable[[Any], None] | None = None
+    packed: bool = False
 
     def records(self, rows: Iterable[Any]) -> Iterator[Record]:
         """What is to be written, in order; each is counted as written when it is handed out."""
@@ -267,6 +277,7 @@ class Sieve:
             if type(row) is Run:
                 self.ledger.kept += len(row)
                 self.ledger.made += len(row)
+                self._tell(row)
                 yield (), ("", row)
                 continue
             try:
@@ -319,10 +330,23 @@ class Sieve:
     ) -> Iterator[tuple[Key, Record]]:
         sorter: Sorter[Record] = Sorter()
         for key, record in made:
-            sorter.add(key, record)
+            if type(record[1]) is Run:
+                for own, content in record[1].sortable():
+                    sorter.add(own, ("", content))
+            else:
+                sorter.add(self._sort_key(key, arrange), record)
+        yield from together(self._distinct(sorter, arrange))
+
+    def _sort_key(self, key: Key, arrange: Arrange) -> Key:
+        """A key as it is sorted by: as it is, or its leading parts and the others as bytes."""
+        if not self.packed:
+            return key
+        return packed(key[: arrange.unique]), packed(key[arrange.unique :])
+
+    def _distinct(self, sorter: "Sorter[Record]", arrange: Arrange) -> Iterator[tuple[Key, Record]]:
         last: Key | None = None
         for key, record in sorter.pairs():
-            leading = key[: arrange.unique]
+            leading = key[: 1 if self.packed else arrange.unique]
             if arrange.unique and leading == last:
                 self._drop(arrange.reason)
                 continue
@@ -337,6 +361,17 @@ class Sieve:
             return
         self.ledger.kept -= 1
         self.ledger.filtered[reason] += 1
+
+
+def together(rows: Iterable[tuple[Key, Record]]) -> Iterator[tuple[Key, Record]]:
+    """The same rows, those that are encoded already as runs of several."""
+    for is_encoded, some in groupby(rows, key=lambda pair: type(pair[1][1]) is bytes):
+        if not is_encoded:
+            yield from some
+            continue
+        contents = (record[1] for _, record in some)
+        while taken := list(islice(contents, TOGETHER)):
+            yield (), ("", Run.of(taken))
 
 
 def allowed_rejects(read: int, stated: int | None) -> int:

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from assets.exports.shared.entry_options import LIVE, Rule, withdrawn
+from assets.exports.shared.entry_options import LIVE, NOT_WITHDRAWN, Rule
 from assets.exports.shared.entry_values import NO_INSTANT, at, mappings, millis, string
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Campaign, Facts, Promoter
 from assets.model.campaign import Consent as AskedConsent
 from assets.model.column import Unfit
+from assets.model.meaning import Described, Meaning, What, of_user
 from assets.model.source import EntryRow
 
 Consent = Mapping[str, Any]
@@ -63,18 +64,27 @@ def _said(row: EntryRow, name: str) -> bool:
 # Beside `LIVE`: a fan whose suppressions are not to be found cannot be written to.
 _KNOWN: Final[Rule] = (
     "missing_user",
-    lambda row: row.user is not None or row.entry.get("userId") is None,
+    Described(
+        meaning=Meaning(what=What.KNOWN_USER),
+        read=lambda row: row.user is not None or row.entry.get("userId") is None,
+    ),
 )
 SERVICE_MAIL: Final[tuple[Rule, ...]] = (
     *LIVE,
     _KNOWN,
-    ("invalid_email", lambda row: is_email(string(row, "contact.email"))),
-    ("hard_bounced", lambda row: not _said(row, "hardBouncedAt")),
-    ("complained", lambda row: not _said(row, "complainedAt")),
+    (
+        "invalid_email",
+        Described(
+            meaning=Meaning(what=What.EMAIL, path="contact.email"),
+            read=lambda row: is_email(string(row, "contact.email")),
+        ),
+    ),
+    ("hard_bounced", of_user(lambda row: not _said(row, "hardBouncedAt"))),
+    ("complained", of_user(lambda row: not _said(row, "complainedAt"))),
 )
 # The registration, not a consent: whoever took it back is no audience of anything about it.
-WITHDRAWN: Final[Rule] = ("withdrawn", lambda row: not withdrawn(row))
-OPTED_OUT: Final[Rule] = ("opted_out", lambda row: not _said(row, "emailGlobalOptOut"))
+WITHDRAWN: Final[Rule] = ("withdrawn", NOT_WITHDRAWN)
+OPTED_OUT: Final[Rule] = ("opted_out", of_user(lambda row: not _said(row, "emailGlobalOptOut")))
 MARKETING_MAIL: Final[tuple[Rule, ...]] = (*SERVICE_MAIL, OPTED_OUT)
 TEXTABLE: Final[tuple[Rule, ...]] = (
     *LIVE,

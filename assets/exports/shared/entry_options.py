@@ -13,7 +13,7 @@ from assets.exports.shared.entry_values import (
 )
 from assets.model.campaign import Facts
 from assets.model.column import Unfit
-from assets.model.meaning import Described, Meaning, What, plain
+from assets.model.meaning import Described, Meaning, What, plain, same, value
 from assets.model.option import SLUG_PATTERN, Option, choice, flag, words
 from assets.model.option import instant as instant_option
 from assets.model.source import EntryRow, Verdict
@@ -99,8 +99,8 @@ def entry_filter(facts: Facts) -> list[Rule]:
         "registered_from": _registered_from,
         "registered_to": _registered_to,
         "countries": _country_in,
-        "locales": _one_of(lambda row: string(row, "locale").replace("_", "-")),
-        "bands": _one_of(band),
+        "locales": _locale_in,
+        "bands": _band_in,
         "has_code": _has_code,
         "exclude_flags": _no_flag,
     }
@@ -129,7 +129,7 @@ def withdrawn_and_duplicates(facts: Facts) -> list[Rule]:
     options = facts.request.options
     rules: list[Rule] = []
     if not options.get("include_withdrawn"):
-        rules.append(("withdrawn", _NOT_WITHDRAWN))
+        rules.append(("withdrawn", NOT_WITHDRAWN))
     if not options.get("include_duplicates"):
         rules.append(("duplicate", _NOT_DUPLICATE))
     return rules
@@ -158,13 +158,20 @@ def _all(*parts: Meaning) -> Meaning:
     return Meaning(what=What.ALL, values=parts)
 
 
-_NOT_WITHDRAWN = Described(
+NOT_WITHDRAWN = Described(
     meaning=_all(_status_is_not("withdrawn"), _absent("withdrawnAt")),
     read=lambda row: not withdrawn(row),
 )
 _NOT_DUPLICATE = Described(
     meaning=_status_is_not("duplicate"),
     read=lambda row: row.entry.get("status") != "duplicate",
+)
+NOT_REJECTED: Rule = (
+    "rejected",
+    Described(
+        meaning=_status_is_not("rejected"),
+        read=lambda row: row.entry.get("status") != "rejected",
+    ),
 )
 # `LIVE` of DOMAIN.md 7.0; the snapshot is part of the query and not repeated here.
 LIVE: tuple[Rule, ...] = (
@@ -207,6 +214,16 @@ def _country_in(wanted: Sequence[str]) -> Described:
     )
 
 
+def _locale_in(wanted: Sequence[str]) -> Described:
+    stays = _one_of(lambda row: string(row, "locale").replace("_", "-"))(wanted)
+    return same(stays, value("locale"))
+
+
+def _band_in(wanted: Sequence[str]) -> Described:
+    # Who has a manual decision is Python's in any case.
+    return same(_one_of(band)(wanted), value("risk.override.band"), value("risk.band"))
+
+
 def _registered_from(text: str) -> Described:
     first = instant(text)
     return Described(
@@ -237,18 +254,24 @@ def _no_flag(flags: Sequence[str]) -> Described:
     )
 
 
-def _one_of(value: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[EntryRow], bool]]:
+def _one_of(read: Callable[[EntryRow], object]) -> Callable[[Any], Callable[[EntryRow], bool]]:
     def make(wanted: Sequence[object]) -> Callable[[EntryRow], bool]:
         allowed = tuple(wanted)  # of at most 200; equality also judges what cannot be hashed
-        return lambda row: value(row) in allowed
+        return lambda row: read(row) in allowed
 
     return make
 
 
-def has_code(row: EntryRow) -> bool:
-    """Whether the fan holds a code that was assigned or sent, and not revoked since."""
+def _holds_code(row: EntryRow) -> bool:
     codes = mappings(row.entry.get("codes"))
     return any(code.get("state") in _HELD for code in codes)
+
+
+_HOLDS = Meaning(what=What.HAS_CODE, values=_HELD)
+has_code = Described(meaning=_HOLDS, read=_holds_code)
+"""Whether the fan holds a code that was assigned or sent, and not revoked since."""
+has_no_code = Described(meaning=_HOLDS, read=lambda row: not _holds_code(row))
+"""The same as a part of a key: those who hold one come first."""
 
 
 def _flags(row: EntryRow) -> Sequence[str]:

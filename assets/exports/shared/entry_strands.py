@@ -7,13 +7,14 @@ a last one holds whatever is left, so that nothing is passed over in silence.
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from bson.datetime_ms import DatetimeMS
 
 from assets.exports.shared.entry_values import millis
 from assets.model.campaign import Facts
 from assets.model.instant import rfc3339
+from assets.model.meaning import Described, Meaning, What
 from assets.model.source import EntryRow, Filter, Segment
 
 # The first millisecond that RFC 3339 and Python cannot say: 10000-01-01T00:00:00Z.
@@ -66,9 +67,18 @@ def by_registration(facts: Facts) -> list[list[Segment]]:
     return strands
 
 
-def registration_order(row: EntryRow) -> tuple[Any, ...]:
-    """The order of `by_registration`: the instant, then the id."""
+def _registered(row: EntryRow) -> tuple[Any, ...]:
     return millis(row.entry.get("createdAt")), row.entry["_id"]
+
+
+registration_order: Final = Described(meaning=Meaning(what=What.REGISTERED), read=_registered)
+"""The order of `by_registration`: the instant, then the id."""
+
+
+ENTRY_ID_PART: Final = Described(
+    meaning=Meaning(what=What.ID), read=lambda row: str(row.entry["_id"])
+)
+"""The end of a sort key that is total: the id of the entry."""
 
 
 def _left_over() -> list[Filter]:

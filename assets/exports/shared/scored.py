@@ -7,6 +7,6 @@ Duplicates stay: how many of them there are is one of the things that a model lo
 
 from typing import Final
 
-from assets.exports.shared.entry_options import LIVE, Rule, withdrawn
+from assets.exports.shared.entry_options import LIVE, NOT_WITHDRAWN, Rule
 
-SCORED: Final[tuple[Rule, ...]] = (*LIVE, ("withdrawn", lambda row: not withdrawn(row)))
+SCORED: Final[tuple[Rule, ...]] = (*LIVE, ("withdrawn", NOT_WITHDRAWN))

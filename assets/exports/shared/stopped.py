@@ -29,6 +29,7 @@ from assets.exports.shared.signal_sources import (
 from assets.exports.shared.signals import BY_SMS, Suppressions, Window, digest
 from assets.model.campaign import Facts
 from assets.model.column import Unfit
+from assets.model.meaning import Described, Meaning, What
 from assets.model.source import EntryRow, Reading, Segment
 
 # What an account says of its addresses: for all mail, and for all but that of a registration.
@@ -51,7 +52,9 @@ def stopped_digest(row: EntryRow) -> str:
 
 def not_stopped(stopped: IdSet) -> Rule:
     """The rule that the address of a row is none of these."""
-    return "address_suppressed", lambda row: stopped_digest(row) not in stopped
+    meaning = Meaning(what=What.NOT_STOPPED, path="contact.email", values=(stopped.digests(),))
+    stays = Described(meaning=meaning, read=lambda row: stopped_digest(row) not in stopped)
+    return "address_suppressed", stays
 
 
 def stopped_by_accounts(

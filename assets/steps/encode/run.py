@@ -4,10 +4,12 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 KEY: Final = 20
 """The bytes of a key: an instant and an id, which sort as rows in the order of registration do."""
+_ID: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Run:
         ends: Where each record of the batch ends.
         start: The first row of this run.
         stop: The row behind its last.
+        parts: Where the rows are to be sorted: of each record of the batch where the leading parts
+            of its key end, and where the key does. Else keys are of `KEY` bytes.
     """
 
     records: bytes
@@ -27,6 +31,14 @@ class Run:
     ends: "array[int]"
     start: int
     stop: int
+    parts: "array[int] | None" = None
+
+    @classmethod
+    def of(cls, contents: Sequence[bytes]) -> "Run":
+        """Records that nobody asks for the keys of."""
+        return cls(
+            b"".join(contents), b"", array("I", accumulate(map(len, contents))), 0, len(contents)
+        )
 
     def __len__(self) -> int:
         """How many rows."""
@@ -51,7 +63,24 @@ class Run:
     def part(self, first: int, last: int) -> "Run":
         """The rows from the first to before the last, counted within the run."""
         start = self.start
-        return Run(self.records, self.keys, self.ends, start + first, start + last)
+        return Run(self.records, self.keys, self.ends, start + first, start + last, self.parts)
+
+    def sortable(self) -> Iterator[tuple[tuple[bytes, bytes], bytes]]:
+        """Each record with its key: the leading parts, and the others."""
+        parts = self.parts or array("I")
+        for row in range(self.start, self.stop):
+            begin, lead, end = parts[2 * row - 1] if row else 0, parts[2 * row], parts[2 * row + 1]
+            record = self.records[self._begin(row) : self.ends[row]]
+            yield (self.keys[begin:lead], self.keys[lead:end]), record
+
+    def entry_ids(self) -> Iterator[str]:
+        """The ids of the entries that the rows are of, with which every key ends."""
+        for row in range(self.start, self.stop):
+            if self.parts is None:
+                yield self._key(row)[-_ID:].hex()
+            else:  # as text, and the end of a text
+                end = self.parts[2 * row + 1] - 2
+                yield self.keys[end - 2 * _ID : end].decode()
 
     def before(self, key: bytes, *, equal: bool) -> int:
         """How many rows stand before a key, those that have it too if `equal`."""

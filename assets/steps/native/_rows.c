@@ -12,11 +12,12 @@
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_ITEMS = 64, MOST_CELL = 8000, MOST_NODES = 2048, KEY = 20,
+enum { MOST_TABLES = 64, MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_ITEMS = 64, MOST_CELL = 8000, MOST_NODES = 2048, KEY = 20,
        LETTERS = 0x20000 };
 
 /* BSON types (bsonspec.org) that the usual document holds. */
@@ -34,22 +35,24 @@ enum { L_PREFERENCES, L_CONSENTS, L_ANSWERS, L_CODES, LISTS, ITEM_FIELDS = 4 };
 enum { P_MARKET, P_RANK, P_EVENTS, P_QUANTITY };
 enum { C_KEY, C_PROMOTER, C_GRANTED, C_WITHDRAWN };
 enum { A_KEY, A_VERSION, A_VALUE };
-enum { O_STATE };
+enum { O_STATE, O_SENT };
 
 enum {
     OP_UNLESS_ABSENT, OP_VALUE, OP_PRESENT, OP_MARKET, OP_WISHES, OP_WISH_MARKET, OP_WISH_EVENTS,
-    OP_WISH_QUANTITY, OP_GRANTED, OP_GRANTED_TO, OP_ANSWER, OP_ACCOUNT, OP_BAND, OPS
+    OP_WISH_QUANTITY, OP_GRANTED, OP_GRANTED_TO, OP_ANSWER, OP_USER, OP_BAND, OP_SAME, OP_ELSE, OP_HAS_CODE,
+    OP_LAST_CODE, OP_RANK_OF, OPS
 };
 enum {
     F_NONE, F_ID, F_TEXT, F_ENUM, F_EMAIL, F_PHONE, F_DIGITS, F_LOCAL, F_UTC, F_TRUTH, F_INTEGER,
-    F_LIST, F_LOCALE, F_COUNTRY, F_DAY, FORMATS
+    F_LIST, F_LOCALE, F_COUNTRY, F_DAY, F_TRUE_FALSE, FORMATS
 };
 enum { M_NONE, M_EMAIL, M_PHONE, M_NAME, M_POSTAL, MASKS };
 enum {
     R_ABSENT, R_NOT_TEXT, R_NOT_FALSE, R_NOT_ERASED_USER, R_ONE_OF, R_FROM, R_BEFORE, R_HAS_CODE,
-    R_NO_FLAG, R_MARKETS, RULES
+    R_NO_FLAG, R_MARKETS, R_SAME, R_USER, R_KNOWN_USER, R_EMAIL, R_NOT_STOPPED, RULES
 };
-enum { USER_ERASED = 1, USER_FLAGGED = 2, USER_UNUSUAL = 4 };
+enum { K_REGISTERED, K_ID, K_SAME, K_USER, K_NUMBER, K_HAS_CODE, KEYS }; /* parts of a sort key */
+enum { USER_ERASED = 1, USER_FLAGGED = 2, USER_UNUSUAL = 4, MOST_USER_CELLS = 16 };
 
 typedef struct { const uint8_t *at; uint32_t size; uint8_t type; } Value;
 typedef struct { const char *at; Py_ssize_t size; } Slice;
@@ -66,8 +69,11 @@ typedef struct {
 enum { EACH_NONE, EACH_BLOCK, EACH_KEPT };
 enum { IN_ENTRY, IN_KEPT, IN_BLOCK };
 
-typedef struct { int op, slot, format, length, guard, mask; Slices data; } Column;
+typedef struct { int op, slot, format, length, guard, mask, table; Slices data; } Column;
 typedef struct { int kind, slot; int64_t number; Slices data; } Rule;
+typedef struct { int kind, slot; Slices data; } KeyPart;
+typedef struct Table Table;
+typedef struct Known Known;
 
 typedef struct {
     PyObject_HEAD
@@ -76,6 +82,9 @@ typedef struct {
     int *found; uint64_t found_mask; /* nodes by the hash of their names; -1 where none is */
     Column *columns; Py_ssize_t column_count;
     Rule *rules; Py_ssize_t rule_count;
+    Table *tables; Py_ssize_t table_count;
+    KeyPart *keys; Py_ssize_t key_count; int lead; /* of the parts, those that one row alone has */
+    int user_cells;
     Slices markets;       /* ids */
     Slices *events;       /* per market: event id, date, event id, date ... */
     Slices questions;     /* keys of the answers that are looked at */
@@ -102,7 +111,7 @@ typedef struct {
 } Step;
 
 typedef struct { char *at; size_t size, room; int failed; } Buffer;
-typedef struct { int known, bits; Slice account; } User;
+typedef struct { int known, bits; Slice cells[MOST_USER_CELLS]; } User;
 typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
 
 typedef struct {
@@ -116,8 +125,13 @@ typedef struct {
     Value *answers; int64_t *versions; uint8_t *answered;
     const uint8_t *end; /* of the document */
     Step *steps; /* of each node, then STRANGERS by the hash of their names */
-    User user;
+    const User *user;
+    const Known *known;
+    Slice same[MOST_TABLES]; uint8_t asked[MOST_TABLES]; /* what each table says of the row */
+    int missed;
 } Row;
+
+#include "_rows_sha256.h"
 
 /* ------------------------------------------------------------------------------------- the walk */
 
@@ -543,11 +557,15 @@ static int write_time(const Kernel *k, Buffer *b, Value v, int local) {
     return 1;
 }
 
+static void put_hex(char *hex, const uint8_t *at, int size) {
+    for (int i = 0; i < size; i++)
+        hex[2 * i] = "0123456789abcdef"[at[i] >> 4], hex[2 * i + 1] = "0123456789abcdef"[at[i] & 15];
+}
+
 static int write_id(const Kernel *k, Buffer *b, Value v) {
     if (v.type == OBJECT_ID) {
         char hex[24];
-        for (int i = 0; i < 12; i++)
-            hex[2 * i] = "0123456789abcdef"[v.at[i] >> 4], hex[2 * i + 1] = "0123456789abcdef"[v.at[i] & 15];
+        put_hex(hex, v.at, 12);
         put_cell(b, k, hex, 24);
         return 1;
     }
@@ -572,6 +590,8 @@ static int write_enum(const Kernel *k, Buffer *b, Value v) {
 
 /* Room for what a mask makes: an address with its first letter and three stars, a number with stars. */
 enum { MOST_ADDRESS = 512 };
+/* What an address may be long (RFC 5321 4.5.3.1, RFC 1035 2.3.4). */
+enum { MOST_PLAIN = 254, MOST_LOCAL = 64, MOST_LABEL = 63 };
 
 /* An address with its domain in lower case, in `text`. */
 static int address_of(const Kernel *k, Value v, char *text, Slice *address) {
@@ -728,6 +748,17 @@ static int write_locale(Row *row, Buffer *b, Slice spelled, const Slices *known)
     return 1;
 }
 
+static void put_truth(Buffer *b, const Kernel *k, int format, int said) {
+    const char *text = format == F_TRUE_FALSE ? said ? "true" : "false" : said ? "Y" : "N";
+    put_cell(b, k, text, strlen(text));
+}
+
+/* A number below 100. */
+static void put_small(Buffer *b, const Kernel *k, int number) {
+    char text[2] = {(char)('0' + number / 10), (char)('0' + number % 10)};
+    put_cell(b, k, text + (number < 10), number < 10 ? 1 : 2);
+}
+
 static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
     const Kernel *k = row->kernel;
     Slice s;
@@ -743,9 +774,9 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
     case F_DIGITS: return write_phone(k, b, v, 1);
     case F_LOCAL: return write_time(k, b, v, 1);
     case F_UTC: return write_time(k, b, v, 0);
-    case F_TRUTH:
+    case F_TRUTH: case F_TRUE_FALSE:
         if (v.type != TRUTH) return 0;
-        put_cell(b, k, *v.at ? "Y" : "N", 1);
+        put_truth(b, k, column->format, *v.at);
         return 1;
     case F_INTEGER: return write_integer(k, b, v);
     case F_LIST: return write_list(k, b, v, column);
@@ -761,6 +792,8 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
 }
 
 /* ----------------------------------------------------------------------------- what a row means */
+
+#include "_rows_tables.h"
 
 /* A field of an item; null is as if it were absent. */
 static Value field_of(const Row *row, int list, int item, int field) {
@@ -865,29 +898,58 @@ static int write_events(const Kernel *k, Buffer *b, const Wish *wish, const Colu
     return write_items(k, b, &items, column->guard);
 }
 
+/* Whether any code is in one of these states. */
+static int has_code(const Row *row, const Slices *states) {
+    int has = 0;
+    for (int i = 0; i < row->counts[L_CODES]; i++) {
+        Value state = row->items[L_CODES][i][O_STATE];
+        if (state.type == TEXT) has |= place_of(states, text_of(state)) >= 0;
+    }
+    return has;
+}
+
+/* A text; where it is blank, what the table says. */
+static int write_else(Row *row, Buffer *b, const Column *column) {
+    Value v = row->slots[column->slot];
+    Slice line, cell;
+    if (!is_absent(v)) {
+        if (!line_of(row->kernel, v, 0, &line)) return 0;
+        if (line.size) return write_value(row, b, v, column);
+    }
+    if (!same_of(row, column->table, &cell)) return 0;
+    put(b, cell.at, (size_t)cell.size);
+    return 1;
+}
+
+/* The place of a market among the wishes, from 1 on; nothing where it is none of them. */
+static int write_rank_of(const Row *row, Buffer *b, Slice market) {
+    for (int i = 0; market.size == 12 && i < row->wish_count; i++) {
+        Value wished = row->wishes[row->wish_order[i]].market;
+        if (wished.type != OBJECT_ID || memcmp(wished.at, market.at, 12)) continue;
+        put_small(b, row->kernel, i + 1);
+        return 1;
+    }
+    put_cell(b, row->kernel, "", 0);
+    return 1;
+}
+
 static int write_column(Row *row, Buffer *b, const Column *column) {
     const Kernel *k = row->kernel;
     const Wish *wish;
     Value v;
-    int said;
+    Slice cell;
+    int said, at;
     switch (column->op) {
     case OP_UNLESS_ABSENT:
         if (!is_absent(row->slots[column->slot])) return 0;
         put_cell(b, k, "", 0);
         return 1;
     case OP_VALUE: return write_value(row, b, row->slots[column->slot], column);
-    case OP_PRESENT: put_cell(b, k, is_absent(row->slots[column->slot]) ? "N" : "Y", 1); return 1;
+    case OP_PRESENT: put_truth(b, k, column->format, !is_absent(row->slots[column->slot])); return 1;
     case OP_MARKET:
         v = row->slots[column->slot];
         return (is_absent(v) || v.type == OBJECT_ID) && write_market(k, b, v, column);
-    case OP_WISHES: {
-        char text[4];
-        int size = 0;
-        if (row->wish_count > 9) text[size++] = (char)('0' + row->wish_count / 10);
-        text[size++] = (char)('0' + row->wish_count % 10);
-        put_cell(b, k, text, (size_t)size);
-        return 1;
-    }
+    case OP_WISHES: put_small(b, k, row->wish_count); return 1;
     case OP_WISH_MARKET: case OP_WISH_EVENTS: case OP_WISH_QUANTITY:
         if (column->slot > row->wish_count) { put_cell(b, k, "", 0); return 1; }
         wish = &row->wishes[row->wish_order[column->slot - 1]];
@@ -896,13 +958,20 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
         return write_value(row, b, wish->quantity, column);
     case OP_GRANTED: case OP_GRANTED_TO:
         said = is_granted(row, column->data.items[0], column->op == OP_GRANTED_TO);
-        put_cell(b, k, said ? "Y" : "N", 1);
+        put_truth(b, k, column->format, said);
         return 1;
     case OP_ANSWER: return write_value(row, b, row->answers[column->slot], column);
-    case OP_ACCOUNT:
-        if (row->user.known) put(b, row->user.account.at, (size_t)row->user.account.size);
-        else put_cell(b, k, "", 0);
+    case OP_USER: cell = row->user->cells[column->slot]; put(b, cell.at, (size_t)cell.size); return 1;
+    case OP_SAME:
+        if (!same_of(row, column->table, &cell)) return 0;
+        put(b, cell.at, (size_t)cell.size);
         return 1;
+    case OP_ELSE: return write_else(row, b, column);
+    case OP_HAS_CODE: put_truth(b, k, column->format, has_code(row, &column->data)); return 1;
+    case OP_LAST_CODE:
+        at = row->counts[L_CODES] - 1;
+        return write_value(row, b, at < 0 ? (Value){0} : row->items[L_CODES][at][column->slot], column);
+    case OP_RANK_OF: return same_of(row, column->table, &cell) && write_rank_of(row, b, cell);
     case OP_BAND: /* the override beats the score, and an empty one is none */
         v = row->slots[column->slot];
         if (is_absent(v) || (v.type == TEXT && v.size == 5)) v = row->slots[column->slot + 1];
@@ -912,15 +981,63 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
     }
 }
 
+/*
+ * Whether a text is surely an address (audiences.py): letters, digits and a few signs, one @ in it, then labels.
+ * Of what else may be one Python judges.
+ */
+static int is_plain_address(Value v) {
+    if (v.type != TEXT || v.size > MOST_PLAIN + 5) return 0;
+    Slice s = text_of(v);
+    Py_ssize_t at = -1, label = 0;
+    int dots = 0;
+    for (Py_ssize_t i = 0; i < s.size; i++) {
+        char c = s.at[i], before = i ? s.at[i - 1] : '.';
+        int inner = c == '-' || c == '.' || (c == '@' && at < 0);
+        if (inner && (before == '-' || before == '.' || before == '@')) return 0;
+        if (!inner && !is_letter(c) && !is_digit(c) && (at >= 0 || !(c == '_' || c == '+'))) return 0;
+        if (c == '@') { if (i > MOST_LOCAL) return 0; at = i; }
+        dots += at >= 0 && c == '.';
+        label = c == '.' || c == '@' ? 0 : label + 1;
+        if (at >= 0 && label > MOST_LABEL) return 0;
+    }
+    return at > 0 && dots && label && s.at[s.size - 1] != '-';
+}
+
+/* The digest of a plain address as it is compared, in hexadecimal. */
+static void address_digest(Slice address, char *hex) {
+    char text[MOST_PLAIN];
+    uint8_t digest[SHA_SIZE];
+    for (Py_ssize_t i = 0; i < address.size; i++) text[i] = (char)(is_upper(address.at[i]) ? address.at[i] + 32 : address.at[i]);
+    sha256(text, (size_t)address.size, digest);
+    put_hex(hex, digest, SHA_SIZE);
+}
+
+/* Whether an address is one of many, of which the first bytes of a digest are kept, sorted (id_set.py). */
+static int is_stopped(const Slice *kept, Slice address) {
+    char hex[2 * SHA_SIZE];
+    uint8_t digest[SHA_SIZE];
+    Py_ssize_t low = 0, high = kept->size / 8;
+    address_digest(address, hex);
+    sha256(hex, sizeof hex, digest);
+    while (low < high) {
+        Py_ssize_t middle = (low + high) / 2;
+        int order = memcmp(kept->at + 8 * middle, digest, 8);
+        if (!order) return 1;
+        if (order < 0) low = middle + 1; else high = middle;
+    }
+    return 0;
+}
+
 /* 1: stays, 0: is filtered, -1: Python judges. */
 static int passes(Row *row, const Rule *rule) {
     Value v = rule->slot < 0 ? (Value){0} : row->slots[rule->slot];
+    Slice said;
     switch (rule->kind) {
     case R_ABSENT: return is_absent(v);
     case R_NOT_TEXT: return !(v.type == TEXT && place_of(&rule->data, text_of(v)) >= 0);
     case R_NOT_FALSE: return !(v.type == TRUTH && !*v.at);
-    case R_NOT_ERASED_USER: return !(row->user.known && row->user.bits & USER_ERASED);
-    case R_NO_FLAG: return !(row->user.known && row->user.bits & USER_FLAGGED);
+    case R_NOT_ERASED_USER: return !(row->user->known && row->user->bits & USER_ERASED);
+    case R_NO_FLAG: return !(row->user->known && row->user->bits & USER_FLAGGED);
     case R_ONE_OF:
         if (is_absent(v)) return 0;
         return v.type != TEXT ? -1 : place_of(&rule->data, text_of(v)) >= 0;
@@ -931,17 +1048,17 @@ static int passes(Row *row, const Rule *rule) {
             if (row->wishes[i].market.type == OBJECT_ID
                 && place_of(&rule->data, (Slice){(const char *)row->wishes[i].market.at, 12}) >= 0) return 1;
         return 0;
-    case R_HAS_CODE: {
-        int has = 0;
-        for (int i = 0; i < row->counts[L_CODES]; i++) {
-            Value state = row->items[L_CODES][i][O_STATE];
-            if (state.type == TEXT) has |= place_of(&rule->data, text_of(state)) >= 0;
-        }
-        return has == (rule->number != 0);
-    }
+    case R_HAS_CODE: return has_code(row, &rule->data) == (rule->number != 0);
+    case R_SAME: return same_of(row, (int)rule->number, &said) && said.size == 1 ? *said.at == '1' : -1;
+    case R_USER: return !(row->user->bits & rule->number);
+    case R_KNOWN_USER: return row->user->known || is_absent(row->slots[S_USER]);
+    case R_EMAIL: return is_plain_address(v) ? 1 : -1;
+    case R_NOT_STOPPED: return is_plain_address(v) ? !is_stopped(&rule->data.items[0], text_of(v)) : -1;
     default: return -1;
     }
 }
+
+#include "_rows_keys.h"
 
 enum { UNUSUAL = -1, WRITTEN = -2 };
 
@@ -949,22 +1066,24 @@ enum { UNUSUAL = -1, WRITTEN = -2 };
 enum { N_USER, N_WISHES, N_LOCALE, N_ANSWERED };
 
 /* The place of the rule that filters the row, WRITTEN, or UNUSUAL. */
-static int convert(Row *row, Buffer *b, int64_t *notes) {
+static int convert(Row *row, Buffer *b, Keys *keys, Py_ssize_t at, int64_t *notes) {
     const Kernel *k = row->kernel;
     size_t before = b->size;
     row->unknown_locales = 0;
-    if (row->user.known && row->user.bits & USER_UNUSUAL) return UNUSUAL;
+    if (row->user->known && row->user->bits & USER_UNUSUAL) return UNUSUAL;
     for (Py_ssize_t i = 0; i < k->rule_count; i++) {
         int stays = passes(row, &k->rules[i]);
         if (stays < 0) return UNUSUAL;
         if (!stays) return (int)i;
     }
+    if (!k->column_count) return UNUSUAL; /* it only judges */
     for (Py_ssize_t i = 0; i < k->column_count; i++) {
         if (i) put(b, &k->delimiter, 1);
         if (!write_column(row, b, &k->columns[i])) { b->size = before; return UNUSUAL; }
     }
     put(b, "\r\n", 2);
-    notes[N_USER] += !row->user.known && !is_absent(row->slots[S_USER]);
+    if (!put_key(keys, row, at)) { b->size = before; return UNUSUAL; }
+    notes[N_USER] += !row->user->known && !is_absent(row->slots[S_USER]);
     notes[N_WISHES] += row->wish_count > k->most_markets;
     notes[N_LOCALE] += row->unknown_locales;
     for (Py_ssize_t i = 0; i < k->questions.count; i++)
@@ -988,6 +1107,8 @@ static int begin(Row *row, const uint8_t *document, size_t size) {
     const Kernel *k = row->kernel;
     memset(row->slots, 0, sizeof *row->slots * (size_t)k->slot_count);
     memset(row->counts, 0, sizeof row->counts);
+    memset(row->asked, NOT_ASKED, (size_t)k->table_count);
+    row->missed = 0;
     row->end = document + size;
     if (!walk(row, document, size, 0, row->slots, 0)) return 0;
     Value version = row->slots[S_VERSION];
@@ -1011,13 +1132,6 @@ static const uint8_t *user_of(const uint8_t *p, size_t size) {
         p = stop + 1 + length;
     }
     return NULL;
-}
-
-/* A key that sorts as (milliseconds, id) do. */
-static void put_key(uint8_t *at, const Row *row) {
-    uint64_t millis = (uint64_t)int64_at(row->slots[S_CREATED].at) ^ (1ull << 63);
-    for (int i = 0; i < 8; i++) at[i] = (uint8_t)(millis >> (56 - 8 * i));
-    memcpy(at + 8, row->slots[S_ID].at, 12);
 }
 
 /* --------------------------------------------------------------------------------- for Python */
@@ -1145,10 +1259,11 @@ static int take_columns(Kernel *k, PyObject *given) {
     for (; k->column_count < count; k->column_count++) {
         Column *c = &k->columns[k->column_count];
         PyObject *data;
-        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->column_count), "iiiipiO", &c->op, &c->slot, &c->format,
-                              &c->length, &c->guard, &c->mask, &data)) return 0;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->column_count), "iiiipiiO", &c->op, &c->slot, &c->format,
+                              &c->length, &c->guard, &c->mask, &c->table, &data)) return 0;
         int slots = c->op == OP_BAND ? c->slot + 1 : c->slot;
-        int reads_slot = c->op <= OP_MARKET || c->op == OP_BAND;
+        int reads_slot = c->op <= OP_MARKET || c->op == OP_BAND || c->op == OP_ELSE;
+        int reads_table = c->op == OP_SAME || c->op == OP_ELSE || c->op == OP_RANK_OF;
         int reads_market = c->op == OP_MARKET || c->op == OP_WISH_MARKET;
         int reads_data = c->op == OP_GRANTED || c->op == OP_GRANTED_TO;
         if (c->op < 0 || c->op >= OPS || c->slot < 0 || c->format < 0 || c->format >= FORMATS || c->length < 0
@@ -1158,7 +1273,9 @@ static int take_columns(Kernel *k, PyObject *given) {
         if ((reads_slot && slots >= k->slot_count) || (reads_market && c->data.count != k->markets.count)
             || (reads_data && c->data.count != 1) || (c->op == OP_GRANTED_TO && c->data.items[0].size != 12)
             || (c->format == F_LOCALE && c->data.count < 1) || (c->op == OP_ANSWER && c->slot >= k->questions.count)
-            || (c->op >= OP_WISH_MARKET && c->op <= OP_WISH_QUANTITY && c->slot < 1)) {
+            || (c->op >= OP_WISH_MARKET && c->op <= OP_WISH_QUANTITY && c->slot < 1)
+            || (reads_table && (c->table < 0 || c->table >= k->table_count)) || (c->op == OP_USER && c->slot >= k->user_cells)
+            || (c->op == OP_LAST_CODE && c->slot >= ITEM_FIELDS)) {
             drop_slices(&c->data);
             return wrong("column");
         }
@@ -1179,11 +1296,66 @@ static int take_rules(Kernel *k, PyObject *given) {
             return 0;
         if (r->kind < 0 || r->kind >= RULES || r->slot < -1 || r->slot >= k->slot_count) return wrong("rule");
         r->number = number;
+        if (r->kind == R_SAME && (number < 0 || number >= k->table_count)) return wrong("rule");
+        if (r->kind == R_EMAIL && r->slot < 0) return wrong("rule");
         if (!take_slices(data, &r->data)) { drop_slices(&r->data); return 0; }
+        if (r->kind == R_NOT_STOPPED && (r->slot < 0 || r->data.count != 1)) { drop_slices(&r->data); return wrong("rule"); }
         for (Py_ssize_t i = 0; r->kind == R_MARKETS && i < r->data.count; i++)
             if (r->data.items[i].size != 12) { drop_slices(&r->data); return wrong("rule"); }
     }
     return 1;
+}
+
+/* (kind, slot, data); the first `lead` of them are of one row alone. */
+static int take_keys(Kernel *k, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0) return 0;
+    k->keys = calloc((size_t)count + 1, sizeof *k->keys);
+    if (!k->keys) { PyErr_NoMemory(); return 0; }
+    for (; k->key_count < count; k->key_count++) {
+        KeyPart *part = &k->keys[k->key_count];
+        PyObject *data;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->key_count), "iiO", &part->kind, &part->slot, &data)) return 0;
+        int bound = part->kind == K_SAME ? (int)k->table_count : part->kind == K_USER ? k->user_cells : k->slot_count;
+        if (part->kind < 0 || part->kind >= KEYS || part->slot < 0 || part->slot >= bound) return wrong("key");
+        if (!take_slices(data, &part->data)) { drop_slices(&part->data); return 0; }
+    }
+    return 1;
+}
+
+static int take_inputs(Kernel *k, Table *table, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0 || count > MOST_INPUTS) return PyErr_Occurred() ? 0 : wrong("inputs");
+    table->inputs = calloc((size_t)count + 1, sizeof *table->inputs);
+    if (!table->inputs) { PyErr_NoMemory(); return 0; }
+    for (; table->count < count; table->count++) {
+        Input *input = &table->inputs[table->count];
+        PyObject *data;
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, table->count), "iiO", &input->kind, &input->slot, &data)) return 0;
+        if (input->kind < 0 || input->kind >= INPUTS || input->slot < 0 || input->slot >= k->slot_count) return wrong("input");
+        if (!take_slices(data, &input->data)) { drop_slices(&input->data); return 0; }
+    }
+    return 1;
+}
+
+/* Of each table its inputs: (kind, slot, data). */
+static int take_tables(Kernel *k, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0 || count > MOST_TABLES) return PyErr_Occurred() ? 0 : wrong("tables");
+    k->tables = calloc((size_t)count + 1, sizeof *k->tables);
+    if (!k->tables) { PyErr_NoMemory(); return 0; }
+    k->table_count = count;
+    for (Py_ssize_t i = 0; i < count; i++) if (!take_inputs(k, &k->tables[i], PyTuple_GetItem(given, i))) return 0;
+    return 1;
+}
+
+static void drop_tables(Kernel *k) {
+    for (Py_ssize_t i = 0; k->tables && i < k->table_count; i++) {
+        for (Py_ssize_t j = 0; j < k->tables[i].count; j++) drop_slices(&k->tables[i].inputs[j].data);
+        free(k->tables[i].inputs);
+    }
+    for (Py_ssize_t i = 0; i < k->key_count; i++) drop_slices(&k->keys[i].data);
+    free(k->tables), free(k->keys);
 }
 
 static int take_zone(Kernel *k, PyObject *given) {
@@ -1220,6 +1392,7 @@ static void kernel_free(PyObject *self) {
     for (Py_ssize_t i = 0; i < k->column_count; i++) drop_slices(&k->columns[i].data);
     for (Py_ssize_t i = 0; i < k->rule_count; i++) drop_slices(&k->rules[i].data);
     for (Py_ssize_t i = 0; k->events && i < k->markets.count; i++) drop_slices(&k->events[i]);
+    drop_tables(k);
     drop_slices(&k->markets), drop_slices(&k->questions), drop_slices(&k->counted), drop_slices(&k->overridden);
     free(k->nodes), free(k->found), free(k->columns), free(k->rules), free(k->events), free(k->since), free(k->offsets);
     Py_XDECREF(k->spec);
@@ -1229,18 +1402,18 @@ static void kernel_free(PyObject *self) {
 }
 
 static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    PyObject *nodes, *columns, *rules, *zone, *markets, *events, *questions, *counted, *overridden;
+    PyObject *nodes, *columns, *rules, *keys, *tables, *zone, *markets, *events, *questions, *counted, *overridden;
     const char *simple, *marks, *delimiter;
     Py_ssize_t simple_size, marks_size, delimiter_size;
-    static char *names[] = {"nodes", "columns", "rules", "zone", "markets", "events", "questions", "counted",
+    static char *names[] = {"nodes", "columns", "rules", "keys", "lead", "tables", "user_cells", "zone", "markets", "events", "questions", "counted",
                             "overridden", "simple", "marks", "most_markets", "delimiter", "quote_all", NULL};
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Kernel *k = (Kernel *)alloc(type, 0);
     if (!k) return NULL;
     k->slot_count = S_FIXED;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!OO!OOOy#y#iy#p", names, &PyTuple_Type, &nodes,
-            &PyTuple_Type, &columns, &PyTuple_Type, &rules, &PyTuple_Type, &zone, &markets, &PyTuple_Type,
-            &events, &questions, &counted, &overridden, &simple, &simple_size, &marks, &marks_size,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!iO!iO!OO!OOOy#y#iy#p", names, &PyTuple_Type, &nodes,
+            &PyTuple_Type, &columns, &PyTuple_Type, &rules, &PyTuple_Type, &keys, &k->lead, &PyTuple_Type, &tables,
+            &k->user_cells, &PyTuple_Type, &zone, &markets, &PyTuple_Type, &events, &questions, &counted, &overridden, &simple, &simple_size, &marks, &marks_size,
             &k->most_markets, &delimiter,
             &delimiter_size, &k->quote_all)) goto failed;
     k->spec = kwargs ? PyDict_Copy(kwargs) : NULL;
@@ -1250,7 +1423,8 @@ static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         goto failed;
     }
     k->simple = (const uint8_t *)simple, k->marks = (const uint8_t *)marks, k->delimiter = *delimiter;
-    if (!take_nodes(k, nodes) || !take_markets(k, markets, events) || !take_slices(questions, &k->questions)
+    if (k->user_cells < 0 || k->user_cells > MOST_USER_CELLS || k->lead < 0) { wrong("user_cells or lead"); goto failed; }
+    if (!take_nodes(k, nodes) || !take_tables(k, tables) || !take_keys(k, keys) || !take_markets(k, markets, events) || !take_slices(questions, &k->questions)
         || !take_slices(counted, &k->counted) || !take_slices(overridden, &k->overridden)) goto failed;
     if (k->counted.count != k->questions.count) { wrong("counted"); goto failed; }
     for (Py_ssize_t i = 0; i < k->counted.count; i++)
@@ -1266,14 +1440,107 @@ failed:
     return NULL;
 }
 
-static int take_user(PyObject *users, const uint8_t *id, User *user) {
+static void known_free(PyObject *self) {
+    Known *known = (Known *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    for (Py_ssize_t i = 0; known->tables && i < known->count; i++) free(known->tables[i].told);
+    free(known->tables);
+    Py_XDECREF(known->keeper);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(self);
+    Py_DECREF(type);
+}
+
+/* One table: a tuple of tokens and cells by turns, None as the cell of what is Python's. */
+static int take_answers(Answers *answers, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0 || count % 2) return PyErr_Occurred() ? 0 : wrong("answers");
+    size_t places = 8;
+    while (places < (size_t)count) places *= 2; /* at most half of them are taken, so that each search ends */
+    answers->told = calloc(places, sizeof *answers->told);
+    if (!answers->told) { PyErr_NoMemory(); return 0; }
+    answers->mask = places - 1;
+    for (Py_ssize_t i = 0; i < count; i += 2) {
+        PyObject *cell = PyTuple_GetItem(given, i + 1);
+        Told one = {.state = cell == Py_None ? PYTHONS : TOLD};
+        char *token, *at = NULL;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(given, i), &token, &one.token.size) < 0) return 0;
+        if (one.state == TOLD && PyBytes_AsStringAndSize(cell, &at, &one.cell.size) < 0) return 0;
+        one.token.at = token, one.cell.at = at;
+        one.hash = hash_of(token, (size_t)one.token.size);
+        *(Told *)search(answers, token, (size_t)one.token.size, one.hash) = one;
+    }
+    return 1;
+}
+
+/* Known(tables): each a tuple of tokens and cells by turns. */
+static PyObject *known_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    PyObject *tables;
+    if (kwargs || !PyArg_ParseTuple(args, "O!", &PyTuple_Type, &tables)) { wrong("tables"); return NULL; }
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Known *known = (Known *)alloc(type, 0);
+    if (!known) return NULL;
+    known->keeper = Py_NewRef(tables);
+    known->tables = calloc((size_t)PyTuple_Size(tables) + 1, sizeof *known->tables);
+    if (!known->tables) { PyErr_NoMemory(); goto failed; }
+    for (; known->count < PyTuple_Size(tables); known->count++) {
+        PyObject *one = PyTuple_GetItem(tables, known->count);
+        if (!PyTuple_Check(one)) { wrong("tables"); goto failed; }
+        if (!take_answers(&known->tables[known->count], one)) { free(known->tables[known->count].told); goto failed; }
+    }
+    return (PyObject *)known;
+failed:
+    Py_DECREF(known);
+    return NULL;
+}
+
+static PyType_Slot known_slots[] = {
+    {Py_tp_new, known_new}, {Py_tp_dealloc, known_free}, {Py_tp_doc, "What Python has said of some values."}, {0, NULL}
+};
+static PyType_Spec known_spec = {
+    .name = "_rows.Known", .basicsize = sizeof(Known), .flags = Py_TPFLAGS_DEFAULT, .slots = known_slots
+};
+
+/* What was said to the tables of this kernel; it is of this module's own type, and of as many tables. */
+static const Known *take_known(const Kernel *k, PyObject *given) {
+    freefunc dealloc = (freefunc)PyType_GetSlot(Py_TYPE(given), Py_tp_dealloc);
+    if (dealloc == (freefunc)known_free && ((Known *)given)->count == k->table_count) return (const Known *)given;
+    PyErr_SetString(PyExc_ValueError, "known");
+    return NULL;
+}
+
+/* What Python tells of an account: bits, and its cells. */
+static int take_cells(const Kernel *k, PyObject *told, User *user) {
+    PyObject *cells;
+    if (!PyArg_ParseTuple(told, "iO!", &user->bits, &PyTuple_Type, &cells)) return 0;
+    if (PyTuple_Size(cells) != k->user_cells) return wrong("cells");
+    for (int i = 0; i < k->user_cells; i++) {
+        char *at;
+        if (PyBytes_AsStringAndSize(PyTuple_GetItem(cells, i), &at, &user->cells[i].size) < 0) return 0;
+        user->cells[i].at = at;
+    }
+    return 1;
+}
+
+/* The account that a document names; what is told of none where that is not known. */
+static int take_user(const Kernel *k, PyObject *users, const uint8_t *id, const User *nobody, User *user) {
+    memcpy(user, nobody, offsetof(User, cells) + (size_t)k->user_cells * sizeof *user->cells); /* most hold none */
+    if (!id) return 1;
     PyObject *key = PyBytes_FromStringAndSize((const char *)id, 12);
     if (!key) return 0;
     PyObject *found = PyDict_GetItemWithError(users, key);
     Py_DECREF(key);
     if (!found) return !PyErr_Occurred();
     user->known = 1;
-    return PyArg_ParseTuple(found, "iy#", &user->bits, &user->account.at, &user->account.size);
+    return take_cells(k, found, user);
+}
+
+static int take_nobody(const Kernel *k, PyObject *users, User *nobody) {
+    PyObject *key = PyBytes_FromStringAndSize("", 0), *found = key ? PyDict_GetItemWithError(users, key) : NULL;
+    Py_XDECREF(key);
+    if (found) return take_cells(k, found, nobody);
+    if (!PyErr_Occurred() && k->user_cells) wrong("nobody");
+    return !PyErr_Occurred();
 }
 
 /* user_ids(batch): the set of accounts that the documents name, 12 bytes each. */
@@ -1294,16 +1561,21 @@ static PyObject *kernel_user_ids(PyObject *self, PyObject *batch) {
     return found;
 }
 
+typedef struct { uint32_t document; int table; size_t at, size; } Asked;
+
 /* What a batch becomes; `at` counts the rows that are written. */
 typedef struct {
     Buffer records;
-    uint8_t *keys; uint32_t *ends; Py_ssize_t at;
+    Keys keys;
+    uint32_t *ends; Py_ssize_t at;
     uint32_t (*odd)[2]; Py_ssize_t odd_count; /* the place of a document for Python, and the rows before it */
     int64_t *filtered, *notes;
+    Buffer tokens; Asked *missing; Py_ssize_t missing_count; /* what no table says yet */
 } Made;
 
 static void drop_made(Made *made) {
-    free(made->records.at), free(made->keys), free(made->ends), free(made->odd), free(made->filtered), free(made->notes);
+    free(made->records.at), free(made->keys.bytes.at), free(made->keys.ends), free(made->ends), free(made->odd);
+    free(made->filtered), free(made->notes), free(made->tokens.at), free(made->missing);
 }
 
 static void drop_row(Row *row) {
@@ -1318,34 +1590,48 @@ static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) 
     row->versions = calloc(questions + 1, sizeof *row->versions);
     row->answered = calloc(questions + 1, 1);
     row->steps = calloc((size_t)k->node_count + STRANGERS, sizeof *row->steps);
-    made->keys = malloc((documents + 1) * KEY);
+    made->keys.ends = malloc((documents + 1) * sizeof *made->keys.ends);
     made->ends = malloc((documents + 1) * sizeof *made->ends);
     made->odd = malloc((documents + 1) * sizeof *made->odd);
     made->filtered = calloc((size_t)k->rule_count + 1, sizeof *made->filtered);
     made->notes = calloc(questions + N_ANSWERED, sizeof *made->notes);
-    if (row->slots && row->answers && row->versions && row->answered && row->steps && made->keys && made->ends && made->odd
-        && made->filtered && made->notes) return 1;
+    made->missing = calloc(k->table_count ? MOST_MISSING : 1, sizeof *made->missing);
+    if (row->slots && row->answers && row->versions && row->answered && row->steps && made->keys.ends && made->ends
+        && made->odd && made->filtered && made->notes && made->missing) return 1;
     PyErr_NoMemory();
     return 0;
+}
+
+/* Ask all tables about a row of which one had nothing to say, so that Python can tell them all at once. */
+static void note_missing(Row *row, Made *made, uint32_t document) {
+    Slice cell;
+    Token token;
+    for (int i = 0; i < row->kernel->table_count && made->missing_count < MOST_MISSING; i++) {
+        same_of(row, i, &cell);
+        if (row->asked[i] != MISSING || !token_of(row, &row->kernel->tables[i], &token)) continue;
+        made->missing[made->missing_count++] = (Asked){document, i, made->tokens.size, token.size};
+        put(&made->tokens, token.at, token.size);
+    }
 }
 
 static void make(Row *row, Made *made, const Slices *documents, const User *owners) {
     for (Py_ssize_t i = 0; i < documents->count; i++) {
         Slice document = documents->items[i];
         int outcome = UNUSUAL;
-        row->user = owners[i];
-        if (begin(row, (const uint8_t *)document.at, (size_t)document.size))
-            outcome = convert(row, &made->records, made->notes);
+        row->user = &owners[i];
+        if (begin(row, (const uint8_t *)document.at, (size_t)document.size)) {
+            outcome = convert(row, &made->records, &made->keys, made->at, made->notes);
+            if (row->missed) note_missing(row, made, (uint32_t)i);
+        }
         if (outcome >= 0) made->filtered[outcome]++;
-        else if (outcome == WRITTEN) {
-            put_key(made->keys + made->at * KEY, row);
-            made->ends[made->at++] = (uint32_t)made->records.size;
-        } else {
+        else if (outcome == WRITTEN) made->ends[made->at++] = (uint32_t)made->records.size;
+        else {
             made->odd[made->odd_count][0] = (uint32_t)i;
             made->odd[made->odd_count++][1] = (uint32_t)made->at;
         }
-        made->records.failed |= made->records.size > UINT32_MAX;
+        made->records.failed |= made->records.size > UINT32_MAX || made->keys.bytes.size > UINT32_MAX;
     }
+    made->records.failed |= made->keys.bytes.failed || made->tokens.failed;
 }
 
 static PyObject *numbers(const int64_t *from, Py_ssize_t count) {
@@ -1357,43 +1643,66 @@ static PyObject *numbers(const int64_t *from, Py_ssize_t count) {
     return list;
 }
 
-static PyObject *told(const Kernel *k, const Made *made) {
-    PyObject *odd = PyList_New(made->odd_count);
-    for (Py_ssize_t i = 0; odd && i < made->odd_count; i++) {
-        PyObject *pair = Py_BuildValue("(II)", made->odd[i][0], made->odd[i][1]);
-        if (!pair || PyList_SetItem(odd, i, pair) < 0) Py_CLEAR(odd);
+static PyObject *pairs(uint32_t (*from)[2], Py_ssize_t count) {
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list && i < count; i++) {
+        PyObject *pair = Py_BuildValue("(II)", from[i][0], from[i][1]);
+        if (!pair || PyList_SetItem(list, i, pair) < 0) Py_CLEAR(list);
     }
-    PyObject *filtered = odd ? numbers(made->filtered, k->rule_count) : NULL;
+    return list;
+}
+
+static PyObject *missing(const Made *made) {
+    PyObject *list = PyList_New(made->missing_count);
+    for (Py_ssize_t i = 0; list && i < made->missing_count; i++) {
+        const Asked *asked = &made->missing[i];
+        PyObject *one = Py_BuildValue("(Iiy#)", asked->document, asked->table,
+                                      asked->size ? made->tokens.at + asked->at : "", (Py_ssize_t)asked->size);
+        if (!one || PyList_SetItem(list, i, one) < 0) Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *told(const Kernel *k, const Made *made) {
+    int fixed = k->key_count == 1 && k->keys->kind == K_REGISTERED; /* KEY bytes each */
+    PyObject *odd = pairs(made->odd, made->odd_count);
+    PyObject *asked = odd ? missing(made) : NULL;
+    PyObject *filtered = asked ? numbers(made->filtered, k->rule_count) : NULL;
     PyObject *notes = filtered ? numbers(made->notes, k->questions.count + N_ANSWERED) : NULL;
-    PyObject *result = notes ? Py_BuildValue("(y#y#y#OOO)", made->records.at ? made->records.at : "",
-        (Py_ssize_t)made->records.size, (const char *)made->keys, made->at * KEY, (const char *)made->ends,
-        made->at * (Py_ssize_t)sizeof *made->ends, odd, filtered, notes) : NULL;
-    Py_XDECREF(odd), Py_XDECREF(filtered), Py_XDECREF(notes);
+    PyObject *result = notes ? Py_BuildValue("(y#y#y#y#OOOO)", made->records.at ? made->records.at : "",
+        (Py_ssize_t)made->records.size, made->keys.bytes.at ? made->keys.bytes.at : "", (Py_ssize_t)made->keys.bytes.size,
+        (const char *)made->keys.ends, fixed ? 0 : made->at * (Py_ssize_t)sizeof *made->keys.ends,
+        (const char *)made->ends, made->at * (Py_ssize_t)sizeof *made->ends, odd, filtered, notes, asked) : NULL;
+    Py_XDECREF(odd), Py_XDECREF(asked), Py_XDECREF(filtered), Py_XDECREF(notes);
     return result;
 }
 
 /*
- * convert(batch, users) -> (records, keys, ends, odd, filtered, notes): the records of the usual rows, the key
- * of each (20 bytes) and where it ends (4 bytes of this machine); of each document for Python its place and
- * the number of rows before it.
+ * convert(batch, users, known) -> (records, keys, key ends, ends, odd, filtered, notes, missing): the records of the
+ * usual rows, the key of each (20 bytes, or up to where two numbers of 4 bytes of this machine say) and where each
+ * ends (one number); of each document for Python its place and the number of rows before it; and what no table says
+ * yet: the place of a document, the table, and what it would be found by.
  */
 static PyObject *kernel_convert(PyObject *self, PyObject *args) {
     const Kernel *k = (const Kernel *)self;
-    PyObject *batch, *users, *result = NULL;
-    if (!PyArg_ParseTuple(args, "OO!", &batch, &PyDict_Type, &users)) return NULL;
+    PyObject *batch, *users, *known, *result = NULL;
+    if (!PyArg_ParseTuple(args, "OO!O", &batch, &PyDict_Type, &users, &known)) return NULL;
     Documents documents = {0};
     Row *row = calloc(1, sizeof *row);
     Made made = {0};
-    User *owners = NULL;
+    User *owners = NULL, nobody = {0};
     if (!row) { PyErr_NoMemory(); goto done; }
-    if (!take_documents(batch, &documents) || !begin_batch(k, row, &made, (size_t)documents.all.count)) goto done;
+    row->known = take_known(k, known);
+    if (!row->known || !take_documents(batch, &documents) || !begin_batch(k, row, &made, (size_t)documents.all.count)) goto done;
     owners = calloc((size_t)documents.all.count + 1, sizeof *owners);
     if (!owners) { PyErr_NoMemory(); goto done; }
-    for (Py_ssize_t i = 0; PyDict_Size(users) && i < documents.all.count; i++) {
-        const uint8_t *id = user_of((const uint8_t *)documents.all.items[i].at, (size_t)documents.all.items[i].size);
-        if (id && !take_user(users, id, &owners[i])) goto done;
+    if (!take_nobody(k, users, &nobody)) goto done;
+    for (Py_ssize_t i = 0; i < documents.all.count; i++) {
+        const Slice *one = &documents.all.items[i];
+        const uint8_t *id = PyDict_Size(users) ? user_of((const uint8_t *)one->at, (size_t)one->size) : NULL;
+        if (!take_user(k, users, id, &nobody, &owners[i])) goto done;
     }
-    /* `users` holds the accounts' cells: the caller does not change it meanwhile. */
+    /* `users` and `known` hold the cells: the caller does not change them meanwhile. */
     Py_BEGIN_ALLOW_THREADS
     make(row, &made, &documents.all, owners);
     Py_END_ALLOW_THREADS
@@ -1427,6 +1736,10 @@ static int execute(PyObject *module) {
     PyObject *type = PyType_FromSpec(&kernel_spec);
     if (!type) return -1;
     int failed = PyModule_AddObjectRef(module, "Kernel", type);
+    Py_DECREF(type);
+    type = failed ? NULL : PyType_FromSpec(&known_spec);
+    if (!type) return -1;
+    failed = PyModule_AddObjectRef(module, "Known", type);
     Py_DECREF(type);
     return failed ? failed : PyModule_AddStringConstant(module, "SOURCE", SOURCE_DIGEST);
 }

@@ -39,7 +39,7 @@ _ITEMS: Final[Mapping[str, Mapping[str, int]]] = {
         "withdrawnAt": _DATE | _NULL,
     },
     "answers": {"key": _TEXT, "version": _INT32 | _NULL, "value": _ANY},
-    "codes": {"state": _ANY},
+    "codes": {"state": _ANY, "sentAt": _DATE | _NULL},
 }
 
 # Lists of blocks: those that are only looked through, and the first whose items are kept.
@@ -89,6 +89,17 @@ class Fields:
             node.types = _BLOCK | _NULL
         node.child(last).slot = self._slots[path] = len(self._slots)
         return self._slots[path]
+
+    def item(self, name: str, field: str) -> int:
+        """Where the kernel keeps a field of the items of a list.
+
+        Raises:
+            ValueError: It keeps no such field.
+        """
+        try:
+            return list(_ITEMS[name]).index(field)
+        except (KeyError, ValueError):
+            raise ValueError(f"{field} of {name} is not kept") from None
 
     def nodes(self) -> tuple[FieldNode, ...]:
         """The tree, parents first: parent, name, types, slot, which list of blocks it is."""

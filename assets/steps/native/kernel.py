@@ -1,22 +1,24 @@
 """Compiles the plan of an export for `_rows.c`, or says why it cannot be."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from bson import ObjectId
 
-from assets.model.campaign import Market
-from assets.model.column import FormatKind
-from assets.model.meaning import Meaning, What, meaning_of
+from assets.model.campaign import Facts, Market
+from assets.model.column import FormatKind, Unfit
+from assets.model.meaning import Described, Meaning, What, meaning_of, plain
 from assets.model.output import Kind, PhoneStyle
 from assets.model.policy import Transform
-from assets.model.source import EntrySource, Verdict
+from assets.model.source import Arrange, EntryRow, EntrySource, Verdict
+from assets.steps.arrange import packed
 from assets.steps.encode.delimited import DIALECTS, RECORD_END, CsvEncoder
 from assets.steps.formats import Rendering, canonical_locale
 from assets.steps.guards import guard
 from assets.steps.native.fields import Fields
 from assets.steps.native.letters import simple_letters, simple_marks
+from assets.steps.native.tables import Answer, Asked, Heard, Known, Tables, unless_warned
 from assets.steps.native.zones import spans
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.rows import Converter
@@ -36,7 +38,13 @@ _OPS: Final[Mapping[What, int]] = {
     What.ANSWER: 10,
     What.ANSWERED_DAY: 10,
     What.ACCOUNT: 11,
+    What.USER: 11,
     What.BAND: 12,
+    What.SAME: 13,
+    What.ELSE: 14,
+    What.HAS_CODE: 15,
+    What.LAST_CODE: 16,
+    What.RANK_OF: 17,
 }
 # Formats that the kernel writes; of every other it writes the empty cell of an absent value.
 _FORMATS: Final[Mapping[FormatKind, int]] = {
@@ -53,6 +61,7 @@ _FORMATS: Final[Mapping[FormatKind, int]] = {
     FormatKind.LIST: 11,
     FormatKind.LOCALE: 12,
     FormatKind.COUNTRY: 13,
+    FormatKind.TRUE_FALSE: 15,
 }
 # What the policy leaves of a text (`_rows.c`, M_EMAIL and the following). Hashes are Python's.
 _MASKS: Final[Mapping[Transform, int]] = {
@@ -63,16 +72,23 @@ _MASKS: Final[Mapping[Transform, int]] = {
     Transform.POSTAL_PREFIX: 4,
 }
 _MASKED: Final = frozenset({FormatKind.TEXT, FormatKind.EMAIL, FormatKind.E164})
+USER_FIELDS: Final = ("accountId", "erasure", "flags", "mergedInto")
+"""What is read of an account where nothing but its id is shown."""
 _DIGITS: Final = 6
 _DAY: Final = 14
-# Meanings whose cell is made here or in C without a look at the column's format.
-_FIXED_FORMAT: Final[Mapping[What, FormatKind]] = {
-    What.PRESENT: FormatKind.YES_NO,
-    What.GRANTED: FormatKind.YES_NO,
-    What.GRANTED_TO: FormatKind.YES_NO,
-    What.WISHES: FormatKind.INTEGER,
-    What.WISH_EVENTS: FormatKind.LIST,
+# Meanings whose cell is made in C without a look at the column's format, but for kinds of truths.
+_TRUTHS: Final = (FormatKind.YES_NO, FormatKind.TRUE_FALSE)
+_FIXED_FORMAT: Final[Mapping[What, tuple[FormatKind, ...]]] = {
+    What.PRESENT: _TRUTHS,
+    What.GRANTED: _TRUTHS,
+    What.GRANTED_TO: _TRUTHS,
+    What.HAS_CODE: _TRUTHS,
+    What.WISHES: (FormatKind.INTEGER,),
+    What.RANK_OF: (FormatKind.INTEGER,),
+    What.WISH_EVENTS: (FormatKind.LIST,),
 }
+# Meanings whose cells Python makes, and the policy's changes with them.
+_MADE: Final = frozenset({What.ACCOUNT, What.USER, What.SAME})
 _RULES: Final[Mapping[What, int]] = {
     What.ABSENT: 0,
     What.NOT_TEXT: 1,
@@ -84,7 +100,24 @@ _RULES: Final[Mapping[What, int]] = {
     What.HAS_CODE: 7,
     What.NO_FLAG: 8,
     What.MARKETS: 9,
+    What.SAME: 10,
+    What.USER: 11,
+    What.KNOWN_USER: 12,
+    What.EMAIL: 13,
+    What.NOT_STOPPED: 14,
 }
+# Parts of a key, and what is looked at for a table, likewise.
+_KEYS: Final[Mapping[What, int]] = {
+    What.REGISTERED: 0,
+    What.ID: 1,
+    What.SAME: 2,
+    What.USER: 3,
+    What.NUMBER_LAST: 4,
+    What.HAS_CODE: 5,
+}
+_INPUTS: Final[Mapping[What, int]] = {What.PATH: 0, What.PRESENT: 1, What.WISH: 2}
+# Bits of an account beside those that have a name there, and the most cells of one.
+_FIRST_BIT, _MOST_BITS, _MOST_CELLS = 3, 30, 16
 
 
 class Native(Protocol):
@@ -94,9 +127,14 @@ class Native(Protocol):
         """The accounts that the documents name."""
 
     def convert(
-        self, batch: Sequence[bytes], users: dict[bytes, tuple[int, bytes]]
-    ) -> tuple[bytes, bytes, bytes, list[tuple[int, int]], list[int], list[int]]:
-        """Records, keys, ends, documents for Python, counts of rules and notes."""
+        self,
+        batch: Sequence[bytes],
+        users: dict[bytes, tuple[int, tuple[bytes, ...]]],
+        known: Known,
+    ) -> tuple[
+        bytes, bytes, bytes, bytes, list[tuple[int, int]], list[int], list[int], list[Asked]
+    ]:
+        """Records, keys and the ends of both; documents for Python, counts, what it asks."""
 
 
 # What it counts beside the answers (`_rows.c`, N_USER and the following).
@@ -104,8 +142,11 @@ _NOTES: Final = ("missing_user", "extra_preferences", "unknown_locale")
 NOT_INSTALLED: Final = "the extension is not installed"
 
 
-# Operation, slot, format, length, whether formulas are guarded, mask, data.
-_Column = tuple[int, int, int, int, bool, int, tuple[bytes, ...]]
+# Operation, slot, format, length, whether formulas are guarded, mask, table, data.
+_Column = tuple[int, int, int, int, bool, int, int, tuple[bytes, ...]]
+_Rule = tuple[int, int, int, tuple[bytes, ...]]
+# Kind, slot, data: of a part of a key, and of what a table is looked at for.
+_Part = tuple[int, int, tuple[bytes, ...]]
 
 
 class NotNative(Exception):
@@ -121,20 +162,30 @@ class Kernel:
         reasons: Why each rule filters.
         notes: What each counter counts.
         flags: Flags of an account that keep its row out.
-        account: The cell of an account.
+        tables: What Python has said.
+        cells: What it says of an account.
+        user_rules: Whether an account fails a rule, as a bit; None where only Python can say.
+        fields: Of an account, as far as it is looked at; None: all that rows read.
+        facts: The ground of the rows.
+        partly: Why it judges rows and makes none; empty where it makes them.
     """
 
     native: Native
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
     flags: frozenset[str]
-    account: Callable[[object], bytes]
+    tables: Tables
+    cells: tuple[Answer, ...]
+    user_rules: tuple[tuple[int, Callable[[EntryRow], bool | None]], ...]
+    fields: tuple[str, ...] | None
+    facts: Facts
+    partly: str = ""
 
 
 def compile_plan(
     plan: Plan, *, verdict: Verdict, rendering: Rendering, converter: Converter
 ) -> Kernel:
-    """Compile a plan.
+    """Compile a plan; where its rows cannot be made, as many of its rules as can be judged.
 
     Args:
         plan: What to make.
@@ -143,9 +194,15 @@ def compile_plan(
         converter: Makes the cells that are the same in many rows.
 
     Raises:
-        NotNative: Its rows are made in Python, and why.
+        NotNative: Its rows are judged and made in Python, and why.
     """
-    return _Compiler(plan, verdict, rendering, converter).kernel()
+    compiler = _Compiler(plan, verdict, rendering, converter)
+    try:
+        return compiler.whole()
+    except NotNative as why:
+        if str(why) == NOT_INSTALLED:
+            raise
+        return _Compiler(plan, verdict, rendering, converter).judge(str(why))
 
 
 def preload() -> None:
@@ -173,36 +230,80 @@ class _Compiler:
     def __init__(
         self, plan: Plan, verdict: Verdict, rendering: Rendering, converter: Converter
     ) -> None:
-        source, output = plan.export_type.rows, plan.facts.request.output
-        if not isinstance(source, EntrySource) or source.counted is None:
-            raise NotNative("its rows are not entries in the order of registration")
-        if source.fold or source.arrange or source.moves or plan.companions:
-            raise NotNative("its rows are folded, arranged or set aside")
-        if plan.export_type.split(plan.facts) is not None:
-            raise NotNative("its rows are in groups")
-        if any(delivery.rechecks_erasure for delivery, _ in plan.deliveries):
-            raise NotNative("its delivery asks for the ids of the entries")
-        rules = DIALECTS[output.dialect]
-        if output.kind is not Kind.CSV or rules.bare or len(plan.columns) == 1:
-            raise NotNative("its files are no CSV of several columns")
-        self._plan, self._facts, self._rendering = plan, plan.facts, rendering
-        self._verdict, self._converter, self._rules = verdict, converter, rules
-        self._counted = tuple(source.counted(plan.facts))
+        source = plan.export_type.rows
+        if not isinstance(source, EntrySource):
+            raise NotNative("its rows do not come from the collection of entries")
+        order = meaning_of(source.order)
+        if order is None or order.what is not What.REGISTERED:
+            raise NotNative("its rows are not read in the order of registration")
+        self._source, self._plan, self._facts = source, plan, plan.facts
+        self._verdict, self._rendering = verdict, rendering
+        self._heard = Heard()
+        self._converter = converter.warned(self._heard)
+        self._output = plan.facts.request.output
+        self._rules = DIALECTS[self._output.dialect]
+        self._counted = tuple(source.counted(plan.facts)) if source.counted else ()
         self._fields = Fields()
         self._questions: list[str] = list(self._counted)
         # Quoting and delimiters are `delimited.py`'s: a cell is a record of one column and another.
-        self._encoder = CsvEncoder(("", ""), output)
+        self._encoder = CsvEncoder(("", ""), self._output)
         self._flags: frozenset[str] = frozenset()
+        self._inputs: list[tuple[_Part, ...]] = []
+        self._answers: list[Answer] = []
+        self._cells: list[Answer] = []
+        self._user_rules: list[tuple[int, Callable[[EntryRow], bool | None]]] = []
 
-    def kernel(self) -> Kernel:
+    def whole(self) -> Kernel:
+        """What makes rows."""
+        self._check()
         columns = tuple(self._column(planned) for planned in self._plan.columns)
-        rules = tuple(self._judged())
-        markets = self._facts.markets
+        rules, why = self._judged()
+        if why:
+            raise NotNative(why)
+        return self._kernel(columns, rules, self._key())
+
+    def judge(self, why: str) -> Kernel:
+        """What judges rows only, by the rules before the first that it does not know.
+
+        Raises:
+            NotNative: That is the very first.
+        """
+        self._counted, self._questions = (), []
+        rules, _ = self._judged()
+        if not rules:
+            raise NotNative(why)
+        return replace(self._kernel((), rules, ()), partly=why, fields=None)
+
+    def _check(self) -> None:
+        source, plan = self._source, self._plan
+        if source.fold is not None:
+            raise NotNative("its rows are made of several entries, or several of one")
+        if source.counted is None:
+            raise NotNative("its notes count more than answers")
+        if plan.companions:
+            raise NotNative("some of its rows go into another file")
+        if plan.export_type.split(plan.facts) is not None:
+            raise NotNative("its rows are in groups")
+        if self._output.kind is not Kind.CSV or self._rules.bare or len(plan.columns) == 1:
+            raise NotNative("its files are no CSV of several columns")
+
+    def _kernel(
+        self,
+        columns: tuple[_Column, ...],
+        rules: Sequence[tuple[str, _Rule]],
+        keys: tuple[_Part, ...],
+    ) -> Kernel:
+        module, markets = _module(), self._facts.markets
         questions = tuple(key.encode() for key in self._questions)
-        native: Native = _module().Kernel(
+        arrange = self._source.arrange
+        native: Native = module.Kernel(
             nodes=self._fields.nodes(),
             columns=columns,
             rules=tuple(number for _, number in rules),
+            keys=keys,
+            lead=self._lead(arrange, keys),
+            tables=tuple(self._inputs),
+            user_cells=len(self._cells),
             zone=spans(self._rendering.zone.key),
             markets=tuple(_binary(market.id) for market in markets),
             events=tuple(_events(market) for market in markets),
@@ -220,8 +321,108 @@ class _Compiler:
             reasons=tuple(reason for reason, _ in rules),
             notes=(*_NOTES, *(f"answered:{key}" for key in self._questions)),
             flags=self._flags,
-            account=self._account(),
+            tables=Tables(self._answers, self._facts, module.Known),
+            cells=tuple(self._cells),
+            user_rules=tuple(self._user_rules),
+            fields=self._user_fields(),
+            facts=self._facts,
         )
+
+    def _user_fields(self) -> tuple[str, ...] | None:
+        """Few where its id alone is shown; what other functions read is theirs to say."""
+        own = [one for one in self._plan.columns if _what(one.column.value) is What.ACCOUNT]
+        return None if self._user_rules or len(self._cells) > len(own) else USER_FIELDS
+
+    def _key(self) -> tuple[_Part, ...]:
+        """The parts of the key by which the rows are merged, or sorted later."""
+        arrange = self._source.arrange
+        if arrange is None:
+            return ((_KEYS[What.REGISTERED], 0, ()),)
+        meaning = meaning_of(arrange.key)
+        if meaning is None or meaning.what is not What.KEY:
+            raise NotNative("its order does not say what it reads")
+        return tuple(self._key_part(part) for part in meaning.values)
+
+    def _key_part(self, part: Described) -> _Part:
+        what, read = part.meaning.what, part.read
+        data: tuple[bytes, ...] = ()
+        match what:
+            case What.SAME:
+                slot = self._table(part.meaning, lambda row: packed((read(row),)))
+            case What.USER:
+                slot = self._user_cell(lambda row: packed((read(row),)))
+            case What.NUMBER_LAST:
+                slot = self._path(part.meaning.path)
+            case What.HAS_CODE:
+                slot, data = 0, tuple(str(state).encode() for state in part.meaning.values)
+            case What.ID:
+                slot = 0
+            case _:
+                raise NotNative("its order does not say what it reads")
+        return _KEYS[what], slot, data
+
+    def _lead(self, arrange: Arrange | None, keys: Sequence[_Part]) -> int:
+        """How many parts are of one row alone: those of the key that make `unique` of its own."""
+        if arrange is None or not keys:
+            return len(keys)
+        parts, lead = meaning_of(arrange.key), 0
+        widths = [part.meaning.place or 1 for part in parts.values] if parts else []
+        while sum(widths[:lead]) < arrange.unique:
+            lead += 1
+        if sum(widths[:lead]) != arrange.unique:
+            raise NotNative("what is unique in its order ends within a part")
+        return lead
+
+    # --- what Python says -------------------------------------------------------------------
+
+    def _table(self, meaning: Meaning, answer: Callable[[EntryRow], bytes]) -> int:
+        """A table of what a function says, by what it looks at."""
+        self._inputs.append(tuple(self._input(one) for one in meaning.values))
+        self._answers.append(self._answer(answer))
+        return len(self._answers) - 1
+
+    def _answer(self, answer: Callable[[EntryRow], bytes]) -> Answer:
+        heard = self._heard
+        return lambda row: unless_warned(heard, lambda: answer(row))
+
+    def _input(self, meaning: Meaning) -> _Part:
+        if meaning.what not in _INPUTS:
+            raise NotNative("a function looks at what the kernel does not know")
+        slot = self._path(meaning.path) if meaning.path else 0
+        return _INPUTS[meaning.what], slot, tuple(map(_binary, meaning.values))
+
+    def _user_cell(self, make: Callable[[EntryRow], bytes]) -> int:
+        if len(self._cells) == _MOST_CELLS:
+            raise NotNative("more is shown of accounts than the kernel keeps")
+        self._cells.append(self._answer(make))
+        return len(self._cells) - 1
+
+    def _user_rule(self, stays: Callable[[EntryRow], bool]) -> int:
+        """The bit of accounts that fail a rule."""
+        bit = 1 << (_FIRST_BIT + len(self._user_rules))
+        if len(self._user_rules) > _MOST_BITS - _FIRST_BIT:
+            raise NotNative("more is asked of accounts than the kernel keeps")
+
+        def fails(row: EntryRow) -> bool | None:
+            try:
+                return not stays(row)
+            except Unfit:
+                return None
+
+        self._user_rules.append((bit, fails))
+        return bit
+
+    def _written(
+        self, planned: PlannedColumn, read: Callable[[EntryRow], object]
+    ) -> Callable[[EntryRow], bytes]:
+        """What makes the cell of a column of a row."""
+        write = self._converter.text(planned)
+
+        def cell(row: EntryRow) -> bytes:
+            value = read(row)
+            return self._cell(None if value is None else write(value))
+
+        return cell
 
     # --- columns --------------------------------------------------------------------------
 
@@ -230,6 +431,9 @@ class _Compiler:
         meaning = meaning_of(column.value)
         if meaning is None or meaning.what not in _OPS:
             raise NotNative(f"column {column.name} does not say what it reads")
+        what = meaning.what
+        if what in _MADE:
+            return self._made(planned, meaning)
         put = guard(
             form.kind,
             planned.transform,
@@ -238,21 +442,42 @@ class _Compiler:
         )
         if put.mark:
             raise NotNative("its texts bear a mark")
-        fixed = _FIXED_FORMAT.get(meaning.what)
+        fixed = _FIXED_FORMAT.get(what)
         if fixed is not None and (
-            form.kind is not fixed or planned.transform is not Transform.NONE
+            form.kind not in fixed or planned.transform is not Transform.NONE
         ):
             raise NotNative(f"column {column.name} is written in another way")
-        data = self._data(planned, meaning)
         return (
-            _OPS[meaning.what],
+            _OPS[what],
             self._slot(meaning),
             self._format(planned, meaning),
             form.length or 0,
             put.formulas,
             _MASKS.get(planned.transform, 0),
-            data,
+            self._other_table(planned, meaning),
+            self._data(planned, meaning),
         )
+
+    def _made(self, planned: PlannedColumn, meaning: Meaning) -> _Column:
+        """A column whose cells Python makes, for many rows at a time or for an account."""
+        cell = self._written(planned, plain(planned.column.value))
+        of_rows = meaning.what is What.SAME
+        slot = 0 if of_rows else self._user_cell(cell)
+        table = self._table(meaning, cell) if of_rows else 0
+        return _OPS[meaning.what], slot, 0, 0, False, 0, table, ()
+
+    def _other_table(self, planned: PlannedColumn, meaning: Meaning) -> int:
+        """The table that a column asks beside what it reads."""
+        match meaning.what:
+            case What.ELSE:
+                (other,) = meaning.values
+                return self._table(other.meaning, self._written(planned, other.read))
+            case What.RANK_OF:
+                (market,) = meaning.values
+                read = market.read
+                return self._table(market.meaning, lambda row: _binary_or_none(read(row)))
+            case _:
+                return 0
 
     def _format(self, planned: PlannedColumn, meaning: Meaning) -> int:
         form = planned.column.format
@@ -269,8 +494,12 @@ class _Compiler:
 
     def _slot(self, meaning: Meaning) -> int:
         match meaning.what:
-            case What.PATH | What.PRESENT | What.MARKET:
+            case What.PATH | What.PRESENT | What.MARKET | What.ELSE:
                 return self._path(meaning.path)
+            case What.LAST_CODE:
+                return self._item("codes", meaning.attribute)
+            case What.HAS_CODE | What.RANK_OF:
+                return 0
             case What.BAND:
                 return self._pair("risk.override.band", "risk.band")
             case What.ANSWER | What.ANSWERED_DAY:
@@ -286,6 +515,12 @@ class _Compiler:
         except ValueError as error:
             raise NotNative(str(error)) from None
 
+    def _item(self, name: str, field: str) -> int:
+        try:
+            return self._fields.item(name, field)
+        except ValueError as error:
+            raise NotNative(str(error)) from None
+
     def _pair(self, first: str, second: str) -> int:
         """Two slots that follow each other; a plan reads the second in no other way before."""
         slot = self._path(first)
@@ -298,12 +533,18 @@ class _Compiler:
         match meaning.what:
             case What.MARKET | What.WISH_MARKET:
                 write = self._converter.text(planned)
-                shown = (getattr(market, meaning.attribute) for market in self._facts.markets)
-                return tuple(self._cell(write(value)) for value in shown)
+                shown = [getattr(market, meaning.attribute) for market in self._facts.markets]
+                self._heard.anything = False
+                cells = tuple(self._cell(write(value)) for value in shown)
+                if self._heard.anything:
+                    raise NotNative(f"the markets of column {planned.column.name} are odd")
+                return cells
             case What.GRANTED:
                 return (str(meaning.values[0]).encode(),)
             case What.GRANTED_TO:
                 return (_binary(meaning.values[0]),)
+            case What.HAS_CODE:
+                return tuple(str(state).encode() for state in meaning.values)
             case _ if form.kind is FormatKind.LOCALE:
                 return self._locales()
             case _:
@@ -325,41 +566,69 @@ class _Compiler:
         empty = '""' if self._rules.quote_all else ""
         return record.removesuffix(f"{self._rules.delimiter}{empty}{RECORD_END}".encode())
 
-    def _account(self) -> Callable[[object], bytes]:
-        for planned in self._plan.columns:
-            meaning = meaning_of(planned.column.value)
-            if meaning is not None and meaning.what is What.ACCOUNT:
-                write = self._converter.text(planned)
-                return lambda value: self._cell(None if value is None else write(value))
-        return lambda _: b""
-
     # --- rules ----------------------------------------------------------------------------
 
-    def _judged(self) -> Iterator[tuple[str, tuple[int, int, int, tuple[bytes, ...]]]]:
+    def _judged(self) -> tuple[list[tuple[str, _Rule]], str]:
+        """The rules before the first that the kernel does not know, and why it does not."""
         meaning = meaning_of(self._verdict)
         if meaning is None or meaning.what is not What.FIRST_FAILING:
-            raise NotNative("its verdict does not say what it judges")
+            return [], "its verdict does not say what it judges"
+        asides = frozenset[str]().union(
+            *(self._plan.companion(section).reasons for section in self._plan.companions)
+        )
+        rules: list[tuple[str, _Rule]] = []
         for reason, stays in meaning.values:
-            for part in _parts(meaning_of(stays), reason):
-                yield reason, self._rule(part, reason)
+            try:
+                if reason in asides:
+                    raise NotNative("some of its rows go into another file")
+                parts = [self._rule(part, stays, reason) for part in _parts(stays, reason)]
+            except NotNative as why:
+                return rules, str(why)
+            rules.extend((reason, part) for part in parts)
+        return rules, ""
 
-    def _rule(self, meaning: Meaning, reason: str) -> tuple[int, int, int, tuple[bytes, ...]]:
-        if meaning.what not in _RULES:
+    def _rule(self, meaning: Meaning, stays: Described, reason: str) -> _Rule:
+        what = meaning.what
+        if what not in _RULES:
             raise NotNative(f"rule {reason} does not say what it judges")
-        if meaning.what is What.NO_FLAG:
+        if what is What.NO_FLAG:
             self._flags = frozenset(meaning.values)
-            return _RULES[meaning.what], -1, 0, ()
-        path = "codes" if meaning.what is What.HAS_CODE else meaning.path
+            return _RULES[what], -1, 0, ()
+        if what is What.USER:
+            return _RULES[what], -1, self._user_rule(stays.read), ()
+        if what is What.SAME:
+            table = self._table(meaning, lambda row: b"1" if stays.read(row) else b"0")
+            return _RULES[what], -1, table, ()
+        path = "codes" if what is What.HAS_CODE else meaning.path
         slot = self._path(path) if path else -1
-        binary = meaning.what is What.MARKETS
-        values = (_binary(v) if binary else str(v).encode() for v in meaning.values)
-        return _RULES[meaning.what], slot, meaning.place, tuple(values)
+        return _RULES[what], slot, meaning.place, tuple(_looked_for(meaning))
 
 
-def _parts(meaning: Meaning | None, reason: str) -> Sequence[Meaning]:
+def _parts(stays: object, reason: str) -> Sequence[Meaning]:
+    meaning = meaning_of(stays)
     if meaning is None:
         raise NotNative(f"rule {reason} does not say what it judges")
     return meaning.values if meaning.what is What.ALL else (meaning,)
+
+
+def _looked_for(meaning: Meaning) -> Iterator[bytes]:
+    for one in meaning.values:
+        match meaning.what:
+            case What.MARKETS:
+                yield _binary(one)
+            case What.NOT_STOPPED:
+                yield bytes(one)
+            case _:
+                yield str(one).encode()
+
+
+def _what(function: object) -> What | None:
+    meaning = meaning_of(function)
+    return None if meaning is None else meaning.what
+
+
+def _binary_or_none(found: object) -> bytes:
+    return b"" if found is None else _binary(found)
 
 
 def _binary(found: object) -> bytes:

@@ -6,21 +6,23 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from assets.model.column import Unfit
+from assets.model.source import EntryRow
 from assets.steps.encode.run import Run
 from assets.steps.native.kernel import Kernel
+from assets.steps.read import MadeRows
 from assets.steps.rows import Ledger
 
 # What the kernel is told of an account (`_rows.c`, USER_ERASED and the following).
 _ERASED: Final = 1
 _FLAGGED: Final = 2
 _UNUSUAL: Final = 4
-USER_FIELDS: Final = ("accountId", "erasure", "flags", "mergedInto")
-"""What is read of an account for the kernel."""
 
 Document = Mapping[str, Any]
 _ENDS: Final = "I"  # uint32_t, on every machine that Python runs on
 _SIZE: Final = array(_ENDS).itemsize
+# What is asked about a batch is answered, and then it is all known; in a third round nothing is new
+# but what no table has room for.
+_ROUNDS: Final = 2
 
 
 def _runs(made: Run, odd: Sequence[tuple[int, int]]) -> Iterator[Run | int]:
@@ -40,7 +42,8 @@ class Lines:
 
     Args:
         kernel: The plan.
-        users: Finds accounts by the ids of users, after merges.
+        users: Finds accounts by the ids of users, after merges; with the fields that the kernel
+            names, or whole where it names none.
     """
 
     def __init__(
@@ -49,8 +52,9 @@ class Lines:
         users: Callable[[set[ObjectId]], Mapping[object, Document]],
     ) -> None:
         self._kernel, self._users = kernel, users
+        self._nobody = self._told(None)
 
-    def made(self, batch: Sequence[bytes], ledger: Ledger) -> list[Run | int]:
+    def made(self, batch: Sequence[bytes], ledger: Ledger) -> MadeRows:
         """Runs of rows, and between them the places of the documents that are for Python.
 
         Args:
@@ -58,9 +62,15 @@ class Lines:
             ledger: Counts what is filtered and odd.
         """
         kernel = self._kernel
-        found = self._users({ObjectId(one) for one in kernel.native.user_ids(batch)})
-        users = {one.binary: self._user(found[one]) for one in found if isinstance(one, ObjectId)}
-        records, keys, ends, odd, filtered, notes = kernel.native.convert(batch, users)
+        asked = {ObjectId(one) for one in kernel.native.user_ids(batch)}
+        found = self._users(asked)
+        users = {one.binary: self._told(found[one]) for one in found if isinstance(one, ObjectId)}
+        users[b""] = self._nobody
+        for _ in range(_ROUNDS):
+            converted = kernel.native.convert(batch, users, kernel.tables.known)
+            if not converted[-1] or not kernel.tables.learn(batch, converted[-1]):
+                break
+        records, keys, parts, ends, odd, filtered, notes, _ = converted
         for reason, times in zip(kernel.reasons, filtered, strict=True):
             if times:
                 ledger.filtered[reason] += times
@@ -68,16 +78,28 @@ class Lines:
             if times:
                 ledger.notes[note] += times
         ledger.read += len(batch) - len(odd)
-        return list(_runs(Run(records, keys, array(_ENDS, ends), 0, len(ends) // _SIZE), odd))
+        rows = len(ends) // _SIZE
+        keyed = array(_ENDS, parts) if parts else None
+        run = Run(records, keys, array(_ENDS, ends), 0, rows, keyed)
+        if kernel.fields is not None:
+            return MadeRows(rows=list(_runs(run, odd)))
+        return MadeRows(rows=list(_runs(run, odd)), users=found, asked=asked)
 
-    def _user(self, user: Document) -> tuple[int, bytes]:
-        flags = user.get("flags") or ()
+    def _told(self, user: Document | None) -> tuple[int, tuple[bytes, ...]]:
+        """What the kernel is told of an account, or of none."""
+        kernel, known = self._kernel, user or {}
+        flags = known.get("flags") or ()
         readable = isinstance(flags, list | tuple) and all(isinstance(one, str) for one in flags)
-        if user.get("undecodable") or not readable:
-            return _UNUSUAL, b""
-        try:
-            cell = self._kernel.account(user.get("accountId"))
-        except Unfit:
-            return _UNUSUAL, b""
-        flagged = _FLAGGED if self._kernel.flags.intersection(flags) else 0
-        return flagged | (0 if user.get("erasure") is None else _ERASED), cell
+        bits = 0 if readable and not known.get("undecodable") else _UNUSUAL
+        if bits == 0:
+            bits |= _FLAGGED if kernel.flags.intersection(flags) else 0
+            bits |= 0 if known.get("erasure") is None else _ERASED
+        row, cells = EntryRow({}, user, kernel.facts), list[bytes]()
+        for cell in kernel.cells:
+            made = cell(row)
+            bits |= _UNUSUAL if made is None else 0
+            cells.append(made or b"")
+        for bit, fails in kernel.user_rules:
+            failed = fails(row)
+            bits |= _UNUSUAL if failed is None else bit * failed
+        return bits, tuple(cells)

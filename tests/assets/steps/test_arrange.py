@@ -1,15 +1,19 @@
 """Rows sorted on disk: the order of a sort in memory, whatever the size of a run."""
 
+import math
+import random
 import resource
 import tempfile
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.model.failure import ExportFailed
-from assets.steps.arrange import Sorter, arranged
+from assets.steps.arrange import Sorter, arranged, packed
 
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.text(max_size=4)), max_size=60)
 
@@ -49,3 +53,30 @@ def test_a_full_disk_is_worth_another_try() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     assert ("DISK_FULL", True) == (failed.value.code, failed.value.retryable)
+
+
+_PARTS: Final = ("", "a", "a\x00", "a\x00b", "ab", "b", "\u00e9", "\uffff", "\U00010000")
+_NUMBERS: Final = [
+    *(-math.inf, -(2**63), -1.5, -1, -0.0, 0, 0.5, 1, 2**53, 2**53 + 1, 2**53 + 2, float(2**53)),
+    *(2**62 + 1, 2**63 - 513, 2**63 - 512, 2**63 - 1, float(2**63), math.inf),
+]
+
+
+def test_packed_keys_sort_as_their_values_do() -> None:
+    """Rows that are encoded already have their keys as bytes, beside those of the others."""
+    keys = [
+        (said, number, (text, not said), text)
+        for said in (False, True)
+        for number in _NUMBERS
+        for text in _PARTS
+    ]
+    random.Random(5).shuffle(keys)  # noqa: S311 - the same keys each time
+
+    assert sorted(keys, key=packed) == sorted(keys)
+    assert all((packed(a) == packed(b)) == (a == b) for a, b in pairwise(sorted(keys)))
+
+
+def test_a_part_that_has_no_order_is_refused() -> None:
+    """A key that sorted by chance would be another file each time."""
+    with pytest.raises(TypeError, match="truth, number, text"):
+        packed((None,))

@@ -3,7 +3,7 @@
 import os
 import random
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -75,17 +75,23 @@ class Both:
     """One export in both ways.
 
     Args:
+        name: Which kind.
+        prepared: What it has looked up before the first row.
         params: Of the request.
     """
 
-    def __init__(self, **params: Any) -> None:
-        asked = {"campaign_id": CAMPAIGN, "pii": "full", "reason": "test", **params}
-        request = parse(CATALOG["entries"], asked, scopes=EVERY_SCOPE)
-        facts = load(CATALOG["entries"], request, AFTER_THE_PACK, workbench().doors.mongo)
-        self.plan: Plan = plan(CATALOG["entries"], facts)
-        source = CATALOG["entries"].rows
+    def __init__(self, name: str = "entries", /, prepared: object = None, **params: Any) -> None:
+        kind = CATALOG[name]
+        # Some kinds have one form only, and say so themselves.
+        form = {} if "pii" in kind.fixed({}) else {"pii": "full"}
+        asked = {"campaign_id": CAMPAIGN, "reason": "test", **form, **params}
+        request = parse(kind, asked, scopes=EVERY_SCOPE)
+        facts = load(kind, request, AFTER_THE_PACK, workbench().doors.mongo)
+        self.plan: Plan = plan(kind, replace(facts, prepared=prepared))
+        source = kind.rows
         assert isinstance(source, EntrySource)
         self.source = source
+        self.users = dict(_users())
         self.kernel = self._compiled()
 
     def _compiled(self) -> Kernel:
@@ -112,19 +118,21 @@ class Both:
             source=self.source,
             facts=facts,
             scan=lambda _: iter(()),
-            users=lambda ids: {one: _users()[one] for one in ids if one in _users()},
+            users=self._found,
             ledger=ledger,
         )
         pending: list[Sequence[bytes]] = [Batch.of(batch) if native else list(batch)]
         reader = replace(reader, scan=lambda _: iter([pending.pop()] if pending else []))
         if native:
-            lines = Lines(self.kernel, lambda ids: accounts(ids, reader.users))
-            reader = replace(reader, made=lines.made)
+            later = self.source.arrange is not None and not self.kernel.partly
+            reader = replace(reader, made=self._lines().made, sorted_later=later)
         sieve = Sieve(
             verdict=self.source.verdict(facts),
             notes=self.source.notes,
             converter=self._converter(ledger),
             ledger=ledger,
+            arrange=self.source.arrange,
+            packed=native and not self.kernel.partly,
         )
         writer = encoder(planned_fields(self.plan.columns), facts.request.output)
         try:
@@ -146,8 +154,18 @@ class Both:
 
     def usual(self, batch: Sequence[bytes]) -> int:
         """How many documents the kernel judges by itself."""
-        _, _, _, odd, _, _ = self.kernel.native.convert(batch, {})
-        return len(batch) - len(odd)
+        made = self._lines().made(batch, Ledger())
+        return len(batch) - sum(isinstance(one, int) for one in made.rows)
+
+    def _lines(self) -> Lines:
+        return Lines(self.kernel, lambda ids: accounts(ids, self._found))
+
+    def _found(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, Any]]:
+        return {one: self.users[one] for one in ids if one in self.users}
+
+    def nobody(self) -> tuple[int, tuple[bytes, ...]]:
+        """What the kernel is told where there is no account."""
+        return 0, (b"",) * len(self.kernel.cells)
 
 
 def mangled(raw: bytes, draw: random.Random) -> bytes:

@@ -290,12 +290,14 @@ def test_a_name_that_would_reach_out_of_its_block_is_none(both: Both) -> None:
 
 def test_documents_of_one_piece_are_the_same_as_documents_apart(both: Both) -> None:
     """What the server sent is converted where it lies; places that lead out of it are refused."""
-    batch, native = Batch.of(usual()), both.kernel.native
-    assert native.convert(batch, {}) == native.convert(list(usual()), {})
+    batch, native, known = Batch.of(usual()), both.kernel.native, both.kernel.tables.known
+    nobody = {b"": both.nobody()}
+    apart = native.convert(list(usual()), nobody, known)
+    assert native.convert(batch, nobody, known) == apart
     assert native.user_ids(batch) == native.user_ids(list(usual()))
     for outside in ((0, len(batch.data) + 1), (9, 8)):
         with pytest.raises(ValueError, match="places"):
-            native.convert(Batch(batch.data, array(PLACE, outside)), {})
+            native.convert(Batch(batch.data, array(PLACE, outside)), nobody, known)
 
 
 def test_every_quarter_of_an_hour_of_a_year_is_the_same_local_time(both: Both) -> None:

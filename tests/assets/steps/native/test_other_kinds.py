@@ -1,0 +1,101 @@
+"""Kinds beside `entries` whose rows the kernel makes: the same bytes, the same accounting.
+
+What they have that `entries` has not: rows that are sorted once all are read, cells that Python
+says once for many entries (`same`), and cells and rules about the account.
+"""
+
+import random
+from functools import cache
+from typing import Any, Final
+
+import bson
+import pytest
+from bson import ObjectId
+
+from tests.assets.steps.native.both import Both, decoded, mangled, places, replaced, usual
+from tests.assets.steps.native.test_same_bytes import VALUES, told
+
+# Each kind with options that ask for more rules.
+KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "selected-fans": ("selected-fans", {}),
+    "selected-fans-wave": (
+        "selected-fans",
+        {"dialect": "rfc4180", "include_withdrawn": True, "wave": 1, "bands": ["A", "B"]},
+    ),
+}
+
+PLAIN: Final = [name for name, (kind, _) in KINDS.items() if name == kind]
+
+
+@cache
+def sides(name: str) -> Both:
+    """The two paths of a kind."""
+    kind, params = KINDS[name]
+    return Both(kind, **params)
+
+
+@cache
+def varied() -> tuple[bytes, ...]:
+    """The entries of the pack, some with another status, so that every rule has some to keep."""
+    draw = random.Random(20260320)  # noqa: S311 - the same documents each time
+    statuses = ("selected", "promoted", "code_sent", "waitlisted", "verified", "rejected")
+    return tuple(
+        bson.encode({**decoded(raw), "status": draw.choice(statuses)}) if turn else raw
+        for raw in usual()
+        for turn in range(3)
+    )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_pack_is_the_same(name: str) -> None:
+    """In the order of the file, and whoever is left out for the same reason."""
+    both = sides(name)
+
+    assert told(both.differing(varied())) == []
+    whole = both.made(varied(), native=True)
+    assert whole == both.made(varied(), native=False)
+    assert whole.records.count(b"\n") > 2
+    assert both.usual(varied()) > len(varied()) // 2
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_every_type_of_value_in_every_place_is_the_same(name: str) -> None:
+    """What a function looks at is found by its bytes, whatever they say."""
+    both, document = sides(name), {**decoded(max(usual(), key=len)), "status": "selected"}
+    batch = [
+        bson.encode(changed)
+        for path in places(document)
+        if path != "_id"
+        for value in VALUES[::3]
+        if (changed := replaced(document, path, value)) is not None
+    ]
+    assert both.usual(batch) > len(batch) // 3
+    assert told(both.differing(batch)) == []
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_whatever_stands_in_an_account_is_the_same(name: str) -> None:
+    """Python says once for an account what the kernel writes, or that the row is its own."""
+    both, document = sides(name), {**decoded(usual()[0]), "status": "selected"}
+    user = both.users[document["userId"]]
+    batch = []
+    for path in (*places(user), "marketing.smsStop", "history.ordersArtist", "flags", "erasure"):
+        for value in VALUES:
+            changed = replaced(user, path, value)
+            if changed is not None and path not in ("_id", "mergedInto"):
+                one, entry = ObjectId(), ObjectId()
+                both.users[one] = {**decoded(bson.encode(changed)), "_id": one}
+                batch.append(bson.encode({**document, "_id": entry, "userId": one}))
+
+    assert both.usual(batch) > len(batch) // 3
+    assert told(both.differing(batch)) == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_damaged_document_is_the_same(name: str) -> None:
+    """The kernel reads more of it than for `entries`."""
+    both, draw = sides(name), random.Random(11)  # noqa: S311 - the same documents each time
+    batch = [mangled(draw.choice(varied()), draw) for _ in range(1_500)]
+    pieces = [batch[start : start + 20] for start in range(0, len(batch), 20)]
+
+    assert told([raw for piece in pieces for raw in both.differing(piece)]) == []
