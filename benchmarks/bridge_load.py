@@ -5,27 +5,35 @@
 Callers and a database in memory (benchmarks/load) have the other core. Exports are asked for, each
 unlike the others, by many callers in many campaigns; then they are watched; then both, beside
 sockets that drip heads and bodies. Latency counts from the instant at which a request was meant to
-be sent, and the last line is that of the issue: rates are answers that were no error.
+be sent, so a rate above what the bridge bears would measure a queue: short rounds find the highest
+rate at which 99 of 100 answers come in time, and a long one shows it. Beside the slow sockets it is
+asked half of what it would bear without them. The last line is what was found; rates are answers
+that were no error.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.load.callers import DRIPPED, Load, Slow, loaded, request
+from benchmarks.load.callers import Load, loaded, request
 from benchmarks.load.database import DATABASE, LOOPBACK, campaign_key
+from benchmarks.load.search import highest
+from benchmarks.load.slow import DRIPPED
 from export_platform.local.issuer import DevelopmentIssuer
 from export_platform.local.processes import free_port
 from resources.clock import SystemClock
@@ -38,8 +46,11 @@ BRIDGES_CORE, OTHER_CORE = "0", "1"
 WARM_SECONDS: Final = 3.0
 START_SECONDS: Final = 30.0
 # Of the good requests beside slow sockets one of so many asks for an export.
-GOOD_A_SECOND: Final = 400
 ASKS_ONE_OF: Final = 8
+# A round of seconds flatters: what comes once a minute is not in it. A long round that does not
+# hold is run again at a rate that is lower by this, so many in all.
+LOWER: Final = 0.9
+LONG_ROUNDS: Final = 3
 _EXPORT: Final = re.compile(rb'"id":"(exp_[0-9a-f]{24})"')
 _CALLER: Final = re.compile(rb'"campaign_id":"campaign-([0-9]+)"')
 CLOCK: Final = SystemClock()
@@ -52,19 +63,23 @@ class Running:
     Attributes:
         port: Where it listens.
         pid: Its process.
+        others: The processes that have the other core.
         tokens: One for each caller.
     """
 
     port: int
     pid: int
+    others: Sequence[int]
     tokens: Sequence[str]
 
-    def processor_seconds(self) -> float:
-        """What the bridge has used so far."""
-        fields = (
-            Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        )
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def used(self) -> tuple[float, float]:
+        """Seconds that the bridge and the others have worked so far."""
+        return _worked(self.pid), sum(map(_worked, self.others))
+
+
+def _worked(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -87,7 +102,8 @@ def running(folder: Path) -> Iterator[Running]:
         ]
         with _process(BRIDGES_CORE, "api_bridge", "--port", str(port), **variables) as bridge:
             _wait_for(port, bridge)
-            yield Running(port=port, pid=bridge.pid, tokens=tokens)
+            others = (os.getpid(), database.pid)
+            yield Running(port=port, pid=bridge.pid, others=others, tokens=tokens)
 
 
 @contextmanager
@@ -99,6 +115,7 @@ def _process(
         process = subprocess.Popen(
             [_program("taskset"), "--cpu-list", core, sys.executable, "-m", module, *words],
             env={**os.environ, **variables},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -174,34 +191,89 @@ class Callers:
         return [head, request("POST", "/v1/exports", self._tokens[0], b" " * 2 * DRIPPED)]
 
 
-async def measured(
-    bridge: Running, *, asks: float, watches: float, seconds: float, slow: int
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """Rounds of load against one bridge.
+
+    Attributes:
+        bridge: The bridge.
+        callers: Who asks.
+        seconds: Of a long round.
+        short: Seconds of a round of the search.
+        p99_ms: How long 99 of 100 answers may take.
+    """
+
+    bridge: Running
+    callers: Callers
+    seconds: float
+    short: float
+    p99_ms: float
+
+    async def one(
+        self, name: str, requests: Callable[[int], bytes], rate: float, seconds: float
+    ) -> Load:
+        """Run a round and tell of it."""
+        before, began = self.bridge.used(), CLOCK.monotonic()
+        seen = self.callers.asked
+        load = await loaded(self.bridge.port, requests, rate=rate, seconds=seconds, seen=seen)
+        took = CLOCK.monotonic() - began
+        used = [after - start for start, after in zip(before, self.bridge.used(), strict=True)]
+        each = 1e6 * used[0] / max(1, len(load.latencies))
+        print(
+            f"{name}: {_told(load)}; bridge {used[0] / took:.0%} of a core, {each:.0f} us each; "
+            f"callers and database {used[1] / took:.0%}, late by {load.late_ms(99):.1f} ms at p99",
+            flush=True,
+        )
+        return load
+
+    async def best(self, name: str, requests: Callable[[int], bytes], first: float) -> Load:
+        """The long round at the highest rate that is borne, or the last that was tried."""
+
+        async def is_borne(rate: float) -> bool:
+            load = await self.one(f"{name}, {rate:.0f}", requests, rate, self.short)
+            return load.holds(self.p99_ms)
+
+        rate = await highest(is_borne, first)
+        if not rate:
+            raise SystemExit(f"{name}: not one a second in {self.p99_ms:.0f} ms")
+        for _ in range(LONG_ROUNDS):
+            load = await self.one(f"{name}, {rate:.0f}, long", requests, rate, self.seconds)
+            if load.holds(self.p99_ms):
+                break
+            rate *= LOWER
+        return load
+
+
+async def measured(rounds: Rounds, *, asks: float, watches: float, slow: int) -> str:
     """The last line, and before it what each load was."""
-    callers = Callers(bridge.tokens)
-    phases: dict[str, Load] = {}
-
-    async def phase(name: str, requests: Callable[[int], bytes], rate: float, last: float) -> None:
-        before = bridge.processor_seconds()
-        load = await loaded(bridge.port, requests, rate=rate, seconds=last, seen=callers.asked)
-        used = bridge.processor_seconds() - before
-        phases[name] = load
-        print(f"{name}: {_told(load)}, {1e6 * used / len(load.latencies):.0f} us of the core each")
-
-    await phase("warm", callers.ask, asks / 2, WARM_SECONDS)
-    await phase("asked", callers.ask, asks, seconds)
-    await phase("watched", callers.watch, watches, seconds)
-    drips = Slow(bridge.port, slow, callers.drips())
-    await drips.begin()
-    await phase("beside slow ones", callers.both, GOOD_A_SECOND, seconds)
-    print(f"{drips.open} slow sockets were open at the end of it")
-    await drips.end()
-    asked, watched, beside = (phases[n] for n in ("asked", "watched", "beside slow ones"))
+    callers = rounds.callers
+    await rounds.one("warm", callers.ask, asks / 2, WARM_SECONDS)
+    asked = await rounds.best("asked", callers.ask, asks)
+    watched = await rounds.best("watched", callers.watch, watches)
+    of_asks = 1 / ASKS_ONE_OF
+    both = 1 / (of_asks / asked.rate + (1 - of_asks) / watched.rate)
+    with _slow_ones(rounds.bridge.port, slow, callers.drips()):
+        beside = await rounds.one("beside slow ones", callers.both, both / 2, rounds.seconds)
     return (
         f"bridge: post/s={asked.rate:.0f} p99_ms={asked.p_ms(99):.1f} "
         f"get/s={watched.rate:.0f} p99_ms={watched.p_ms(99):.1f} "
-        f"slow_sockets={slow} p99_ms={beside.p_ms(99):.1f}"
+        f"slow_sockets={slow} beside/s={beside.rate:.0f} p99_ms={beside.p_ms(99):.1f}"
     )
+
+
+@contextmanager
+def _slow_ones(port: int, count: int, heads: Sequence[bytes]) -> Iterator[None]:
+    """Sockets that drip until the block ends."""
+    words = ("--port", str(port), "--count", str(count))
+    with _process(OTHER_CORE, "benchmarks.load.slow", *words) as process:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the process was started without pipes")
+        process.stdin.writelines(f"{b64encode(head).decode()}\n" for head in (*heads, b""))
+        process.stdin.flush()
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+        print(f"{process.stdout.readline().strip()} slow sockets were open at the end of it")
 
 
 def _told(load: Load) -> str:
@@ -214,45 +286,45 @@ def _told(load: Load) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120.0, help="of each of three loads")
-    parser.add_argument("--asks", type=float, default=420.0, help="POST a second")
-    parser.add_argument("--watches", type=float, default=1_600.0, help="GET a second")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of each of three long rounds")
+    parser.add_argument("--short", type=float, default=8.0, help="seconds of a round of the search")
+    parser.add_argument("--p99-ms", type=float, default=50.0, help="what a rate must hold")
+    parser.add_argument("--asks", type=float, default=200.0, help="POST a second to begin with")
+    parser.add_argument("--watches", type=float, default=800.0, help="GET a second to begin with")
     parser.add_argument("--slow", type=int, default=500, help="slow sockets")
     parser.add_argument("--profile", type=Path, help="where py-spy writes what the bridge does")
     said = parser.parse_args(arguments)
     os.sched_setaffinity(0, {int(OTHER_CORE)})
+    # Callers who stop to look for garbage, of which there is none, would be late.
+    gc.disable()
     with (
         tempfile.TemporaryDirectory() as name,
         running(Path(name)) as bridge,
-        _profiled(bridge.pid, said.profile, said.seconds),
+        _profiled(bridge.pid, said.profile),
     ):
-        load = measured(
-            bridge, asks=said.asks, watches=said.watches, seconds=said.seconds, slow=said.slow
+        rounds = Rounds(
+            bridge=bridge,
+            callers=Callers(bridge.tokens),
+            seconds=said.seconds,
+            short=said.short,
+            p99_ms=said.p99_ms,
         )
+        load = measured(rounds, asks=said.asks, watches=said.watches, slow=said.slow)
         line = asyncio.run(load)
     print(line)
     return 0
 
 
 @contextmanager
-def _profiled(pid: int, place: Path | None, seconds: float) -> Iterator[None]:
-    """Let py-spy, where it is, watch the bridge; two of the three loads."""
+def _profiled(pid: int, place: Path | None) -> Iterator[None]:
+    """Let py-spy, where it is, watch the bridge until the block ends."""
     if place is None:
         yield
         return
-    command = [
-        _program("py-spy"),
-        "record",
-        "--gil",
-        "--format",
-        "raw",
-        "--rate",
-        "200",
-        "--output",
-        str(place),
-    ]
-    watched = subprocess.Popen([*command, "--duration", str(int(2 * seconds)), "--pid", str(pid)])
+    how = ("record", "--gil", "--format", "raw", "--rate", "200", "--output", str(place))
+    watched = subprocess.Popen([_program("py-spy"), *how, "--pid", str(pid)])
     yield
+    watched.send_signal(signal.SIGINT)
     watched.wait(START_SECONDS)
 
 

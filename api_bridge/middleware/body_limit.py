@@ -9,6 +9,7 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_bridge.middleware.deadlines import spread
 from api_bridge.protocol.problems import Code, ProblemError
 from assets.model.parameters import Problem
 
@@ -52,7 +53,7 @@ class BodyLimitMiddleware:
         if _declared(scope) > self._most:
             await self._refuse(receive)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(spread(self._seconds)):
                 return await self._collect(receive)
         except TimeoutError:
             raise ProblemError(

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api_bridge.middleware.deadlines import spread
 from api_bridge.middleware.request_id import HEADER
 from api_bridge.middleware.security_headers import HEADERS
 from api_bridge.protocol.problems import Code, ProblemError, problem_response
@@ -47,7 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     Attributes:
         most: How many connections there may be; one more is answered 503 and closed.
-        head_seconds: How long the head of a request may take.
+        head_seconds: How long the head of a request may take, at least.
     """
 
     most = MOST
@@ -125,7 +126,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _watch_head(self) -> None:
         if self._late is None:
-            self._late = self.loop.call_later(self.head_seconds, self._refuse, _LATE)
+            seconds = spread(self.head_seconds)
+            self._late = self.loop.call_later(seconds, self._refuse, _LATE)
 
     def _read_head(self) -> None:
         if self._late is not None:

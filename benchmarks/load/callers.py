@@ -6,8 +6,7 @@ not a connection was free by then (what is called coordinated omission is not le
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import quantiles
 
@@ -17,8 +16,6 @@ TICK_SECONDS = 0.001
 DRAIN_SECONDS = 5.0
 MILLISECONDS = 1_000
 GOOD = range(200, 400)
-# Bytes at the end of a slow request that come one by one: a minute and a half of them.
-DRIPPED = 200
 
 Answered = Callable[[int, bytes], None]
 
@@ -31,11 +28,13 @@ class Load:
         seconds: From the first request to the last answer.
         latencies: Of each answer, in seconds.
         statuses: How often each status came; 0 for a request that was not answered.
+        late: By how many seconds each tick of the callers came too late: what they had no core for.
     """
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
+    late: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -44,7 +43,19 @@ class Load:
 
     def p_ms(self, percent: int) -> float:
         """So many of a hundred answers took no longer, in milliseconds."""
-        return MILLISECONDS * quantiles(self.latencies, n=100, method="inclusive")[percent - 1]
+        return _p_ms(self.latencies, percent)
+
+    def late_ms(self, percent: int) -> float:
+        """So many of a hundred ticks of the callers were late by no more, in milliseconds."""
+        return _p_ms(self.late, percent)
+
+    def holds(self, p99_ms: float) -> bool:
+        """Whether each request had an answer that is no error, and 99 of 100 in time."""
+        return set(self.statuses) <= set(GOOD) and self.p_ms(99) <= p99_ms
+
+
+def _p_ms(seconds: list[float], percent: int) -> float:
+    return MILLISECONDS * quantiles(seconds, n=100, method="inclusive")[percent - 1]
 
 
 class _Caller(asyncio.Protocol):
@@ -130,9 +141,11 @@ async def loaded(
         while sent < due and free:
             free.popleft().send(requests(sent), answered(began + sent / rate))
             sent += 1
+        ticked = loop.time()
         await asyncio.sleep(TICK_SECONDS)
+        load.late.append(loop.time() - ticked - TICK_SECONDS)
     load.seconds = max(seconds, loop.time() - began)
-    load.statuses[0] += total - len(load.latencies)
+    load.statuses += Counter({0: total - len(load.latencies)})  # nothing where none is missing
     for caller in every:
         caller.transport.close()
     return load
@@ -145,61 +158,3 @@ def request(method: str, path: str, token: str, body: bytes = b"", **headers: st
         said |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
     lines = "".join(f"{name}: {value}\r\n" for name, value in said.items())
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
-
-
-class Slow:
-    """Sockets that keep the bridge waiting: heads and bodies a byte at a time, and silence.
-
-    One that the bridge closes is opened anew, as somebody who means harm would.
-
-    Args:
-        port: Where the bridge listens.
-        count: How many.
-        heads: What is dripped, one kind beside the other.
-    """
-
-    PAUSE_SECONDS = 0.5
-
-    def __init__(self, port: int, count: int, heads: Sequence[bytes]) -> None:
-        """Prepare; nothing is opened."""
-        self._port, self._count, self._heads = port, count, heads
-        self._tasks: list[asyncio.Task[None]] = []
-        self.open = 0
-
-    async def begin(self) -> None:
-        """Open them all, a few at a time: the queue of a listening socket is short."""
-        for number in range(self._count):
-            drip = self._drip(self._heads[number % len(self._heads)])
-            self._tasks.append(asyncio.create_task(drip))
-            await asyncio.sleep(TICK_SECONDS)
-
-    async def end(self) -> None:
-        """Close them all."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _drip(self, said: bytes) -> None:
-        while True:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            self.open += 1
-            with suppress(ConnectionError):  # it has had enough of us
-                await self._slowly(said, reader, writer)
-            self.open -= 1
-            writer.close()
-
-    async def _slowly(
-        self, said: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """The last bytes come one by one, then nothing, until the other side hangs up."""
-        ended = asyncio.ensure_future(reader.read())
-        writer.write(said[:-DRIPPED])
-        try:
-            for byte in said[-DRIPPED:]:
-                writer.write(bytes([byte]))
-                await asyncio.wait([ended], timeout=self.PAUSE_SECONDS)
-                if ended.done():
-                    break
-            await ended  # raises what cut it
-        finally:
-            ended.cancel()

@@ -9,6 +9,7 @@ it does not know is answered with an error, so that a benchmark never measures a
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -226,6 +227,8 @@ def main(arguments: Sequence[str]) -> int:
     """Serve until the process is ended."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--campaigns", type=int, default=1)
+    # What it holds stays; to look through 100,000 exports for garbage takes 0.2 s.
+    gc.disable()
     asyncio.run(serve(Memory(campaigns=parser.parse_args(arguments).campaigns)))
     return 0
 

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from api_bridge.middleware.connections import QUEUED, BoundedProtocol
+from api_bridge.middleware.deadlines import spread
 from tests.api_bridge.bench import Bench, wait_for
 
 HOST = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -184,3 +186,12 @@ def served(connection: socket.socket, sent: bytes = GOOD) -> None:
     with http.client.HTTPResponse(connection) as answer:
         answer.begin()
         assert (answer.status, answer.read() != b"") == (200, True)
+
+
+def test_those_who_came_together_are_not_refused_together() -> None:
+    """500 refusals in one lump were 0.3 s in which nobody was served; and nobody has less time."""
+    ends = [spread(15.0) for _ in range(500)]
+
+    assert all(15.0 <= end <= 20.0 for end in ends)
+    # A tenth of them in each half of a second, more or less.
+    assert max(Counter(int(2 * end) for end in ends).values()) < 100

@@ -4,13 +4,16 @@ import asyncio
 import gc
 import socket
 import struct
+from collections import Counter
 from typing import Any
 
 import bson
 import pytest
 
-from benchmarks.load.callers import DRIPPED, Load, Slow
+from benchmarks.load.callers import Load
 from benchmarks.load.database import DATABASE, Memory, campaign_key
+from benchmarks.load.search import WITHIN, highest
+from benchmarks.load.slow import DRIPPED, Slow
 from benchmarks.replay.wire import HEADER, Command
 
 TAKEN = [{"$set": {"export": {"$literal": "exp_1"}, "token": {"$literal": "t"}, "at": "$$NOW"}}]
@@ -126,3 +129,38 @@ def test_errors_are_no_answers_a_second() -> None:
     load.statuses.update({200: 60, 304: 20, 503: 20})
 
     assert load.rate == 8.0
+
+
+def test_a_rate_is_borne_if_all_are_answered_in_time() -> None:
+    """What is not answered at all would be the fastest of answers."""
+    load = Load(seconds=10.0, latencies=[0.049] * 100)
+    load.statuses.update({200: 98, 304: 2})
+    slow = Load(latencies=[0.01] * 95 + [0.06] * 5, statuses=load.statuses)
+    cut = Load(latencies=load.latencies, statuses=Counter({200: 99, 0: 1}))
+
+    assert [one.holds(50.0) for one in (load, slow, cut)] == [True, False, False]
+
+
+@pytest.mark.parametrize("bears", [3.0, 199.0, 200.0, 275.0, 5_000.0])
+def test_the_highest_rate_is_found_from_below_and_from_above(bears: float) -> None:
+    """What a bridge bears is not known before: the goal, at 420, was a queue on this machine."""
+    tried = []
+
+    async def is_borne(rate: float) -> bool:
+        tried.append(rate)
+        return rate <= bears
+
+    found = asyncio.run(highest(is_borne, 200.0))
+
+    assert bears / WITHIN <= found <= bears
+    assert found in tried
+    assert len(tried) <= 16
+
+
+def test_a_bridge_that_bears_nothing_is_said_to() -> None:
+    """The control: the search ends, and does not make a rate up."""
+
+    async def is_borne(_: float) -> bool:
+        return False
+
+    assert asyncio.run(highest(is_borne, 200.0)) == 0.0
