@@ -68,6 +68,18 @@ def talkative(app: FastAPI) -> ASGIApp:
     return _changing(app, JSON, tell)
 
 
+def mistyped(app: FastAPI) -> ASGIApp:
+    """Gives a text for a number in its one operation."""
+
+    def spoil(_: Scope, body: dict[str, Any]) -> None:
+        if "paths" in body:
+            body["paths"] = {"/v1/limits": body["paths"]["/v1/limits"]}
+        elif "caller" in body:
+            body["caller"]["used"] = "many"
+
+    return _changing(app, JSON, spoil)
+
+
 def _changing(
     app: FastAPI, media_type: str, change: Callable[[Scope, dict[str, Any]], None]
 ) -> ASGIApp:

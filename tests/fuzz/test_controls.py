@@ -17,6 +17,7 @@ from tests.fuzz import (
     corpora,
     described,
     plants,
+    relay,
     rotation,
     statements,
     tenants,
@@ -128,6 +129,14 @@ def test_an_answer_that_is_not_described_is_counted(tmp_path: Path) -> None:
         described.attack(attacker, 40, seed=1)
 
     assert attacker.tally.faults["undescribed"] > 0
+
+
+def test_a_member_of_another_type_is_found_by_schemathesis(tmp_path: Path) -> None:
+    """Which reads the description as others do."""
+    with spoiled(tmp_path, plants.mistyped) as (_, attacker):
+        relay.attack(attacker.bridge, attacker.tally, 10, 1, relay.PROGRAM)
+
+    assert "violates schema" in str(attacker.tally.notes)
 
 
 def test_an_answer_with_more_than_is_described_is_counted(tmp_path: Path) -> None:
