@@ -113,7 +113,7 @@ def export_resource(document: Document, around: Surroundings) -> dict[str, Any]:
         "fingerprint": document["fingerprint"],
         "shared_with": document.get("sharedWith", document.get("sharers") or 0),
         "coalesced": document.get("generation") is not None,
-        "queue_position": None,
+        "queue_position": document.get("position"),
         "progress": _progress(document, now),
         "snapshot_time": timestamp(document.get("snapshotAt")),
         "result": _result(document, export_type),

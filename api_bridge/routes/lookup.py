@@ -11,9 +11,13 @@ from api_bridge.protocol.problems import Code, ProblemError, not_found
 from api_bridge.routes.context import Bridge
 from assets.model.lifecycle import HELD, Status
 from assets.model.sharing import seen
+from resources.mongo.exports import Match
 
 Document = Mapping[str, Any]
 
+# Keys of an index that are counted for one look: a thousand take a millisecond, and whoever stands
+# behind them waits for minutes anyway.
+MOST_AHEAD = 1_000
 _EXPORT_ID = re.compile(r"exp_[0-9a-f]{24}")
 
 
@@ -38,6 +42,8 @@ async def look_at(bridge: Bridge, caller: Caller, export_id: str) -> Document:
     joined = document["status"] == Status.JOINED
     made = await bridge.looks.at(document["generation"]) if joined else None
     document = seen(document, made)
+    if document["status"] == Status.QUEUED and document.get("line"):
+        return await run_in_threadpool(placed, bridge, document)
     if document["status"] not in HELD:
         return document
     earlier = bridge.durations.at_once(document["type"])
@@ -70,9 +76,22 @@ def present(document: Document) -> Document:
 
 def view(bridge: Bridge, document: Document) -> Document:
     """The export as its requester sees it, whoever's generation makes its files."""
-    if document["status"] != Status.JOINED:
-        return timed(bridge, seen(document, None))
-    return timed(bridge, seen(document, bridge.stores.exports.find(document["generation"])))
+    joined = document["status"] == Status.JOINED
+    made = bridge.stores.exports.find(document["generation"]) if joined else None
+    document = seen(document, made)
+    if document["status"] == Status.QUEUED:
+        return placed(bridge, document)
+    return timed(bridge, document)
+
+
+def placed(bridge: Bridge, document: Document) -> Document:
+    """An export that waits, with its place in its lane once the sensor has given it one."""
+    line = document.get("line")
+    if not line:
+        return document
+    lane = Match(statuses=(str(Status.QUEUED),), equal={"line.lane": line["lane"]})
+    ahead = bridge.stores.operations.before(lane, "line.turn", line["turn"], most=MOST_AHEAD)
+    return {**document, "position": ahead + 1}
 
 
 def timed(bridge: Bridge, document: Document) -> Document:

@@ -12,6 +12,7 @@ _OF_GENERATION = (
     "attempt",
     "status",
     "phase",
+    "line",
     "startedAt",
     "finishedAt",
     "expiresAt",

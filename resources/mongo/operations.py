@@ -81,6 +81,12 @@ class OperationsStore:
             found = list(self._exports().aggregate(steps))
         return {tuple(map(group["_id"].get, parts)): group["latest"] for group in found}
 
+    def before(self, match: Match, path: str, instant: datetime, *, most: int) -> int:
+        """Return how many exports match and have an earlier date at a path; `most` for more."""
+        query = {"$and": [compile_match(match), {path: {"$lt": instant}}]}
+        with self._connection.bounded("count the exports before one"):
+            return self._exports().count_documents(query, limit=most)
+
     def counts(self) -> dict[str, int]:
         """Return how many exports there are in each state that any is in."""
         steps = [{"$group": {"_id": "$status", "count": {"$sum": 1}}}]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from api_bridge.protocol.wire import timestamp
+from assets.model.lanes import Lane
 from tests.api_bridge.bench import Bench, running_bench
 from tests.api_bridge.toys import TOYS
 
@@ -169,6 +170,32 @@ def test_the_resource_holds_its_members_and_no_field_of_the_document(bench: Benc
         "progress", "snapshot_time", "result", "error", "columns_withheld", "requested_by", "links",
         "coalesced",
     }  # fmt: skip
+
+
+def test_a_waiting_export_is_told_its_place_in_its_lane(bench: Bench) -> None:
+    """Null before it has one, out of the queue and in lists; who shares an export has its place."""
+    large, first, second = (bench.create(top_n=number) for number in (1, 2, 3))
+    before = place(bench, first)
+    for number, export_id in enumerate((large, first, second)):
+        lane = Lane.SMALL if number else Lane.LARGE
+        turn = bench.clock.now() + timedelta(minutes=number)
+        waiting = bench.stores.exports.find(export_id) or {}
+        bench.life.place(waiting, lane=lane, turn=turn, rows=None)
+    sharing = bench.create(top_n=3)
+
+    assert (before, [place(bench, one) for one in (large, first, second, sharing)]) == (
+        None,
+        [1, 1, 2, 2],
+    )
+    bench.start(first)
+    assert [place(bench, one) for one in (large, first, second)] == [1, None, 1]
+    assert {one["queue_position"] for one in get(bench, "/v1/exports").body["exports"]} == {None}
+
+
+def place(bench: Bench, export_id: str) -> int | None:
+    """The place in the queue, as the bridge tells it."""
+    found: int | None = get(bench, f"/v1/exports/{export_id}").body["queue_position"]
+    return found
 
 
 def test_an_export_of_a_kind_that_is_gone_can_still_be_read(bench: Bench) -> None:

@@ -71,6 +71,20 @@ class OperationsContract:
         minutes_of = {key: (turn - LONG_AGO).seconds // 60 for key, turn in found.items()}
         assert {("a", 5): 3, ("b", 5): 2, (None, 5): 5} == minutes_of
 
+    def test_those_before_an_instant_are_counted_up_to_a_bound(self, stores: MongoStores) -> None:
+        """How far back an export stands in its queue; who comes after it does not count."""
+        for minutes in range(5):
+            line = {"lane": "small", "turn": LONG_AGO + timedelta(minutes=minutes)}
+            born(stores.exports, f"exp_{minutes}", line=line)
+        born(stores.exports, "exp_5", line={"lane": "large", "turn": LONG_AGO})
+        born(stores.exports, "exp_6", line=None)
+        small = Match(statuses=("queued",), equal={"line.lane": "small"})
+        third = LONG_AGO + timedelta(minutes=2)
+
+        assert stores.operations.before(small, "line.turn", LONG_AGO, most=9) == 0
+        assert stores.operations.before(small, "line.turn", third, most=9) == 2
+        assert stores.operations.before(small, "line.turn", third, most=1) == 1
+
     def test_exports_are_counted_by_state(self, stores: MongoStores) -> None:
         """A state that nobody is in is not there."""
         assert stores.operations.counts() == {}

@@ -188,6 +188,13 @@ class FakeOperationsStore(OperationsStore):
                 found[group] = max(date, found.get(group, date))
         return found
 
+    def before(self, match: Match, path: str, instant: datetime, *, most: int) -> int:
+        """Return how many exports match and have an earlier date."""
+        self.asked.note("before", match, path, instant, most)
+        found = cast(list[Document], self._fake.candidates(match, limit=1_000_000))
+        dates = [at(document, path) for document in found]
+        return min(most, sum(isinstance(date, datetime) and date < instant for date in dates))
+
     def counts(self) -> dict[str, int]:
         """Count the exports by state."""
         self.asked.note("counts")
