@@ -207,7 +207,7 @@ def _without_fence() -> None:
     def unfenced(self: ExportLife, move: Any, export_id: str, **more: Any) -> Any:
         return held(self, move, export_id, **{**more, "token": None})
 
-    ExportLife._move = unfenced  # type: ignore[method-assign]
+    ExportLife._move = unfenced  # type: ignore[assignment]
 
 
 def _without_keys() -> None:
@@ -254,7 +254,7 @@ def _without_another_try() -> None:
         return fail(self, document, token, error={**error, "retryable": False}, **more)
 
     pymongo.MongoClient = connected  # type: ignore[assignment,misc]
-    ExportLife.fail = at_once  # type: ignore[method-assign]
+    ExportLife.fail = at_once  # type: ignore[assignment]
 
 
 GUARDS: Mapping[str, Callable[[], None]] = {
