@@ -29,13 +29,14 @@ from assets.exports.shared.entry_values import at, granted, lowered, notes, stri
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.merged_accounts import keys_of_today
-from assets.exports.shared.salesforce import subscriber_key
+from assets.exports.shared.salesforce import NO_ACCOUNT, subscriber_key
 from assets.exports.shared.statements import statement
 from assets.exports.shared.stopped import address_of, not_stopped, stopped_for_others
 from assets.exports.shared.telephone import is_possible
 from assets.model.campaign import Campaign, Facts
 from assets.model.column import COUNTRY, HASH, Column, Format, Getter, Pii, text
 from assets.model.export_type import ExportType, Scope
+from assets.model.meaning import of_user, same, value
 from assets.model.option import choice
 from assets.model.source import Arrange, EntryRow, EntrySource, Reading, Verdict
 
@@ -178,21 +179,20 @@ def _consent(campaign: Campaign) -> str:
 
 
 def _verdict(facts: Facts) -> Verdict:
-    segment = facts.request.options["segment"]
-    allows = granted(_consent(facts.campaign))
+    of_segment = _SEGMENTS[facts.request.options["segment"]]
     rules: list[Rule] = [
         *LIVE,
         WITHDRAWN,
         *MARKETING_MAIL,
-        ("no_ads_consent", lambda row: allows(row) is True),
+        ("no_ads_consent", granted(_consent(facts.campaign))),
         not_stopped(facts.prepared.stopped),
-        ("segment", lambda row: row.entry.get("status") in _SEGMENTS[segment]),
+        ("segment", same(lambda row: row.entry.get("status") in of_segment, value("status"))),
     ]
     buyers: IdSet | None = facts.prepared.buyers
     if buyers is not None:
         # A guest may have bought under any account.
-        rules.append(("no_account", lambda row: subscriber_key(row) is not None))
-        rules.append(("purchased", lambda row: str(subscriber_key(row)) not in buyers))
+        rules.append(NO_ACCOUNT)
+        rules.append(("purchased", of_user(lambda row: str(subscriber_key(row)) not in buyers)))
     return first_failing(rules)
 
 

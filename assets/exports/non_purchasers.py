@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from assets.exports.shared.audiences import MARKETING_MAIL
+from assets.exports.shared.audiences import MARKETING_MAIL, WITHDRAWN
 from assets.exports.shared.codes import CODES_SERVICE, ISSUED
 from assets.exports.shared.entry_columns import field
 from assets.exports.shared.entry_options import (
@@ -22,7 +22,6 @@ from assets.exports.shared.entry_options import (
     MARKETS,
     Rule,
     first_failing,
-    withdrawn,
 )
 from assets.exports.shared.entry_strands import (
     before_snapshot,
@@ -34,6 +33,7 @@ from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.lake import events_until_snapshot
 from assets.exports.shared.merged_accounts import keys_of_today
 from assets.exports.shared.salesforce import (
+    NO_ACCOUNT,
     TO_SFMC,
     as_table,
     of_campaign,
@@ -58,6 +58,7 @@ from assets.model.column import (
 )
 from assets.model.export_type import ExportType, Scope
 from assets.model.failure import ExportFailed
+from assets.model.meaning import best_wish, same, value
 from assets.model.option import flag, whole
 from assets.model.source import Arrange, CodeSlice, EntryRow, EntrySource, Reading, Verdict
 
@@ -181,9 +182,17 @@ def _market(row: EntryRow) -> Market | None:
     return market(row, wishes[0].market_id) if wishes else None
 
 
-def _place(row: EntryRow) -> Place:
+_LOOKS_AT: Final = (value("selection.marketId"), value("waitlist.marketId"), best_wish())
+"""What `_market` looks at."""
+
+
+def _key_of(row: EntryRow) -> str:
     there = _market(row)
-    return subscriber_key(row) or "", "" if there is None else there.key
+    return "" if there is None else there.key
+
+
+def _place(row: EntryRow) -> Place:
+    return subscriber_key(row) or "", _key_of(row)
 
 
 def _of_market(attribute: str) -> Getter:
@@ -272,11 +281,14 @@ def _verdict(facts: Facts) -> Verdict:
     chosen = {chosen.key for chosen in facts.chosen_markets}
     rules: list[Rule] = [
         *LIVE,
-        ("withdrawn", lambda row: not withdrawn(row)),
-        ("not_invited", lambda row: row.entry.get("status") in INVITED),
-        ("no_market", lambda row: _market(row) is not None),
-        ("markets", lambda row: not options.get("markets") or _place(row)[1] in chosen),
-        ("no_account", lambda row: subscriber_key(row) is not None),
+        WITHDRAWN,
+        ("not_invited", same(lambda row: row.entry.get("status") in INVITED, value("status"))),
+        ("no_market", same(lambda row: _market(row) is not None, *_LOOKS_AT)),
+        (
+            "markets",
+            same(lambda row: not options.get("markets") or _key_of(row) in chosen, *_LOOKS_AT),
+        ),
+        NO_ACCOUNT,
         ("bought", lambda row: _place(row) not in prepared.bought),
     ]
     if options["exclude_other_market_buyers"]:

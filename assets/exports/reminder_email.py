@@ -11,7 +11,7 @@ Texts about events are true at the snapshot only: mail from these rows must be s
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from assets.exports.shared.audiences import OPTED_OUT, SERVICE_MAIL, WITHDRAWN
@@ -26,8 +26,10 @@ from assets.exports.shared.entry_options import (
     entry_filter,
     first_failing,
     has_code,
+    has_no_code,
 )
 from assets.exports.shared.entry_strands import (
+    ENTRY_ID_PART,
     before_snapshot,
     by_registration,
     registration_order,
@@ -36,7 +38,13 @@ from assets.exports.shared.entry_values import at, market, notes, preferences, s
 from assets.exports.shared.id_set import IdSet
 from assets.exports.shared.languages import greeting, locale_of, long_date, long_time
 from assets.exports.shared.links import FanLinks, fan_links
-from assets.exports.shared.salesforce import TO_SFMC, as_table, of_campaign, subscriber_key
+from assets.exports.shared.salesforce import (
+    NO_ACCOUNT,
+    TO_SFMC,
+    as_table,
+    of_campaign,
+    subscriber_key,
+)
 from assets.exports.shared.stopped import (
     NO_MAIL,
     NO_MARKETING,
@@ -58,8 +66,18 @@ from assets.model.column import (
     text,
 )
 from assets.model.export_type import ExportType, Scope
+from assets.model.meaning import (
+    Described,
+    Meaning,
+    What,
+    best_wish,
+    key_of,
+    of_user,
+    same,
+    value,
+)
 from assets.model.option import choice, flag, whole
-from assets.model.source import Arrange, EntryRow, EntrySource, Reading, Verdict
+from assets.model.source import Arrange, EntryRow, EntrySource, Reading, Verdict, no_answers
 
 SEND_WITHIN: Final = timedelta(hours=6)
 
@@ -107,12 +125,20 @@ def _found_market(row: EntryRow) -> Market | None:
     return next((wish for wish in wishes if wish and wish.status != "cancelled"), None)
 
 
+def _still_to_be_had(facts: Facts) -> list[object]:
+    return [market.id for market in facts.markets if market.status != "cancelled"]
+
+
+_LOOKS_AT: Final = (value("selection.marketId"), best_wish(_still_to_be_had))
+"""What `_market` looks at."""
+
+
 def _of_market(attribute: str) -> Getter:
     def get(row: EntryRow) -> object:
         found = _market(row)
         return None if found is None else getattr(found, attribute)
 
-    return get
+    return same(get, *_LOOKS_AT)
 
 
 def _event(row: EntryRow) -> Event | None:
@@ -162,8 +188,11 @@ def _zone(row: EntryRow) -> str | None:
     return None if local is None else local.tzname()
 
 
+_GREETING: Final = same(lambda row: greeting(locale_of(row)), value("locale"))
+
+
 def _first_name(row: EntryRow) -> object:
-    return string(row, "contact.firstName").strip() or greeting(locale_of(row))
+    return string(row, "contact.firstName").strip() or _GREETING(row)
 
 
 def _outcome(row: EntryRow) -> str:
@@ -177,6 +206,11 @@ def _outcome(row: EntryRow) -> str:
 def _deep_link(row: EntryRow) -> str:
     links: FanLinks = row.facts.prepared.links
     return links.registration(row.entry["_id"])
+
+
+def _signed(facts: Facts) -> tuple[bytes, bytes, bytes]:
+    links: FanLinks = facts.prepared.links
+    return links.registration_parts()
 
 
 def _preference_centre(row: EntryRow) -> str | None:
@@ -213,14 +247,17 @@ _COLUMNS: Final[tuple[Column, ...]] = (
         "ReminderKind",
         text(40),
         "X: option reminder_kind",
-        lambda row: row.facts.request.options["reminder_kind"],
+        same(lambda row: row.facts.request.options["reminder_kind"]),
     ),
     field("EmailAddress", EMAIL, Pii.DIRECT, "contact.email"),
     _made(
         "FirstName",
         text(80),
         "e.contact.firstName",
-        _first_name,
+        Described(
+            meaning=Meaning(what=What.ELSE, path="contact.firstName", values=(_GREETING,)),
+            read=_first_name,
+        ),
         "A greeting word of the fan's language where there is none.",
         pii=Pii.DIRECT,
     ),
@@ -240,34 +277,39 @@ _COLUMNS: Final[tuple[Column, ...]] = (
         "m.name by e.selection.marketId | e.preferences[1].marketId",
         _of_market("name"),
     ),
-    _made("VenueName", text(200), "m.events[first].venue.name", _venue),
+    _made("VenueName", text(200), "m.events[first].venue.name", same(_venue, *_LOOKS_AT)),
     _made(
         "EventDateText",
         text(200),
         "m.events[first].localDate",
-        _event_date,
+        same(_event_date, *_LOOKS_AT, value("locale")),
         "The date on the poster in the fan's language; cancelled and postponed events have none.",
     ),
     _made(
         "PresaleStartUtc",
         UTC_TIME,
         "m.events[first].presaleStartsAt | c.schedule.presaleStartsAt",
-        _presale_starts,
+        same(_presale_starts, *_LOOKS_AT),
     ),
     _made(
         "PresaleStartText",
         text(200),
         "X: PresaleStartUtc in the market's zone and the fan's language",
-        _presale_text,
+        same(_presale_text, *_LOOKS_AT, value("locale")),
     ),
-    _made("TimeZoneAbbr", text(20), "X: abbreviation of m.timeZone at PresaleStartUtc", _zone),
+    _made(
+        "TimeZoneAbbr",
+        text(20),
+        "X: abbreviation of m.timeZone at PresaleStartUtc",
+        same(_zone, *_LOOKS_AT),
+    ),
     _made("HasCode", TRUE_FALSE, "X: any e.codes in state assigned or sent", has_code),
-    _made("OutcomeStatus", text(20), "X: group of e.status", _outcome),
+    _made("OutcomeStatus", text(20), "X: group of e.status", same(_outcome, value("status"))),
     _made(
         "DeepLink",
         text(400),
         "X: signed link with e._id",
-        _deep_link,
+        Described(meaning=Meaning(what=What.LINK, values=(_signed,)), read=_deep_link),
         "Whoever holds it is taken for the fan.",
         pii=Pii.PSEUDONYM,
     ),
@@ -275,16 +317,16 @@ _COLUMNS: Final[tuple[Column, ...]] = (
         "PreferenceCentreUrl",
         text(400),
         "X: signed link with u.accountId",
-        _preference_centre,
+        of_user(_preference_centre),
         "Whoever holds it is taken for the fan.",
         pii=Pii.PSEUDONYM,
     ),
-    _made("ExportId", text(50), "X: id of the export", lambda row: row.facts.export_id),
+    _made("ExportId", text(50), "X: id of the export", same(lambda row: row.facts.export_id)),
     _made(
         "SnapshotUtc",
         UTC_TIME,
         "X: snapshot of the export",
-        lambda row: row.facts.snapshot,
+        same(lambda row: row.facts.snapshot),
         "Mail must be sent within 6 hours of it: an event may be rescheduled.",
     ),
 )
@@ -299,26 +341,30 @@ def _asked_for(facts: Facts) -> Iterator[Rule]:
     options = facts.request.options
     if options["include_marketing_only"]:
         yield OPTED_OUT
-    yield "no_account", lambda row: subscriber_key(row) is not None
-    group = options.get("audience") or _AUDIENCES[options["reminder_kind"]]
-    yield "audience", lambda row: row.entry.get("status") in GROUPS[group]
+    yield NO_ACCOUNT
+    group = GROUPS[options.get("audience") or _AUDIENCES[options["reminder_kind"]]]
+    yield "audience", same(lambda row: row.entry.get("status") in group, value("status"))
     if options.get("markets"):
         chosen = {market.id for market in facts.chosen_markets}
-        yield "markets", lambda row: getattr(_market(row), "id", None) in chosen
+        is_chosen = same(lambda row: getattr(_market(row), "id", None) in chosen, *_LOOKS_AT)
+        yield "markets", is_chosen
     if (wave := options.get("wave")) is not None:
-        yield "wave", lambda row: at("selection.wave")(row) == wave
+        of_wave = at("selection.wave")
+        yield "wave", same(lambda row: of_wave(row) == wave, value("selection.wave"))
 
 
-def _order(row: EntryRow) -> tuple[Any, ...]:
-    """By SubscriberKey; of several rows with one, the furthest entry comes first and stays."""
+def _far(row: EntryRow) -> tuple[bool, bool]:
     status = row.entry.get("status")
-    return (
-        subscriber_key(row) or "",
-        not has_code(row),
-        status not in INVITED,
-        status != "waitlisted",
-        str(row.entry["_id"]),
-    )
+    return status not in INVITED, status != "waitlisted"
+
+
+_ORDER: Final = key_of(
+    of_user(lambda row: subscriber_key(row) or ""),
+    has_no_code,
+    same(_far, value("status")),
+    ENTRY_ID_PART,
+)
+"""By SubscriberKey; of several rows with one, the furthest entry comes first and stays."""
 
 
 REMINDER_EMAIL = ExportType(
@@ -361,7 +407,8 @@ REMINDER_EMAIL = ExportType(
         population=before_snapshot,
         verdict=_verdict,
         notes=notes,
-        arrange=Arrange(key=_order, unique=1, reason="same_account"),
+        arrange=Arrange(key=_ORDER, unique=1, reason="same_account"),
+        counted=no_answers,
     ),
     retention_days=30,
     deliveries=(TO_SFMC,),

@@ -32,6 +32,7 @@ class What(StrEnum):
     LAST_CODE = "last_code"
     RANK_OF = "rank_of"
     ELSE = "else"
+    LINK = "link"
     # What looks at a few values only, or at the account only: a column, a rule, a part of a key.
     SAME = "same"
     USER = "user"
@@ -70,7 +71,8 @@ class Meaning:
         place: Which preference, counted from 1, or a number that a rule compares with.
         attribute: Which text of a market, or which field of a code.
         values: What a rule looks for, the parts of several rules or of a key, whose consent, what
-            `SAME` looks at, or the function that says what stands there else.
+            `SAME` looks at, the function that says what stands there else, or one that says of the
+            export's facts what signs a link.
     """
 
     what: What
@@ -120,9 +122,9 @@ def whether(path: str) -> Meaning:
     return Meaning(what=What.PRESENT, path=path)
 
 
-def best_wish(among: Iterable[object] = ()) -> Meaning:
-    """The market that is wished for most, of these alone if any are named."""
-    return Meaning(what=What.WISH, values=tuple(among))
+def best_wish(among: Callable[[Any], Iterable[object]] | None = None) -> Meaning:
+    """The market that is wished for most; of those alone that a function of the facts names."""
+    return Meaning(what=What.WISH, values=() if among is None else (among,))
 
 
 def of_user(read: Callable[[Any], Any]) -> Described:

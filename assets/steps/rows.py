@@ -131,6 +131,11 @@ class Converter:
         self._names = [planned.column.name for planned in columns]
         self._columns = [(plain(planned.column.value), self.text(planned)) for planned in columns]
 
+    @property
+    def key(self) -> bytes:
+        """What keys the pseudonyms."""
+        return self._key
+
     def warned(self, warn: Warn) -> "Converter":
         """One that makes the same texts, and tells somebody else of leniencies."""
         return Converter((), rendering=replace(self._rendering, warn=warn), key=self._key)

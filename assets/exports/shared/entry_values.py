@@ -190,7 +190,7 @@ def event_dates(row: EntryRow, preference: Preference) -> list[str]:
     return dates + [event_id for event_id in preference.event_ids if event_id not in known]
 
 
-def granted(consent_key: str) -> Getter:
+def granted(consent_key: str) -> Described:
     """Whether a consent that is not a promoter's is granted and not withdrawn."""
 
     def get(row: EntryRow) -> bool:

@@ -25,11 +25,15 @@ class FanLinks:
     """
 
     def __init__(self, key: bytes, campaign: str) -> None:
-        self._key, self._campaign = key, campaign
+        self._key, self._entries = key, f"/campaigns/{campaign}/entries/"
 
     def registration(self, entry_id: object) -> str:
         """To the fan's registration for the campaign."""
-        return self._signed(f"/campaigns/{self._campaign}/entries/{entry_id}")
+        return self._signed(f"{self._entries}{entry_id}")
+
+    def registration_parts(self) -> tuple[bytes, bytes, bytes]:
+        """The same for `assets/steps/native`: the site, the path before the id, and the key."""
+        return FANS_SITE.encode(), self._entries.encode(), self._key
 
     def preference_centre(self, account: str) -> str:
         """To what the fan allows, for all campaigns."""

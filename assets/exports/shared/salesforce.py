@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from assets.exports.shared.entry_options import Rule
 from assets.exports.shared.entry_values import account_id
 from assets.model.campaign import Facts
 from assets.model.column import Getter, Unfit
 from assets.model.delivery import Delivery, Destination
 from assets.model.failure import ExportFailed
-from assets.model.source import EntryRow
+from assets.model.meaning import of_user, same
 
 # Rows for a machine: values exactly as they are, and nothing withheld or masked by a mode.
 _FORM: Final[Mapping[str, str]] = {"dialect": "sfmc", "format": "csv", "pii": "full"}
@@ -41,12 +42,15 @@ TO_SFMC: Final = Delivery(
 )
 
 
-def subscriber_key(row: EntryRow) -> str | None:
-    """The account id without hyphens, the same key in e-mail and mobile; None for guests.
+subscriber_key: Final = of_user(lambda row: without_hyphens(account_id(row)))
+"""The account id without hyphens, the same key in e-mail and mobile; None for guests.
 
-    Never the address: an address changes, and it would stand in every log of the receiver.
-    """
-    return without_hyphens(account_id(row))
+Never the address: an address changes, and it would stand in every log of the receiver.
+"""
+NO_ACCOUNT: Final[Rule] = (
+    "no_account",
+    of_user(lambda row: without_hyphens(account_id(row)) is not None),
+)
 
 
 def without_hyphens(account: object) -> str | None:
@@ -64,4 +68,4 @@ def without_hyphens(account: object) -> str | None:
 
 def of_campaign(attribute: str) -> Getter:
     """An attribute of the campaign, the same in every row."""
-    return lambda row: getattr(row.facts.campaign, attribute)
+    return same(lambda row: getattr(row.facts.campaign, attribute))

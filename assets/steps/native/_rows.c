@@ -40,19 +40,21 @@ enum { O_STATE, O_SENT };
 enum {
     OP_UNLESS_ABSENT, OP_VALUE, OP_PRESENT, OP_MARKET, OP_WISHES, OP_WISH_MARKET, OP_WISH_EVENTS,
     OP_WISH_QUANTITY, OP_GRANTED, OP_GRANTED_TO, OP_ANSWER, OP_USER, OP_BAND, OP_SAME, OP_ELSE, OP_HAS_CODE,
-    OP_LAST_CODE, OP_RANK_OF, OPS
+    OP_LAST_CODE, OP_RANK_OF, OP_LINK, OPS
 };
 enum {
     F_NONE, F_ID, F_TEXT, F_ENUM, F_EMAIL, F_PHONE, F_DIGITS, F_LOCAL, F_UTC, F_TRUTH, F_INTEGER,
-    F_LIST, F_LOCALE, F_COUNTRY, F_DAY, F_TRUE_FALSE, FORMATS
+    F_LIST, F_LOCALE, F_COUNTRY, F_DAY, F_TRUE_FALSE, F_HASH, FORMATS
 };
-enum { M_NONE, M_EMAIL, M_PHONE, M_NAME, M_POSTAL, MASKS };
+enum { M_NONE, M_EMAIL, M_PHONE, M_NAME, M_POSTAL, M_DIGEST, M_KEYED, MASKS };
 enum {
     R_ABSENT, R_NOT_TEXT, R_NOT_FALSE, R_NOT_ERASED_USER, R_ONE_OF, R_FROM, R_BEFORE, R_HAS_CODE,
-    R_NO_FLAG, R_MARKETS, R_SAME, R_USER, R_KNOWN_USER, R_EMAIL, R_NOT_STOPPED, RULES
+    R_NO_FLAG, R_MARKETS, R_SAME, R_USER, R_KNOWN_USER, R_EMAIL, R_NOT_STOPPED, R_GRANTED, RULES
 };
 enum { K_REGISTERED, K_ID, K_SAME, K_USER, K_NUMBER, K_HAS_CODE, KEYS }; /* parts of a sort key */
 enum { USER_ERASED = 1, USER_FLAGGED = 2, USER_UNUSUAL = 4, MOST_USER_CELLS = 16 };
+
+#include "_rows_sha256.h"
 
 typedef struct { const uint8_t *at; uint32_t size; uint8_t type; } Value;
 typedef struct { const char *at; Py_ssize_t size; } Slice;
@@ -93,7 +95,7 @@ typedef struct {
     const uint8_t *simple; /* bit per code point below LETTERS: what text keeps as it is */
     const uint8_t *marks; /* the same of marks, which it keeps behind a simple letter */
     int64_t *since; int32_t *offsets; Py_ssize_t spans; /* the zone, second by second */
-    Slice phone;
+    Keyed pseudonyms; /* what ids become in files of hashes */
     int most_markets, quote_all;
     char delimiter;
 } Kernel;
@@ -130,8 +132,6 @@ typedef struct {
     Slice same[MOST_TABLES]; uint8_t asked[MOST_TABLES]; /* what each table says of the row */
     int missed;
 } Row;
-
-#include "_rows_sha256.h"
 
 /* ------------------------------------------------------------------------------------- the walk */
 
@@ -408,7 +408,7 @@ static Py_ssize_t place_of(const Slices *all, Slice wanted) {
 /* ----------------------------------------------------------------------------------- the cells */
 
 static void put(Buffer *b, const char *text, size_t size) {
-    if (b->failed) return;
+    if (b->failed || !size) return;
     if (b->room - b->size < size) {
         size_t room = b->room * 2 + size + 4096;
         char *grown = realloc(b->at, room);
@@ -562,19 +562,26 @@ static void put_hex(char *hex, const uint8_t *at, int size) {
         hex[2 * i] = "0123456789abcdef"[at[i] >> 4], hex[2 * i + 1] = "0123456789abcdef"[at[i] & 15];
 }
 
-static int write_id(const Kernel *k, Buffer *b, Value v) {
+/* An id as text; `hex` has room for the digits of one of MongoDB's own. */
+static int id_of(Value v, char *hex, Slice *id) {
     if (v.type == OBJECT_ID) {
-        char hex[24];
         put_hex(hex, v.at, 12);
-        put_cell(b, k, hex, 24);
+        *id = (Slice){hex, 24};
         return 1;
     }
     if (v.type != TEXT) return 0;
-    Slice s = text_of(v);
+    Slice s = *id = text_of(v);
     if (s.size > 200 || s.size == 36) return 0; /* of 36 it may be a UUID, whose case is its own */
     for (Py_ssize_t i = 0; i < s.size; i++)
         if (!(is_letter(s.at[i]) || is_digit(s.at[i]) || (i && strchr("_.:~-", s.at[i]) && s.at[i]))) return 0;
-    put_cell(b, k, s.at, (size_t)s.size);
+    return 1;
+}
+
+static int write_id(const Kernel *k, Buffer *b, Value v) {
+    char hex[24];
+    Slice id;
+    if (!id_of(v, hex, &id)) return 0;
+    put_cell(b, k, id.at, (size_t)id.size);
     return 1;
 }
 
@@ -645,13 +652,62 @@ static int masked_address(Slice s, char *text, Slice *left) {
     return 1;
 }
 
+/* A copy in lower case; 0 where it is long or has letters beyond ASCII. */
+static int lowered(Slice s, char *text, Slice *low) {
+    if (s.size > MOST_ADDRESS) return 0;
+    for (Py_ssize_t i = 0; i < s.size; i++) {
+        if ((uint8_t)s.at[i] >= 0x80) return 0;
+        text[i] = (char)(is_upper(s.at[i]) ? s.at[i] + 32 : s.at[i]);
+    }
+    *low = (Slice){text, s.size};
+    return 1;
+}
+
+/* The digest of a text in hexadecimal, in `text`; of no text none. */
+static Slice digest_of(const Keyed *keyed, Slice s, char *text) {
+    uint8_t digest[SHA_SIZE];
+    if (!s.size) return s;
+    if (keyed) keyed_digest(keyed, s.at, (size_t)s.size, digest);
+    else sha256(s.at, (size_t)s.size, digest);
+    put_hex(text, digest, SHA_SIZE);
+    return (Slice){text, 2 * SHA_SIZE};
+}
+
+static int is_digest(Slice s) {
+    for (Py_ssize_t i = 0; i < s.size; i++) if (!is_digit(s.at[i]) && !(s.at[i] >= 'a' && s.at[i] <= 'f')) return 0;
+    return s.size == 2 * SHA_SIZE;
+}
+
+/* The digest that others compare: of an address in lower case, or of a number; what is one already stays. */
+static int write_hash(const Kernel *k, Buffer *b, Value v) {
+    char text[MOST_ADDRESS], hex[2 * SHA_SIZE];
+    Slice s;
+    if (!line_of(k, v, 0, &s) || !lowered(s, text, &s)) return 0;
+    if (s.size && !is_digest(s)) {
+        Slice phone;
+        if (!memchr(s.at, '@', (size_t)s.size) && !phone_of(v, &phone)) return 0;
+        s = digest_of(NULL, s, hex);
+    }
+    put_cell(b, k, s.at, (size_t)s.size);
+    return 1;
+}
+
+/* A text as its format makes it, before a mask; `whole` has room for an address. */
+static int plain_of(const Kernel *k, Value v, const Column *column, char *whole, Slice *s) {
+    switch (column->format) {
+    case F_ID: return id_of(v, whole, s);
+    case F_TEXT: return line_of(k, v, column->length, s);
+    case F_EMAIL: return address_of(k, v, whole, s);
+    case F_PHONE: return phone_of(v, s);
+    default: return 0;
+    }
+}
+
 /* Text that passes through a mask before it is guarded (formats.py, `transformed`). */
 static int write_masked(const Kernel *k, Buffer *b, Value v, const Column *column) {
     char whole[MOST_ADDRESS], text[MOST_ADDRESS + 8];
     Slice s;
-    int usual = column->format == F_TEXT ? line_of(k, v, column->length, &s)
-        : column->format == F_EMAIL ? address_of(k, v, whole, &s) : column->format == F_PHONE && phone_of(v, &s);
-    if (!usual) return 0;
+    if (!plain_of(k, v, column, whole, &s)) return 0;
     switch (column->mask) {
     case M_EMAIL: if (!masked_address(s, text, &s)) return 0; break;
     case M_PHONE:
@@ -661,6 +717,8 @@ static int write_masked(const Kernel *k, Buffer *b, Value v, const Column *colum
         s.at = text;
         break;
     case M_NAME: s = masked_name(s, text); break;
+    case M_DIGEST: if (!lowered(s, whole, &s)) return 0; s = digest_of(NULL, s, text); break;
+    case M_KEYED: s = digest_of(&k->pseudonyms, s, text); break;
     default: s.size = leading(s, 3);
     }
     return put_guarded(b, k, s, column->guard);
@@ -787,6 +845,7 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
         put_cell(b, k, (char[]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
         return 1;
     case F_DAY: return write_day(k, b, v);
+    case F_HASH: return write_hash(k, b, v);
     default: return 0;
     }
 }
@@ -921,6 +980,33 @@ static int write_else(Row *row, Buffer *b, const Column *column) {
     return 1;
 }
 
+/*
+ * A link to the entry that is signed (links.py): of the column's data the site, the path before the id, and the key.
+ * The signature is in the alphabet of RFC 4648 5, without padding.
+ */
+static int write_link(const Row *row, Buffer *b, const Column *column) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    enum { SIGNED = 43 };
+    char text[MOST_ADDRESS];
+    uint8_t digest[SHA_SIZE + 1] = {0};
+    Slice site = column->data.items[0], path = column->data.items[1], key = column->data.items[2];
+    Keyed keyed;
+    size_t size = (size_t)(site.size + path.size) + 24;
+    if (size + 3 + SIGNED > sizeof text || size + 3 + SIGNED > (size_t)column->length) return 0;
+    memcpy(text, site.at, (size_t)site.size);
+    memcpy(text + site.size, path.at, (size_t)path.size);
+    put_hex(text + site.size + path.size, row->slots[S_ID].at, 12);
+    keyed_begin(&keyed, (const uint8_t *)key.at, (size_t)key.size);
+    keyed_digest(&keyed, text + site.size, size - (size_t)site.size, digest);
+    memcpy(text + size, "?s=", 3);
+    for (int i = 0; i < SIGNED; i++) {
+        int bit = 6 * i, word = digest[bit / 8] << 8 | digest[bit / 8 + 1];
+        text[size + 3 + (size_t)i] = letters[word >> (10 - bit % 8) & 63];
+    }
+    put_cell(b, row->kernel, text, size + 3 + SIGNED);
+    return 1;
+}
+
 /* The place of a market among the wishes, from 1 on; nothing where it is none of them. */
 static int write_rank_of(const Row *row, Buffer *b, Slice market) {
     for (int i = 0; market.size == 12 && i < row->wish_count; i++) {
@@ -971,6 +1057,7 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
     case OP_LAST_CODE:
         at = row->counts[L_CODES] - 1;
         return write_value(row, b, at < 0 ? (Value){0} : row->items[L_CODES][at][column->slot], column);
+    case OP_LINK: return write_link(row, b, column);
     case OP_RANK_OF: return same_of(row, column->table, &cell) && write_rank_of(row, b, cell);
     case OP_BAND: /* the override beats the score, and an empty one is none */
         v = row->slots[column->slot];
@@ -1003,21 +1090,13 @@ static int is_plain_address(Value v) {
     return at > 0 && dots && label && s.at[s.size - 1] != '-';
 }
 
-/* The digest of a plain address as it is compared, in hexadecimal. */
-static void address_digest(Slice address, char *hex) {
-    char text[MOST_PLAIN];
-    uint8_t digest[SHA_SIZE];
-    for (Py_ssize_t i = 0; i < address.size; i++) text[i] = (char)(is_upper(address.at[i]) ? address.at[i] + 32 : address.at[i]);
-    sha256(text, (size_t)address.size, digest);
-    put_hex(hex, digest, SHA_SIZE);
-}
-
 /* Whether an address is one of many, of which the first bytes of a digest are kept, sorted (id_set.py). */
 static int is_stopped(const Slice *kept, Slice address) {
-    char hex[2 * SHA_SIZE];
+    char text[MOST_ADDRESS], hex[2 * SHA_SIZE];
     uint8_t digest[SHA_SIZE];
     Py_ssize_t low = 0, high = kept->size / 8;
-    address_digest(address, hex);
+    lowered(address, text, &address); /* a plain one is short and of ASCII */
+    digest_of(NULL, address, hex);
     sha256(hex, sizeof hex, digest);
     while (low < high) {
         Py_ssize_t middle = (low + high) / 2;
@@ -1052,6 +1131,7 @@ static int passes(Row *row, const Rule *rule) {
     case R_SAME: return same_of(row, (int)rule->number, &said) && said.size == 1 ? *said.at == '1' : -1;
     case R_USER: return !(row->user->bits & rule->number);
     case R_KNOWN_USER: return row->user->known || is_absent(row->slots[S_USER]);
+    case R_GRANTED: return is_granted(row, rule->data.items[0], 0);
     case R_EMAIL: return is_plain_address(v) ? 1 : -1;
     case R_NOT_STOPPED: return is_plain_address(v) ? !is_stopped(&rule->data.items[0], text_of(v)) : -1;
     default: return -1;
@@ -1275,6 +1355,7 @@ static int take_columns(Kernel *k, PyObject *given) {
             || (c->format == F_LOCALE && c->data.count < 1) || (c->op == OP_ANSWER && c->slot >= k->questions.count)
             || (c->op >= OP_WISH_MARKET && c->op <= OP_WISH_QUANTITY && c->slot < 1)
             || (reads_table && (c->table < 0 || c->table >= k->table_count)) || (c->op == OP_USER && c->slot >= k->user_cells)
+            || (c->op == OP_LINK && (c->data.count != 3 || c->data.items[2].size > SHA_BLOCK))
             || (c->op == OP_LAST_CODE && c->slot >= ITEM_FIELDS)) {
             drop_slices(&c->data);
             return wrong("column");
@@ -1299,6 +1380,7 @@ static int take_rules(Kernel *k, PyObject *given) {
         if (r->kind == R_SAME && (number < 0 || number >= k->table_count)) return wrong("rule");
         if (r->kind == R_EMAIL && r->slot < 0) return wrong("rule");
         if (!take_slices(data, &r->data)) { drop_slices(&r->data); return 0; }
+        if (r->kind == R_GRANTED && r->data.count != 1) { drop_slices(&r->data); return wrong("rule"); }
         if (r->kind == R_NOT_STOPPED && (r->slot < 0 || r->data.count != 1)) { drop_slices(&r->data); return wrong("rule"); }
         for (Py_ssize_t i = 0; r->kind == R_MARKETS && i < r->data.count; i++)
             if (r->data.items[i].size != 12) { drop_slices(&r->data); return wrong("rule"); }
@@ -1403,21 +1485,24 @@ static void kernel_free(PyObject *self) {
 
 static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     PyObject *nodes, *columns, *rules, *keys, *tables, *zone, *markets, *events, *questions, *counted, *overridden;
-    const char *simple, *marks, *delimiter;
-    Py_ssize_t simple_size, marks_size, delimiter_size;
+    const char *simple, *marks, *delimiter, *secret;
+    Py_ssize_t simple_size, marks_size, delimiter_size, secret_size;
     static char *names[] = {"nodes", "columns", "rules", "keys", "lead", "tables", "user_cells", "zone", "markets", "events", "questions", "counted",
-                            "overridden", "simple", "marks", "most_markets", "delimiter", "quote_all", NULL};
+                            "overridden", "simple", "marks", "most_markets", "delimiter", "quote_all",
+                            "secret", NULL};
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Kernel *k = (Kernel *)alloc(type, 0);
     if (!k) return NULL;
     k->slot_count = S_FIXED;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!iO!iO!OO!OOOy#y#iy#p", names, &PyTuple_Type, &nodes,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!iO!iO!OO!OOOy#y#iy#py#", names, &PyTuple_Type, &nodes,
             &PyTuple_Type, &columns, &PyTuple_Type, &rules, &PyTuple_Type, &keys, &k->lead, &PyTuple_Type, &tables,
             &k->user_cells, &PyTuple_Type, &zone, &markets, &PyTuple_Type, &events, &questions, &counted, &overridden, &simple, &simple_size, &marks, &marks_size,
             &k->most_markets, &delimiter,
-            &delimiter_size, &k->quote_all)) goto failed;
+            &delimiter_size, &k->quote_all, &secret, &secret_size)) goto failed;
     k->spec = kwargs ? PyDict_Copy(kwargs) : NULL;
     if (!k->spec || PyTuple_Size(args)) { wrong("by name only"); goto failed; }
+    if (secret_size > SHA_BLOCK) { wrong("secret"); goto failed; }
+    keyed_begin(&k->pseudonyms, (const uint8_t *)secret, (size_t)secret_size);
     if (simple_size != LETTERS / 8 || marks_size != LETTERS / 8 || delimiter_size != 1) {
         wrong("simple, marks or delimiter");
         goto failed;

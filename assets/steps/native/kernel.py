@@ -45,6 +45,7 @@ _OPS: Final[Mapping[What, int]] = {
     What.HAS_CODE: 15,
     What.LAST_CODE: 16,
     What.RANK_OF: 17,
+    What.LINK: 18,
 }
 # Formats that the kernel writes; of every other it writes the empty cell of an absent value.
 _FORMATS: Final[Mapping[FormatKind, int]] = {
@@ -62,16 +63,20 @@ _FORMATS: Final[Mapping[FormatKind, int]] = {
     FormatKind.LOCALE: 12,
     FormatKind.COUNTRY: 13,
     FormatKind.TRUE_FALSE: 15,
+    FormatKind.HASH: 16,
 }
-# What the policy leaves of a text (`_rows.c`, M_EMAIL and the following). Hashes are Python's.
+# What the policy leaves of a text (`_rows.c`, M_EMAIL and the following).
 _MASKS: Final[Mapping[Transform, int]] = {
     Transform.NONE: 0,
     Transform.MASK_EMAIL: 1,
     Transform.MASK_PHONE: 2,
     Transform.MASK_NAME: 3,
     Transform.POSTAL_PREFIX: 4,
+    Transform.SHA256_EMAIL: 5,
+    Transform.SHA256_PHONE: 5,
+    Transform.HMAC: 6,
 }
-_MASKED: Final = frozenset({FormatKind.TEXT, FormatKind.EMAIL, FormatKind.E164})
+_MASKED: Final = frozenset({FormatKind.ID, FormatKind.TEXT, FormatKind.EMAIL, FormatKind.E164})
 USER_FIELDS: Final = ("accountId", "erasure", "flags", "mergedInto")
 """What is read of an account where nothing but its id is shown."""
 _DIGITS: Final = 6
@@ -86,6 +91,7 @@ _FIXED_FORMAT: Final[Mapping[What, tuple[FormatKind, ...]]] = {
     What.WISHES: (FormatKind.INTEGER,),
     What.RANK_OF: (FormatKind.INTEGER,),
     What.WISH_EVENTS: (FormatKind.LIST,),
+    What.LINK: (FormatKind.TEXT,),
 }
 # Meanings whose cells Python makes, and the policy's changes with them.
 _MADE: Final = frozenset({What.ACCOUNT, What.USER, What.SAME})
@@ -105,6 +111,7 @@ _RULES: Final[Mapping[What, int]] = {
     What.KNOWN_USER: 12,
     What.EMAIL: 13,
     What.NOT_STOPPED: 14,
+    What.GRANTED: 15,
 }
 # Parts of a key, and what is looked at for a table, likewise.
 _KEYS: Final[Mapping[What, int]] = {
@@ -315,6 +322,7 @@ class _Compiler:
             most_markets=self._facts.campaign.max_markets,
             delimiter=self._rules.delimiter.encode(),
             quote_all=self._rules.quote_all,
+            secret=self._converter.key,
         )
         return Kernel(
             native=native,
@@ -389,7 +397,11 @@ class _Compiler:
         if meaning.what not in _INPUTS:
             raise NotNative("a function looks at what the kernel does not know")
         slot = self._path(meaning.path) if meaning.path else 0
-        return _INPUTS[meaning.what], slot, tuple(map(_binary, meaning.values))
+        ids: tuple[bytes, ...] = ()
+        for among in meaning.values:
+            # Of no markets none is the best; no id at all would mean that any is.
+            ids = tuple(map(_binary, among(self._facts))) or (bytes(12),)
+        return _INPUTS[meaning.what], slot, ids
 
     def _user_cell(self, make: Callable[[EntryRow], bytes]) -> int:
         if len(self._cells) == _MOST_CELLS:
@@ -498,7 +510,7 @@ class _Compiler:
                 return self._path(meaning.path)
             case What.LAST_CODE:
                 return self._item("codes", meaning.attribute)
-            case What.HAS_CODE | What.RANK_OF:
+            case What.HAS_CODE | What.RANK_OF | What.LINK:
                 return 0
             case What.BAND:
                 return self._pair("risk.override.band", "risk.band")
@@ -539,12 +551,13 @@ class _Compiler:
                 if self._heard.anything:
                     raise NotNative(f"the markets of column {planned.column.name} are odd")
                 return cells
-            case What.GRANTED:
-                return (str(meaning.values[0]).encode(),)
             case What.GRANTED_TO:
                 return (_binary(meaning.values[0]),)
-            case What.HAS_CODE:
-                return tuple(str(state).encode() for state in meaning.values)
+            case What.LINK:
+                (signed,) = meaning.values
+                return tuple(signed(self._facts))
+            case What.GRANTED | What.HAS_CODE:
+                return tuple(str(one).encode() for one in meaning.values)
             case _ if form.kind is FormatKind.LOCALE:
                 return self._locales()
             case _:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import hatch_build
 from tests.assets.steps.native.both import Both, mangled, usual
+from tests.assets.steps.native.test_other_kinds import PLAIN, sides
 
 BATCH = 2_000
-KINDS = ("entries", "selected-fans")  # by turns: each reads more than the other somewhere
 COMPARED = 2  # of each batch
 _LOADED = "KERNEL_UNDER_SANITIZERS"
 _SANITIZERS = (
@@ -33,17 +33,17 @@ _SANITIZERS = (
 def fuzz(documents: int, seed: int) -> int:
     """Convert so many damaged documents; returns how many the kernel judged by itself."""
     draw = random.Random(seed)  # noqa: S311 - the same documents each time
-    kinds = [Both(kind) for kind in KINDS]
+    kinds = [Both(), *map(sides, PLAIN)]  # by turns: each reads what the others do not
     pool, judged, done = list(usual()), 0, 0
     while done < documents:
-        sides = kinds[done // BATCH % len(kinds)]
+        both = kinds[done // BATCH % len(kinds)]
         batch = [mangled(draw.choice(pool), draw) for _ in range(BATCH)]
-        judged += sides.usual(batch)
+        judged += both.usual(batch)
         for raw in draw.sample(batch, COMPARED):
-            if sides.differing([raw]):
+            if both.differing([raw]):
                 raise SystemExit(f"seed {seed}: the paths differ on {raw!r}")
         # What is sound though damaged is damaged further.
-        pool = [*usual(), *(raw for raw in batch[:40] if sides.usual([raw]))]
+        pool = [*usual(), *(raw for raw in batch[:40] if both.usual([raw]))]
         done += BATCH
         if done % 1_000_000 == 0:
             print(f"{done:,} documents, {judged:,} judged by the kernel", flush=True)

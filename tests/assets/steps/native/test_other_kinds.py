@@ -6,14 +6,19 @@ says once for many entries (`same`), and cells and rules about the account.
 
 import random
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, Final
 
 import bson
 import pytest
 from bson import ObjectId
 
+from assets.exports.shared.id_set import IdSet
+from assets.exports.shared.links import FanLinks
+from assets.exports.shared.signals import digest
 from tests.assets.steps.native.both import Both, decoded, mangled, places, replaced, usual
 from tests.assets.steps.native.test_same_bytes import VALUES, told
+from tests.assets.workbench import CAMPAIGN
 
 # Each kind with options that ask for more rules.
 KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -22,7 +27,23 @@ KINDS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "selected-fans",
         {"dialect": "rfc4180", "include_withdrawn": True, "wave": 1, "bands": ["A", "B"]},
     ),
+    "reminder-email": ("reminder-email", {"reminder_kind": "registration_closing"}),
+    "reminder-email-markets": (
+        "reminder-email",
+        {
+            "reminder_kind": "onsale_soon",
+            "include_marketing_only": True,
+            "markets": ["new-york-ny", "vancouver-bc"],
+            "locales": ["en-US", "fr-CA"],
+        },
+    ),
+    "entries-hashed": ("entries", {"pii": "hashed", "dialect": "rfc4180"}),
 }
+_NOBODY: Final = "nobody@example.com"
+PREPARED: Final = SimpleNamespace(
+    links=FanLinks(b"the key of links", CAMPAIGN),
+    stopped=IdSet([digest("zoe@example.com"), digest(_NOBODY)]),
+)
 
 PLAIN: Final = [name for name, (kind, _) in KINDS.items() if name == kind]
 
@@ -31,7 +52,7 @@ PLAIN: Final = [name for name, (kind, _) in KINDS.items() if name == kind]
 def sides(name: str) -> Both:
     """The two paths of a kind."""
     kind, params = KINDS[name]
-    return Both(kind, **params)
+    return Both(kind, prepared=PREPARED, **params)
 
 
 @cache
@@ -99,3 +120,32 @@ def test_a_damaged_document_is_the_same(name: str) -> None:
     pieces = [batch[start : start + 20] for start in range(0, len(batch), 20)]
 
     assert told([raw for piece in pieces for raw in both.differing(piece)]) == []
+
+
+_ADDRESSES: Final = [
+    *(_NOBODY, "Nobody@Example.COM", f" {_NOBODY}", "nobody@example.co", "zoe@example.com", "a@b"),
+    *("a@b.c", "a..b@c.de", ".a@b.de", "a.@b.de", "-a@b.de", "a@-b.de", "a@b-.de", "a@b.de-"),
+    *("@b.c", "a@b@c.de", "a b@c.de", "a+b_c@d.de", "a@b_c.de", "\u00e9@b.de", "a@\u00fc.de"),
+    *("a@b..de", "a@", f"{'a' * 64}@b.de", f"{'a' * 65}@b.de", f"a@{'b' * 63}.de"),
+    *(f"a@{'b' * 64}.de", f"a@{'b.' * 126}de", f"a@{'b.' * 125}de", "A@B.C", "+14155550132"),
+    *("+1415", "f" * 64),
+]
+
+
+@pytest.mark.parametrize("name", ["reminder-email", "entries-hashed"])
+def test_an_address_is_judged_and_hashed_the_same(name: str) -> None:
+    """Who must not be written to is known by the digest of the address as it is compared."""
+    both, document = sides(name), {**decoded(max(usual(), key=len)), "status": "verified"}
+    batch = [
+        bson.encode({**changed, "_id": ObjectId()})
+        for path in ("contact.email", "contact.phone.e164", "referral.code")
+        for address in _ADDRESSES
+        if (changed := replaced(document, path, address)) is not None
+    ]
+    made = both.made(batch, native=True)
+    assert made.accounting is not None
+
+    assert told(both.differing(batch)) == []
+    assert made == both.made(batch, native=False)
+    if name == "reminder-email":
+        assert made.accounting.filtered["address_suppressed"] == 4

@@ -9,6 +9,7 @@ import pytest
 
 from assets.exports.catalog import CATALOG
 from assets.exports.shared.id_set import IdSet
+from assets.exports.shared.links import FanLinks
 from assets.loading import load
 from assets.model.export_type import Scope
 from assets.model.parameters import parse
@@ -21,15 +22,20 @@ from tests.assets.workbench import AFTER_THE_PACK, CAMPAIGN, EVERY_SCOPE, workbe
 
 # Stands in for what any kind looks up before its rows: nobody is stopped, nothing was bought.
 PREPARED: Final = SimpleNamespace(
-    stopped=IdSet(()), since=None, proven=IdSet(()), withdrawn={}, buyers=None, bought=frozenset()
+    stopped=IdSet(()),
+    links=FanLinks(b"key", CAMPAIGN),
+    since=None,
+    proven=IdSet(()),
+    withdrawn={},
+    buyers=None,
+    bought=frozenset(),
 )
 NOT_ENTRIES: Final = "its rows do not come from the collection of entries"
 FOLDED: Final = "its rows are made of several entries, or several of one"
 NOTES: Final = "its notes count more than answers"
-MADE: Final = {"entries", "selected-fans"}
+MADE: Final = {"entries", "selected-fans", "reminder-email"}
 # Of these the kernel judges the rows by the rules before the first that it does not know.
 JUDGED: Final = {
-    "reminder-email": NOTES,
     "promoter-email-opt-ins": NOTES,
     "non-purchasers": NOTES,
     "market-demand": FOLDED,
