@@ -87,6 +87,11 @@ class Platform:
         """The process id of everything that runs, by name, such as `daemon`."""
         return {each.name: each.pid for each in self.deployment.status() if each.pid is not None}
 
+    def workers(self) -> set[int]:
+        """The process ids of the run workers that live."""
+        leader = kernel.identity(self.pids()[WORKERS]) if WORKERS in self.pids() else None
+        return {each.pid for each in kernel.session_of(leader)} if leader else set()
+
     def worker_of(self, export_id: str) -> int | None:
         """The process id of the run worker that holds an export; None while nobody does."""
         document = self.stores.exports.find(export_id)
@@ -100,11 +105,8 @@ class Platform:
         Raises:
             ValueError: It is not one of this platform's.
         """
-        ours = set(self.pids().values())
-        leader = kernel.identity(self.pids()[WORKERS]) if WORKERS in self.pids() else None
-        ours |= {each.pid for each in kernel.session_of(leader)} if leader else set()
         process = kernel.identity(pid)
-        if pid not in ours or process is None:
+        if pid not in self.workers().union(self.pids().values()) or process is None:
             raise ValueError("this process is not one of the platform's")
         kernel.send(process, number)
 

@@ -12,6 +12,7 @@ from assets.model.lifecycle import Timing
 from export_platform.commands.client import Export
 from export_platform.commands.fetching import fetch
 from export_platform.commands.verify import proved
+from export_platform.local.deployment import CODE
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.seed.loader import lake_client, load
 from resources.clock import SystemClock
@@ -92,6 +93,27 @@ def test_a_run_worker_killed_in_the_middle_of_an_upload_costs_one_attempt(
     assert [f["sha256"] for f in document["result"]["files"]] == [
         f["sha256"] for f in platform.result(whole.id)["files"]
     ]
+
+
+def test_a_code_server_killed_alone_leaves_its_worker_one_result(
+    platform: Platform, crowd: str, tmp_path: Path
+) -> None:
+    """The worker lives on and needs none; the test above shows what a second attempt looks like.
+
+    `python -m tests.faults.neighbours` kills the parent of the workers, too, and doubles the
+    daemon, each once more without the guard.
+    """
+    export = asked(platform, crowd)
+    eventually(lambda: uploading(platform, export.id))
+    worker = platform.worker_of(export.id)
+
+    platform.kill(platform.pids()[CODE])
+    ended = platform.ended(export)[0]
+
+    assert worker in platform.workers()
+    document = one_result(platform, ended, tmp_path)
+    succeeded = [entry for entry in document["audit"] if entry["action"] == "succeeded"]
+    assert (ended.status, document["attempt"], len(succeeded)) == ("succeeded", 1, 1)
 
 
 def test_a_daemon_killed_between_claim_and_launch_loses_nothing(

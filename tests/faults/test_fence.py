@@ -3,15 +3,14 @@
 A safety test that cannot fail proves nothing (RELIABILITY.md 7).
 """
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.faults.patched import copied, run, taken_away
+
+QUIETLY = ("pytest", "-q", "-p", "no:cacheprovider")
+TESTS = ("tests/assets/test_attempt.py", "tests/assets/test_life.py")
 COPIED = ("assets", "resources", "export_platform", "tests", "pyproject.toml")
 
 # What is taken away: file, the text that guards, what stands there instead, the test that notices.
@@ -55,30 +54,10 @@ GUARDS = {
 }
 
 
-def _run(folder: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """Run one test of a copy, which stands first on the import path."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", test]
-    return subprocess.run(
-        [*command, "tests/assets/test_attempt.py", "tests/assets/test_life.py"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The sources and their tests, to be changed."""
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "goldens")
-            shutil.copytree(source, tmp_path / name, ignore=ignored)
-        else:
-            shutil.copy(source, tmp_path / name)
+    copied(tmp_path, COPIED)
     return tmp_path
 
 
@@ -86,10 +65,8 @@ def copy(tmp_path: Path) -> Path:
 def test_taking_a_guard_away_turns_its_test_red(copy: Path, guard: str) -> None:
     """With the guard the test passes (the suite runs it), without it the same test fails."""
     file, text, instead, test = GUARDS[guard]
-    guarded = (copy / file).read_text(encoding="utf-8")
-    assert guarded.count(text) == 1, "the guard has moved: name it here anew"
-    (copy / file).write_text(guarded.replace(text, instead), encoding="utf-8")
-    broken = _run(copy, test)
+    taken_away(copy, file, text, instead)
+    broken = run(copy, *QUIETLY, "-k", test, *TESTS, seconds=120)
 
     # 1 is "tests failed"; a copy that cannot even be collected would be 2.
     assert broken.returncode == 1, broken.stdout
