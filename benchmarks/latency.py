@@ -1,9 +1,11 @@
 """From the request to a file that can be downloaded: one small export after another, each alone.
 
     python -m benchmarks.latency --count 50
-    python -m benchmarks.latency --count 50 --beside 8     # and Dagster's own launcher, in one run
+    python -m benchmarks.latency --count 50 --defaults 0     # ours alone
 
-A local deployment of its own is started with the hand-written pack. Each export is asked for over
+First a few with Dagster's default settings: its launcher, its coordinator and its storage, a
+process for the step, a sensor that is asked every 30 s. A local deployment of its own is started
+for each of the two, with the hand-written pack. Each export is asked for over
 HTTP after an idle second and looked at every 20 ms until the bridge shows it as succeeded. Where
 the time goes is told by the export's own document, on the clock of the database.
 """
@@ -31,7 +33,7 @@ from resources.wiring import environment
 KIND, CAMPAIGN = "waitlist", "aurora-lights-2026"
 IDLE_SECONDS = 1.0
 LOOK_SECONDS = 0.02
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 # The moments in an export's document, in their order, and what lies before each.
 MOMENTS = (("dispatchedAt", "noticed"), ("startedAt", "launched"), ("finishedAt", "made"))
 PROJECT = Path(__file__).resolve().parent.parent
@@ -49,6 +51,27 @@ class Taken:
 
     total: float
     parts: Mapping[str, float]
+
+
+@contextmanager
+def deployed_by_default() -> Iterator[Deployment]:
+    """A running deployment with the hand-written pack, as Dagster is when nothing is set."""
+    with tempfile.TemporaryDirectory() as folder:
+        instance = Path(folder) / "dagster.yaml"
+        instance.write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+        made = Deployment(
+            Path(folder) / "platform",
+            CLOCK,
+            instance=instance,
+            module="benchmarks.defaults",
+            # Its storage lies elsewhere; that the daemon lives is seen by the first tick.
+            heartbeat=lambda _: CLOCK.now().replace(tzinfo=None),
+        )
+        try:
+            start(made, "tiny")
+            yield made
+        finally:
+            made.down()
 
 
 @contextmanager
@@ -90,7 +113,8 @@ def _succeeded(client: BridgeClient) -> tuple[str, float]:
     while not export.done:
         if CLOCK.monotonic() > began + PATIENCE_SECONDS:
             raise SystemExit(f"{export.id} is {export.status} after {PATIENCE_SECONDS:g} s")
-        CLOCK.sleep(LOOK_SECONDS)
+        # The bridge answers 600 looks at once and no more; of what takes long 2 % are exact enough.
+        CLOCK.sleep(max(LOOK_SECONDS, 0.02 * (CLOCK.monotonic() - began)))
         export = client.export(export.id)
     if export.status != "succeeded":
         raise SystemExit(f"{export.id} is {export.status}: {export.error}")
@@ -120,13 +144,12 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--beside", type=int, default=0, help="exports by Dagster's own launcher")
+    parser.add_argument("--defaults", type=int, default=4, help="exports with default settings")
     given = parser.parse_args(arguments)
-    if given.beside:
-        usual = {"module": "dagster._core.launcher", "class": "DefaultRunLauncher"}
-        with deployed(usual) as deployment:
-            taken = measured(deployment, given.beside)
-        print(f"Dagster's own launcher: {shown(taken)} ({parts_shown(taken)})")
+    if given.defaults:
+        with deployed_by_default() as deployment:
+            taken = measured(deployment, given.defaults)
+        print(f"default settings: {shown(taken)} ({parts_shown(taken)})", flush=True)
     with deployed(None) as deployment:
         taken = measured(deployment, given.count)
     print(f"warm workers: {parts_shown(taken)}")

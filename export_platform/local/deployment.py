@@ -65,6 +65,7 @@ class Deployment:
         clock: For heartbeats and tokens.
         variables: More variables for every process, such as shorter leases in tests.
         instance: The settings of the Dagster instance.
+        module: The code location.
         heartbeat: Tells, given the instance's folder, when the sensor daemon last said that it
             lives, in UTC without a zone; None: never. For an instance whose storage is no file.
     """
@@ -76,12 +77,14 @@ class Deployment:
         *,
         variables: Mapping[str, str] | None = None,
         instance: Path = _PROJECT / "dagster.yaml",
+        module: str = "export_platform.definitions",
         heartbeat: Callable[[Path], datetime | None] | None = None,
     ) -> None:
         self._directory = directory.absolute()
         self._clock = clock
         self._variables = dict(variables or {})
         self._instance = instance
+        self._module = module
         self._heartbeat = heartbeat or _heartbeat_in_file
         self.stack = Stack(self._directory)
         self.issuer = DevelopmentIssuer(self._directory / "keys", clock)
@@ -152,7 +155,7 @@ class Deployment:
             return {**followed, "BRIDGE_DAGSTER_URL": _url(supervisor.ports()[WEBSERVER])}
 
         services = [
-            _code_server(lambda: followed),
+            _code_server(lambda: followed, self._module),
             _run_workers(lambda: followed),
             _webserver(ports_of_code),
             _daemon(ports_of_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
@@ -209,13 +212,13 @@ _Followed = Callable[[], Mapping[str, str]]
 _Placed = Callable[[Path], Service]
 
 
-def _code_server(followed: _Followed) -> _Placed:
+def _code_server(followed: _Followed, module: str) -> _Placed:
     def command(port: int) -> list[str]:
         return [
             *_program("dagster"), "api", "grpc",
             "--host", _LOOPBACK,
             "--port", str(port),
-            "--module-name", "export_platform.definitions",
+            "--module-name", module,
             "--location-name", "exports",
             "--max-workers", _CODE_THREADS,
         ]  # fmt: skip
