@@ -154,9 +154,11 @@ class MongoConnection:
         uri: Connection string; it may hold a password and is never printed.
         database: Name of the database.
         application: Name shown in the server's log and in ``currentOp``.
-        selection_seconds: How long to look for a usable server; short, so that the bridge can
-            answer 503 in 2 s (RELIABILITY.md 4.3).
-        operation_seconds: Bound of one operation, retries included.
+        selection_seconds: How long to look for a usable server where no operation is bounded, as
+            a ping, and how long one connection may take.
+        operation_seconds: Bound of one operation, looking for a primary and retries included; two
+            of the bridge's, so that it can answer 503 (RELIABILITY.md 4.3), and 30 of a worker's,
+            which outlives an election.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`python -m tests.rehearsals`: lose Dagster's storage, end credentials; say what came of it."""
+"""`python -m tests.rehearsals`: lose storage, credentials, a primary; say what came of it."""
 
 import argparse
 import sys
@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from export_platform.commands.terminal import ended_by_sigterm
 from resources.clock import SystemClock
-from tests.rehearsals import expired, lost_storage
+from tests.rehearsals import expired, lost_storage, stepped_down
 from tests.rehearsals.ground import Note
 
-REHEARSALS: Mapping[str, Callable[[Note], lost_storage.Outcome | expired.Outcome]] = {
+Outcome = lost_storage.Outcome | expired.Outcome | stepped_down.Outcome
+
+REHEARSALS: Mapping[str, Callable[[Note], Outcome]] = {
     "lost-storage": lost_storage.rehearse,
     "expired": expired.rehearse,
+    "stepped-down": stepped_down.rehearse,
 }
 
 

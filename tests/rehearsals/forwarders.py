@@ -2,23 +2,18 @@
 
 import re
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
-import bson
-
 from tests.api_bridge.forwarder import Forwarder
+from tests.rehearsals import wire
 
 _ANSWER = (
     b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
 )
 _LENGTH = re.compile(rb"(?im)^content-length: *(\d+)")
-# MongoDB's wire protocol: the head of a message, the kind that all commands have, and what is said
-# before anybody signs in.
-_HEAD = struct.Struct("<iiii")
-_OP_MSG = 2013
+# What is said before anybody signs in.
 _BEFORE = {"hello", "ismaster", "isMaster", "ping"}
 _REFUSED = {
     "ok": 0.0,
@@ -110,12 +105,13 @@ class Locked(Forwarder):
 
     def _ask(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
-            while message := _message(near):
-                if self._locked.is_set() and _is_command(message):
+            while said := wire.message(near):
+                # None is the handshake: nobody has signed in yet.
+                if self._locked.is_set() and wire.command(said) not in {None, *_BEFORE}:
                     self.struck += 1
-                    near.sendall(_refusal(message))
+                    near.sendall(wire.reply(said, _REFUSED))
                 else:
-                    far.sendall(message)
+                    far.sendall(said)
             far.shutdown(socket.SHUT_WR)
 
 
@@ -124,33 +120,3 @@ def _answer(far: socket.socket, near: socket.socket) -> None:
         while piece := far.recv(65_536):
             near.sendall(piece)
         near.shutdown(socket.SHUT_WR)
-
-
-def _message(near: socket.socket) -> bytes:
-    """The next message; empty at the end."""
-    head = _exactly(near, _HEAD.size)
-    return head + _exactly(near, _HEAD.unpack(head)[0] - _HEAD.size) if head else b""
-
-
-def _exactly(near: socket.socket, size: int) -> bytes:
-    found = b""
-    while len(found) < size:
-        piece = near.recv(size - len(found))
-        if not piece:
-            return b""
-        found += piece
-    return found
-
-
-def _is_command(message: bytes) -> bool:
-    """Whether it needs somebody who has signed in."""
-    if _HEAD.unpack_from(message)[3] != _OP_MSG:
-        return False
-    # Flags, the kind of the section, the length of the document, the type of its first field.
-    name = message[_HEAD.size + 10 :].partition(b"\0")[0].decode()
-    return name not in _BEFORE
-
-
-def _refusal(message: bytes) -> bytes:
-    body = b"\0\0\0\0" + b"\0" + bson.encode(_REFUSED)
-    return _HEAD.pack(_HEAD.size + len(body), 0, _HEAD.unpack_from(message)[1], _OP_MSG) + body
