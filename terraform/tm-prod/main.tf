@@ -67,6 +67,8 @@ module "platform" {
   sizes                     = var.sizes
   runs_at_once              = var.runs_at_once
   otlp_endpoint             = var.otlp_endpoint
+  webhooks_proxy            = var.webhooks_proxy
+  webhooks_proxy_cidrs      = var.webhooks_proxy_cidrs
   athena_bytes_cutoff       = var.athena_bytes_cutoff
   database_class            = var.database_class
   database_gib              = var.database_gib

@@ -153,6 +153,16 @@ variable "runs_at_once" {
   type        = number
 }
 
+variable "webhooks_proxy" {
+  description = "Egress proxy that webhooks go through, http://host:port; empty: none but the network's."
+  type        = string
+}
+
+variable "webhooks_proxy_cidrs" {
+  description = "Where that proxy listens; empty where there is none."
+  type        = list(string)
+}
+
 variable "otlp_endpoint" {
   description = "Where spans go by OTLP over HTTP, https and port 443; empty: nowhere."
   type        = string

@@ -156,9 +156,24 @@ def test_the_sender_of_webhooks_gets_the_database_and_nothing_of_anybody_else() 
     assert _variables("webhooks") == {
         environment.MONGODB_URI,
         environment.MONGODB_DATABASE,
+        environment.WEBHOOKS_PROXY,
         platform.DEPLOYMENT,
         platform.GIT_SHA,
         "TMPDIR",
+    }
+
+
+def test_the_egress_proxy_is_reached_by_the_sender_of_webhooks_alone() -> None:
+    """Whoever else could reach it could call the world from inside; and without one, nobody can."""
+    rules = configuration().resources("aws_vpc_security_group_egress_rule")
+    [ours] = [rule for rule in rules if "proxy" in rule.name]
+    others = [rule for rule in rules if rule is not ours]
+
+    assert ours.body["security_group_id"] == '${aws_security_group.this["webhooks"].id}'
+    assert ours.body["for_each"] == "${toset(var.webhooks_proxy_cidrs)}"
+    assert not any("webhooks_proxy" in str(rule.body) for rule in others)
+    assert {one for one in PROCESSES if environment.WEBHOOKS_PROXY in _variables(one)} == {
+        "webhooks"
     }
 
 
@@ -213,17 +228,31 @@ def test_production_is_not_smaller_than_non_production() -> None:
     assert small["account_id"] != large["account_id"]
 
 
-def test_every_alarm_has_its_place_in_the_runbook() -> None:
-    """Whoever is woken by it finds meaning, first look and fix under the name of the alarm."""
+def alarms() -> set[str]:
+    """The places in the runbook that alarms of AWS lead to."""
     text = configuration().texts["modules/alarms/main.tf"]
     names = set(configuration().locals("modules/alarms")["alarms"]) - {"__is_block__"}
-    named = set(re.findall(r"(?:docs/runbook\.md#|place += \")([a-z-]+)", text)) | names
+    return set(re.findall(r"(?:docs/runbook\.md#|place += \")([a-z-]+)", text)) | names
+
+
+def test_every_alarm_has_its_place_in_the_runbook() -> None:
+    """Whoever is woken by it finds meaning, first look and fix under the name of the alarm."""
     headings = re.findall(r"^#+ (.+)$", (ROOT / "docs/runbook.md").read_text("utf-8"), re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings}
 
-    assert len(names) > 5
-    assert "process-missing" in named
-    assert named - anchors == set()
+    assert len(alarms()) > 5
+    assert "process-missing" in alarms()
+    assert alarms() - anchors == set()
+
+
+def test_everything_that_the_runbook_explains_wakes_somebody() -> None:
+    """An entry without its alarm is read by nobody; alarms of AWS and rules of Prometheus count."""
+    text = (ROOT / "docs/runbook.md").read_text("utf-8")
+    explained = set(re.findall(r"^### (\S+)\n\n- \*\*Means\*\*", text, re.MULTILINE))
+    rules = (ROOT / "terraform/monitoring/rules.yaml").read_text("utf-8")
+
+    assert explained - alarms() - set(re.findall(r"- alert: (\w+)", rules)) == set()
+    assert {"process-missing", "WebhooksOverdue"} <= explained
 
 
 def test_the_page_counts_what_there_is() -> None:

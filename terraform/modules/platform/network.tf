@@ -79,6 +79,18 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   to_port           = 443
 }
 
+# Of the sender alone: what callers choose is called from there, and through it.
+resource "aws_vpc_security_group_egress_rule" "webhooks_proxy" {
+  for_each = toset(var.webhooks_proxy_cidrs)
+
+  security_group_id = aws_security_group.this["webhooks"].id
+  description       = "Egress proxy of webhooks"
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = tonumber(regex(":([0-9]+)$", var.webhooks_proxy)[0])
+  to_port           = tonumber(regex(":([0-9]+)$", var.webhooks_proxy)[0])
+}
+
 resource "aws_vpc_security_group_egress_rule" "mongodb" {
   for_each = { for pair in setproduct(local.to_mongodb, var.mongodb_cidrs) : "${pair[0]} ${pair[1]}" => pair }
 

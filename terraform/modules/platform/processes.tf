@@ -63,6 +63,7 @@ locals {
 
   webhooks_environment = {
     TMPDIR            = "/scratch"
+    WEBHOOKS_PROXY    = var.webhooks_proxy
     EXPORT_DEPLOYMENT = var.deployment
     GIT_SHA           = var.git_sha
     MONGODB_DATABASE  = var.mongodb_database

@@ -213,6 +213,21 @@ variable "runs_at_once" {
   type        = number
 }
 
+variable "webhooks_proxy" {
+  description = "Egress proxy that webhooks go through, http://host:port; empty: none but the network's."
+  type        = string
+
+  validation {
+    condition     = can(regex("^(http://[a-z0-9.-]+:[0-9]+)?$", var.webhooks_proxy))
+    error_message = "It is http://host:port, without a path or a password."
+  }
+}
+
+variable "webhooks_proxy_cidrs" {
+  description = "Where that proxy listens; empty where there is none."
+  type        = list(string)
+}
+
 variable "otlp_endpoint" {
   description = "Where spans go by OTLP over HTTP, https and port 443; empty: nowhere."
   type        = string
