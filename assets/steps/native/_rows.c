@@ -12,7 +12,6 @@
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,7 +112,7 @@ typedef struct {
 } Step;
 
 typedef struct { char *at; size_t size, room; int failed; } Buffer;
-typedef struct { int known, bits; Slice cells[MOST_USER_CELLS]; } User;
+typedef struct { int known, bits; Slice *cells; } User;
 typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
 
 typedef struct {
@@ -1594,7 +1593,7 @@ static const Known *take_known(const Kernel *k, PyObject *given) {
     return NULL;
 }
 
-/* What Python tells of an account: bits, and its cells. */
+/* What Python tells of an account: bits, and its cells, for which there is room. */
 static int take_cells(const Kernel *k, PyObject *told, User *user) {
     PyObject *cells;
     if (!PyArg_ParseTuple(told, "iO!", &user->bits, &PyTuple_Type, &cells)) return 0;
@@ -1609,7 +1608,8 @@ static int take_cells(const Kernel *k, PyObject *told, User *user) {
 
 /* The account that a document names; what is told of none where that is not known. */
 static int take_user(const Kernel *k, PyObject *users, const uint8_t *id, const User *nobody, User *user) {
-    memcpy(user, nobody, offsetof(User, cells) + (size_t)k->user_cells * sizeof *user->cells); /* most hold none */
+    user->bits = nobody->bits;
+    memcpy(user->cells, nobody->cells, (size_t)k->user_cells * sizeof *user->cells);
     if (!id) return 1;
     PyObject *key = PyBytes_FromStringAndSize((const char *)id, 12);
     if (!key) return 0;
@@ -1776,13 +1776,17 @@ static PyObject *kernel_convert(PyObject *self, PyObject *args) {
     Row *row = calloc(1, sizeof *row);
     Made made = {0};
     User *owners = NULL, nobody = {0};
+    Slice *cells = NULL;
     if (!row) { PyErr_NoMemory(); goto done; }
     row->known = take_known(k, known);
     if (!row->known || !take_documents(batch, &documents) || !begin_batch(k, row, &made, (size_t)documents.all.count)) goto done;
     owners = calloc((size_t)documents.all.count + 1, sizeof *owners);
-    if (!owners) { PyErr_NoMemory(); goto done; }
+    cells = calloc(((size_t)documents.all.count + 1) * (size_t)k->user_cells + 1, sizeof *cells);
+    if (!owners || !cells) { PyErr_NoMemory(); goto done; }
+    nobody.cells = cells + documents.all.count * k->user_cells;
     if (!take_nobody(k, users, &nobody)) goto done;
     for (Py_ssize_t i = 0; i < documents.all.count; i++) {
+        owners[i].cells = cells + i * k->user_cells;
         const Slice *one = &documents.all.items[i];
         const uint8_t *id = PyDict_Size(users) ? user_of((const uint8_t *)one->at, (size_t)one->size) : NULL;
         if (!take_user(k, users, id, &nobody, &owners[i])) goto done;
@@ -1797,7 +1801,7 @@ done:
     drop_documents(&documents);
     if (row) drop_row(row);
     drop_made(&made);
-    free(row), free(owners);
+    free(row), free(owners), free(cells);
     return result;
 }
 

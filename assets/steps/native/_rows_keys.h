@@ -4,9 +4,13 @@
  */
 typedef struct { Buffer bytes; uint32_t (*ends)[2]; } Keys; /* of each row where its leading parts end, and all */
 
+static void high_first(char *at, uint64_t number) {
+    for (int i = 0; i < 8; i++) at[i] = (char)(number >> (56 - 8 * i));
+}
+
 static void put_high_first(Buffer *b, uint64_t number) {
     char text[8];
-    for (int i = 0; i < 8; i++) text[i] = (char)(number >> (56 - 8 * i));
+    high_first(text, number);
     put(b, text, 8);
 }
 
@@ -45,10 +49,13 @@ static int put_number_last(Buffer *b, Value v) {
 static int put_part(Buffer *b, Row *row, const KeyPart *part) {
     Slice cell;
     switch (part->kind) {
-    case K_REGISTERED:
-        put_high_first(b, (uint64_t)int64_at(row->slots[S_CREATED].at) ^ 1ull << 63);
-        put(b, (const char *)row->slots[S_ID].at, 12);
+    case K_REGISTERED: {
+        char text[KEY];
+        high_first(text, (uint64_t)int64_at(row->slots[S_CREATED].at) ^ 1ull << 63);
+        memcpy(text + 8, row->slots[S_ID].at, 12);
+        put(b, text, sizeof text);
         return 1;
+    }
     case K_ID: {
         char hex[26] = {0};
         put_hex(hex, row->slots[S_ID].at, 12);
