@@ -1,12 +1,14 @@
 """What the embedded MongoDB cannot show: snapshots, bounds of time, and a lost node.
 
 `MONGODB_LOSE` and `MONGODB_FIND` are commands that stop a secondary of the replica set and start it
-again, such as `docker stop mongo-2` and `docker start mongo-2`.
+again, such as `docker stop mongo-2` and `docker start mongo-2`. `MONGODB_STEP_DOWN` says for how
+many seconds the primary may step down; `tests/rehearsals` shows the same without a real set.
 """
 
 import os
 import shlex
 import subprocess
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from pymongo.errors import ExecutionTimeout
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from tests.given import Given
+from tests.rehearsals.test_replica_set import all_there, written
 
 WRITES = 200
 
@@ -82,6 +85,22 @@ def test_a_lost_secondary_is_not_noticed(database: MongoConnection, mongo: Mongo
 
     assert written == found == ids
     assert database.collection("exports").count_documents({}) == WRITES
+
+
+def test_a_primary_that_steps_down_loses_no_write(
+    database: MongoConnection, mongo: MongoStores
+) -> None:
+    """Whoever is told to try again does, and finds the one that was elected."""
+    seconds = int(Given(os.environ)["MONGODB_STEP_DOWN"])
+    admin, began = database.collection("any").database.client.admin, threading.Event()
+
+    with ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(written, mongo, began)
+        began.wait(10)
+        admin.command("replSetStepDown", seconds)
+        names = writing.result()
+
+    assert len(set(names)) == len(names) == all_there(mongo)
 
 
 @contextmanager
