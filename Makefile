@@ -107,7 +107,7 @@ faults: setup ## The same for hours: 4,800 kills, 500 zombies, 400 breaks, 1,000
 resume: setup ## Kill the worker of a large export 50 times: one sha256, at most one chunk again (about 15 minutes)
 	@$(BIN)/python -m tests.faults.resume $(ARGS)
 
-rehearsals: setup ## Lose Dagster's PostgreSQL, and credentials, while exports are live; each ends once (about 10 minutes)
+rehearsals: setup ## Lose Dagster's PostgreSQL, credentials and MongoDB's primary while exports are live (about 13 minutes)
 	@$(BIN)/python -m tests.rehearsals $(ARGS)
 
 canaries: setup ## Force 330 failures with canaries in 120 places, and search all that is kept (about 10 minutes)
