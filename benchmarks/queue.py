@@ -1,6 +1,6 @@
 """What a tick of the requests sensor costs with 100 and with 10,000 exports in the queue.
 
-    python -m benchmarks.queue --ticks 200
+    python -m benchmarks.queue --ticks 100
     python -m benchmarks.queue --ticks 30 --queued 100 2000     # a short round, half a minute
 
 A stack of its own is started. The queue is filled with exports of forty callers, one of ten large.
@@ -10,8 +10,12 @@ listeners is left out. Nothing starves: callers that ask for as much are served 
 tick the large ones have their part.
 
 The stand-in reads every export for each claim and each list, as it did before there were lanes
-(70 ms for a claim among 10,000), so its times grow with the queue whatever is asked. What is asked
-is therefore counted, too: commands and the documents that they give, which must not grow.
+(70 ms for a claim among 10,000), so its times grow with the queue whatever is asked. Three things
+are told beside them, which must not grow: what a tick takes without the time that it waits for the
+stand-in, the commands that it sends and the documents that they give. All newcomers are placed in
+each tick, however long the stand-in takes, so that the work is the same. A database of its own,
+named by `--uri`, is asked instead of the stand-in; then the ticks themselves must not grow. It
+exits with 1 if one of them more than doubles, or if large exports had less than their part.
 """
 
 import argparse
@@ -44,10 +48,14 @@ from resources.mongo import exports
 from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.wiring import environment
+from sensors import requests
 from sensors.requests import LISTENERS, build_requests_sensors
 
 CALLERS: Final = 40
 LARGE_EVERY: Final = 10
+# What a hundred times as many in the queue may cost a tick.
+MOST_GROWN: Final = 2.0
+PATIENCE_SECONDS: Final = 600.0
 KIND: Final = "waitlist"
 CLOCK: Final = SystemClock()
 
@@ -60,10 +68,11 @@ class Restless(SystemClock):
 
 
 class Asked(monitoring.CommandListener):
-    """Counts what the database is asked, and how many documents it gives."""
+    """Counts what the database is asked, how many documents it gives, and the seconds of it."""
 
     def __init__(self) -> None:
         self.commands = self.documents = 0
+        self.seconds = 0.0
 
     def started(self, _: monitoring.CommandStartedEvent) -> None:
         """It is asked."""
@@ -73,9 +82,11 @@ class Asked(monitoring.CommandListener):
         """It answers."""
         cursor = event.reply.get("cursor", {})
         self.documents += len(cursor.get("firstBatch", ())) + len(cursor.get("nextBatch", ()))
+        self.seconds += event.duration_micros / 1e6
 
-    def failed(self, _: monitoring.CommandFailedEvent) -> None:
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
         """It was asked all the same."""
+        self.seconds += event.duration_micros / 1e6
 
 
 ASKED: Final = Asked()
@@ -88,6 +99,7 @@ class Ticks:
     Attributes:
         queued: How many waited.
         seconds: Each tick.
+        alone: Each tick without what it waited for the database.
         commands: Questions to the database a tick.
         documents: Documents that it gave a tick.
         large: Large exports that were let out.
@@ -96,15 +108,25 @@ class Ticks:
 
     queued: int
     seconds: Sequence[float]
+    alone: Sequence[float]
     commands: float
     documents: float
     large: int
     apart: int
 
-    @property
-    def p99(self) -> float:
-        """Ninety-nine of a hundred ticks take no longer."""
-        return quantiles(self.seconds, n=100, method="inclusive")[-1]
+    def grown(self, few: "Ticks") -> dict[str, float]:
+        """How many times as much it is as with few exports in the queue."""
+        return {
+            "tick": p99(self.seconds) / p99(few.seconds),
+            "alone": p99(self.alone) / p99(few.alone),
+            "commands": self.commands / few.commands,
+            "documents": self.documents / few.documents,
+        }
+
+
+def p99(seconds: Sequence[float]) -> float:
+    """Ninety-nine of a hundred ticks take no longer, in milliseconds."""
+    return 1000 * quantiles(seconds, n=100, method="inclusive")[-1]
 
 
 @dataclass(slots=True)
@@ -153,23 +175,26 @@ def measured(env: Mapping[str, str], queued: int, ticks: int) -> Ticks:
             timing=Timing(), build=Build(version="0", git_sha="0"), secret=b"a benchmark's"
         )
         doors = {"mongo": queue.stores, "clock": Restless(), "platform": platform}
-        seconds, served, large = list[float](), Counter[str](), 0
-        asked = Counter[str]()
+        seconds, alone = list[float](), list[float]()
+        served, large, asked = Counter[str](), 0, Counter[str]()
         for number in range(ticks + 1):
-            before = ASKED.commands, ASKED.documents
+            before = ASKED.commands, ASKED.documents, ASKED.seconds
             taken, ids = _tick(sensors[number % len(LISTENERS)], instance, doors)
             asked["commands"] += ASKED.commands - before[0]
             asked["documents"] += ASKED.documents - before[1]
+            waited = ASKED.seconds - before[2]
             out = queue.end(ids)
             served.update(one["requestedBy"]["subject"] for one in out)
             large += sum(one["line"]["lane"] == Lane.LARGE for one in out)
             queue.fill(len(out), placed=False)
             if number:  # the first one makes connections
                 seconds.append(taken)
+                alone.append(taken - waited)
     apart = max(served.values()) - min(served[f"svc:{caller}"] for caller in range(CALLERS))
     return Ticks(
         queued=queued,
         seconds=seconds,
+        alone=alone,
         commands=asked["commands"] / (ticks + 1),
         documents=asked["documents"] / (ticks + 1),
         large=large,
@@ -198,6 +223,7 @@ def filled(env: Mapping[str, str], queued: int) -> Iterator[Queue]:
     connection = MongoConnection(uri=env[environment.MONGODB_URI], database=f"queue_{queued}")
     stores = MongoStores(connection)
     try:
+        connection.collection(exports.NAME).drop()  # of a run before, where the database is kept
         stores.ensure_indexes()
         request = parse(CATALOG[KIND], {"campaign_id": "no-campaign"}, scopes=("pii:masked",))
         life = ExportLife(stores.exports)
@@ -215,38 +241,51 @@ def shown(found: Ticks) -> str:
     """A line for people."""
     return (
         f"{found.queued:>6,} queued: tick p50={1000 * median(found.seconds):.0f} ms"
-        f" p99={1000 * found.p99:.0f} ms, {found.commands:.0f} commands and"
-        f" {found.documents:.0f} documents, {found.large} large let out,"
-        f" callers {found.apart} apart"
+        f" p99={p99(found.seconds):.0f} ms, without the database"
+        f" p50={1000 * median(found.alone):.0f} ms p99={p99(found.alone):.0f} ms,"
+        f" {found.commands:.0f} commands and {found.documents:.0f} documents,"
+        f" {found.large} large let out, callers {found.apart} apart"
     )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure and print; 1 when large ones had less than their part."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--queued", type=int, nargs=2, default=[100, 10_000])
-    parser.add_argument("--ticks", type=int, default=200)
-    given = parser.parse_args(arguments)
-    monitoring.register(ASKED)  # before any client is made
+@contextmanager
+def database(uri: str | None) -> Iterator[Mapping[str, str]]:
+    """The variables of a database: the one at an address, or a stand-in."""
+    if uri is not None:
+        yield {environment.MONGODB_URI: uri}
+        return
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder))
         try:
             env = stack.up()
             os.environ.update(env)
-            few, many = (measured(env, queued, given.ticks) for queued in given.queued)
+            yield env
         finally:
             stack.down()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print; 1 when a tick grows or large ones had less than their part."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queued", type=int, nargs=2, default=[100, 10_000])
+    parser.add_argument("--ticks", type=int, default=100)
+    parser.add_argument("--uri", help="a MongoDB in place of the stand-in")
+    given = parser.parse_args(arguments)
+    monitoring.register(ASKED)  # before any client is made
+    requests.PLACING_SECONDS = PATIENCE_SECONDS
+    with database(given.uri) as env:
+        few, many = (measured(env, queued, given.ticks) for queued in given.queued)
     print(shown(few))
     print(shown(many))
-    part = most_large(USUALLY_AT_ONCE) * (given.ticks + 1)
+    part, grown = most_large(USUALLY_AT_ONCE) * (given.ticks + 1), many.grown(few)
     print(
-        f"queue: tick p99 {few.queued:,}={1000 * few.p99:.0f} ms"
-        f" {many.queued:,}={1000 * many.p99:.0f} ms ratio={many.p99 / few.p99:.2f}"
-        f" commands={many.commands / few.commands:.2f}"
-        f" documents={many.documents / few.documents:.2f}"
+        f"queue: {many.queued:,} beside {few.queued:,}:"
+        f" {' '.join(f'{name}={times:.2f}' for name, times in grown.items())}"
         f" large={many.large}/{part} apart={many.apart}"
     )
-    return 0 if many.large == part else 1
+    if given.uri is None:
+        del grown["tick"]  # the stand-in's own
+    return int(max(grown.values()) > MOST_GROWN or many.large != part)
 
 
 if __name__ == "__main__":
