@@ -199,7 +199,7 @@ class Rounds:
         bridge: The bridge.
         callers: Who asks.
         seconds: Of a long round.
-        short: Seconds of a round of the search.
+        short: Seconds of a round of the search; 0 to begin with a long one.
         p99_ms: How long 99 of 100 answers may take.
     """
 
@@ -233,7 +233,7 @@ class Rounds:
             load = await self.one(f"{name}, {rate:.0f}", requests, rate, self.short)
             return load.holds(self.p99_ms)
 
-        rate = await highest(is_borne, first)
+        rate = await highest(is_borne, first) if self.short else first
         if not rate:
             raise SystemExit(f"{name}: not one a second in {self.p99_ms:.0f} ms")
         for _ in range(LONG_ROUNDS):
@@ -287,7 +287,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0, help="of each of three long rounds")
-    parser.add_argument("--short", type=float, default=8.0, help="seconds of a round of the search")
+    parser.add_argument("--short", type=float, default=8.0, help="of a searching round; 0: none")
     parser.add_argument("--p99-ms", type=float, default=50.0, help="what a rate must hold")
     parser.add_argument("--asks", type=float, default=200.0, help="POST a second to begin with")
     parser.add_argument("--watches", type=float, default=800.0, help="GET a second to begin with")
