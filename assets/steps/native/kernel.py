@@ -113,6 +113,18 @@ _RULES: Final[Mapping[What, int]] = {
     What.NOT_STOPPED: 14,
     What.GRANTED: 15,
 }
+# Rules that leave hardly anybody out: judging by these alone was measured to cost a quarter more.
+_PASSED_BY_MOST: Final = frozenset(
+    _RULES[what]
+    for what in (
+        What.ABSENT,
+        What.NOT_TEXT,
+        What.NOT_FALSE,
+        What.NOT_ERASED_USER,
+        What.NO_FLAG,
+        What.KNOWN_USER,
+    )
+)
 # Parts of a key, and what is looked at for a table, likewise.
 _KEYS: Final[Mapping[What, int]] = {
     What.REGISTERED: 0,
@@ -273,12 +285,12 @@ class _Compiler:
         """What judges rows only, by the rules before the first that it does not know.
 
         Raises:
-            NotNative: That is the very first.
+            NotNative: Those rules are passed by nearly every entry.
         """
         self._counted, self._questions = (), []
         rules, _ = self._judged()
-        if not rules:
-            raise NotNative(why)
+        if self._source.fold or all(rule[0] in _PASSED_BY_MOST for _, rule in rules):
+            raise NotNative(why)  # a second look at all of them costs more than it spares
         return replace(self._kernel((), rules, ()), partly=why, fields=None)
 
     def _check(self) -> None:

@@ -35,21 +35,22 @@ FOLDED: Final = "its rows are made of several entries, or several of one"
 NOTES: Final = "its notes count more than answers"
 MADE: Final = {"entries", "selected-fans", "reminder-email"}
 # Of these the kernel judges the rows by the rules before the first that it does not know.
-JUDGED: Final = {
-    "promoter-email-opt-ins": NOTES,
-    "non-purchasers": NOTES,
-    "market-demand": FOLDED,
-    "registration-timeline": FOLDED,
-    "scoring-input": NOTES,
-    "scores": FOLDED,
-    "survey-answers": FOLDED,
-    "geo-demand": FOLDED,
-    "boost-leaderboard": FOLDED,
-    "duplicate-clusters": FOLDED,
-    "ad-audience": NOTES,
-}
+JUDGED: Final = dict.fromkeys(("promoter-email-opt-ins", "non-purchasers", "ad-audience"), NOTES)
 PYTHONS: Final = {
     "waitlist": "its rows are not read in the order of registration",
+    "scoring-input": NOTES,
+    **dict.fromkeys(
+        (
+            "market-demand",
+            "registration-timeline",
+            "scores",
+            "survey-answers",
+            "geo-demand",
+            "boost-leaderboard",
+            "duplicate-clusters",
+        ),
+        FOLDED,
+    ),
     **dict.fromkeys(
         (
             "codes",
@@ -106,7 +107,7 @@ def test_an_option_that_the_kernel_does_not_know_says_so(
     params: dict[str, object], why: str
 ) -> None:
     """The export is made all the same, and the log says at the level of debugging what it costs."""
-    assert reason("entries", **params) == ("judged", why)
+    assert reason("entries", **params) == ("python", why)
 
 
 @pytest.mark.parametrize("params", [{"locales": ["en-US"]}, {"bands": ["A"]}])
