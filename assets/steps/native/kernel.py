@@ -123,6 +123,9 @@ _PASSED_BY_MOST: Final = frozenset(
         What.NOT_ERASED_USER,
         What.NO_FLAG,
         What.KNOWN_USER,
+        What.USER,
+        What.EMAIL,
+        What.NOT_STOPPED,
     )
 )
 # Parts of a key, and what is looked at for a table, likewise.

@@ -35,10 +35,11 @@ FOLDED: Final = "its rows are made of several entries, or several of one"
 NOTES: Final = "its notes count more than answers"
 MADE: Final = {"entries", "selected-fans", "reminder-email"}
 # Of these the kernel judges the rows by the rules before the first that it does not know.
-JUDGED: Final = dict.fromkeys(("promoter-email-opt-ins", "non-purchasers", "ad-audience"), NOTES)
+JUDGED: Final = dict.fromkeys(("non-purchasers", "ad-audience"), NOTES)
 PYTHONS: Final = {
     "waitlist": "its rows are not read in the order of registration",
     "scoring-input": NOTES,
+    "promoter-email-opt-ins": NOTES,
     **dict.fromkeys(
         (
             "market-demand",
