@@ -53,7 +53,7 @@ $(STAMP):
 	fi
 	@touch $@
 
-$(NATIVE) &: $(patsubst %.abi3.so,%.c,$(NATIVE)) hatch_build.py $(STAMP)
+$(NATIVE) &: $(patsubst %.abi3.so,%.c,$(NATIVE)) $(wildcard assets/steps/native/*.h) hatch_build.py $(STAMP)
 	@$(BIN)/python hatch_build.py
 
 demo: setup ## Start everything, request every kind of export, verify the files, stop
@@ -140,7 +140,7 @@ lanes: setup ## 100 small exports beside three large ones of 200,000 entries (ab
 bench-queue: setup ## A tick of the sensor with 100 and with 10,000 exports in the queue (about 3 minutes)
 	@$(BIN)/python -m benchmarks.queue $(ARGS)
 
-load: setup ## POST and GET a second of a bridge on one core, then beside 500 slow sockets (7 minutes)
+load: setup ## POST and GET a second of a bridge on one core, then beside 500 slow sockets (10 to 17 minutes)
 	@$(BIN)/python -m benchmarks.bridge_load $(ARGS)
 
 bench-catalogue: setup ## CPU of each of the 22 exports on 20,000 entries, and the slowest one's profile (4 minutes)
