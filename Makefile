@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick resume invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick resume recovery neighbours invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -95,6 +95,12 @@ fuzz-quick: setup ## Attack the bridge with 40,000 bad requests, tokens and quer
 fuzz-bridge: setup ## The same and Schemathesis, 40,000 cases each (half an hour; ARGS="--seed 7" replays)
 	@$(BIN)/python -m tests.fuzz --cases 42000 --mutants 20000 --schemathesis 17000 $(ARGS)
 
+recovery: setup ## From the death of a worker to the next attempt, 24 times (about 6 minutes)
+	@$(BIN)/python -m benchmarks.recovery $(ARGS)
+
+neighbours: setup ## Kill the code server, or the workers' parent, alone; run two daemons; each without its guard, too (about 10 minutes)
+	@$(BIN)/python -m tests.faults.neighbours --controls $(ARGS)
+
 invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make test` does it on a part of them)
 	@$(BIN)/python -m pytest -o faulthandler_timeout=3600 -m whole_packs tests/invariants $(ARGS)
 
@@ -128,7 +134,7 @@ bench-quick: setup ## Rows a second beside pymongo + csv.writer, 200,000 entries
 bench: setup ## The same beside everybody, 10,000 to 5,000,000 entries, into benchmarks/RESULTS.md (hours)
 	@$(BIN)/python -m benchmarks.full $(ARGS)
 
-latency: setup ## From a request to a file, 50 small exports one after another (about 3 minutes)
+latency: setup ## From a request to a file, 50 small exports one after another (about 7 minutes)
 	@$(BIN)/python -m benchmarks.latency $(ARGS)
 
 burst: setup ## 200 small exports at once, beside a process for each (about 4 minutes)
