@@ -143,7 +143,7 @@ burst: setup ## 200 small exports at once, beside a process for each (about 4 mi
 lanes: setup ## 100 small exports beside three large ones of 200,000 entries (about 15 minutes)
 	@$(BIN)/python -m benchmarks.lanes $(ARGS)
 
-bench-queue: setup ## A tick of the sensor with 100 and with 10,000 exports in the queue (about 3 minutes)
+bench-queue: setup ## A tick of the sensor with 100 and with 10,000 exports in the queue (about 5 minutes)
 	@$(BIN)/python -m benchmarks.queue $(ARGS)
 
 load: setup ## POST and GET a second of a bridge on one core, then beside 500 slow sockets (10 to 17 minutes)
