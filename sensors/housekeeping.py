@@ -37,7 +37,7 @@ def build_housekeeping_sensor(catalog: Catalog) -> dg.SensorDefinition:
         object_store: dg.ResourceParam[ObjectStore],
         platform: dg.ResourceParam[Platform],
     ) -> dg.SkipReason:
-        mongo.operations.tick("housekeeping")
+        mongo.ticks.tick("housekeeping")
         life = ExportLife(mongo.exports, timing=platform.timing)
         rescued = on_each(
             context,

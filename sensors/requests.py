@@ -79,7 +79,7 @@ def _requests_sensor(
         platform: dg.ResourceParam[Platform],
     ) -> dg.SensorResult:
         # Any of the four: what the bridge wants to know is whether somebody looks.
-        mongo.operations.tick(LISTENERS[0])
+        mongo.ticks.tick(LISTENERS[0])
         life = ExportLife(mongo.exports, timing=platform.timing)
         queue = _Queue(context, mongo, clock, life, catalog, line, platform.at_once, name)
         deadline = clock.monotonic() + WAIT_SECONDS

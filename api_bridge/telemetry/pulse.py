@@ -47,7 +47,7 @@ def pulse(stores: MongoStores, clock: Clock) -> Pulse:
     ages = [age(instant, now) for instant in due if instant is not None]
     return Pulse(
         queue_age=max(ages, default=None),
-        sensor_ages={name: age(at, now) for name, at in stores.operations.ticks().items()},
+        sensor_ages={name: age(at, now) for name, at in stores.ticks.last().items()},
     )
 
 

@@ -62,7 +62,7 @@ def _service(stores: MongoStores, receivers: WebhookReceivers, lease_seconds: fl
             random=random.SystemRandom().random,
             lease_seconds=lease_seconds,
         ),
-        operations=stores.operations,
+        ticks=stores.ticks,
         clock=clock,
     )
 

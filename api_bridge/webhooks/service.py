@@ -8,7 +8,7 @@ from api_bridge.webhooks.news import News
 from api_bridge.webhooks.sender import Document, Sender
 from resources.clock import Clock
 from resources.errors import DoorError
-from resources.mongo.operations import OperationsStore
+from resources.mongo.ticks import TickStore
 
 # How late a webhook is at most when nothing else is to do; two small questions to the database.
 POLL_SECONDS = 1.0
@@ -24,14 +24,12 @@ class Service:
     Args:
         news: What has happened.
         sender: What is due.
-        operations: Where it says that it lives.
+        ticks: Where it says that it lives.
         clock: For the pace.
     """
 
-    def __init__(
-        self, *, news: News, sender: Sender, operations: OperationsStore, clock: Clock
-    ) -> None:
-        self._news, self._sender, self._operations = news, sender, operations
+    def __init__(self, *, news: News, sender: Sender, ticks: TickStore, clock: Clock) -> None:
+        self._news, self._sender, self._ticks = news, sender, ticks
         self._clock = clock
         self._slots = threading.Semaphore(SENDING_AT_ONCE)
         self._looked: float | None = None
@@ -62,7 +60,7 @@ class Service:
     def _look(self) -> None:
         now = self._clock.monotonic()
         if self._looked is None or now - self._looked >= POLL_SECONDS:
-            self._operations.tick(NAME)
+            self._ticks.tick(NAME)
             self._news.hand_on()
             self._looked = now
 

@@ -37,7 +37,7 @@ def look(env: Mapping[str, str], clock: Clock) -> list[Finding]:
         findings += _is_right(facts, before, clock.now())
         findings.append(_readable(stores))
         findings.append(_indexes(stores))
-        ticks, stands = stores.operations.ticks(), telling(stores, facts.now)
+        ticks, stands = stores.ticks.last(), telling(stores, facts.now)
         findings.append(sensors(ticks, facts.now))
         findings.append(webhooks.sender(stands, ticks, facts.now))
         findings.append(webhooks.endpoints(stands))

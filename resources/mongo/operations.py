@@ -1,7 +1,7 @@
-"""What operators look at: when each sensor last looked, and how the exports are as a whole.
+"""What operators look at: how the exports are as a whole.
 
-The bridge cannot ask Dagster, which may be down or elsewhere; both know the database. The numbers
-are of the collection of export documents, which has its own store: nothing here changes one.
+The numbers are of the collection of export documents, which has its own store: nothing here changes
+one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,6 @@ from resources.mongo import exports
 from resources.mongo.connection import Document, MongoConnection
 from resources.mongo.documents import decoded, raw
 from resources.mongo.exports import Match, compile_match
-
-NAME = "ticks"
 
 # What an ended export came to, in a few bytes of its document.
 OUTCOME = (
@@ -36,24 +34,11 @@ MOST_OUTCOMES = 10_000
 
 
 class OperationsStore:
-    """One small document a sensor, and questions about all exports."""
+    """Questions about all exports."""
 
     def __init__(self, connection: MongoConnection) -> None:
         """Remember the connection; nothing is opened."""
         self._connection = connection
-
-    def tick(self, name: str) -> None:
-        """Write down that this sensor looks now, by the database's clock."""
-        with self._connection.bounded("write down the tick of a sensor"):
-            self._connection.collection(NAME).update_one(
-                {"_id": name}, [{"$set": {"at": "$$NOW"}}], upsert=True
-            )
-
-    def ticks(self) -> dict[str, datetime]:
-        """Return when each sensor last looked, by name."""
-        with self._connection.bounded("read the ticks of the sensors"):
-            found = list(self._connection.collection(NAME).find({"at": {"$type": "date"}}))
-        return {document["_id"]: cast(datetime, document["at"]) for document in found}
 
     def earliest(self, match: Match, path: str) -> datetime | None:
         """Return the earliest date at a top-level path among the exports that match, or None."""

@@ -1,4 +1,4 @@
-"""The eleven stores over one connection, and the indexes they need."""
+"""The twelve stores over one connection, and the indexes they need."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +16,7 @@ from resources.mongo import (
 )
 from resources.mongo.connection import MongoConnection, ServerFacts
 from resources.mongo.operations import OperationsStore
+from resources.mongo.ticks import TickStore
 
 # Declared beside each store; creating one that exists does nothing.
 INDEXES = {
@@ -55,6 +56,7 @@ class MongoStores:
         self.operations = OperationsStore(connection)
         self.promoters = promoters.PromoterStore(connection)
         self.scoring = scoring.ScoringStore(connection)
+        self.ticks = TickStore(connection)
         self.users = users.UserStore(connection)
 
     def ping(self) -> None:

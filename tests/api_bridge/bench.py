@@ -189,7 +189,7 @@ class Bench(Client):
         self.stores.endpoints.kept.clear()
         self.stores.deliveries.kept.clear()
         self.objects.objects.clear()
-        self.stores.operations.forget()
+        self.stores.ticks.forget()
         stores = self.stores
         fakes = (stores, stores.exports, stores.campaigns, stores.operations, self.objects)
         for fake in fakes:

@@ -20,7 +20,7 @@ from tests.api_bridge.toys import TOYS
 def test_ready_says_so_when_the_database_answers(bench: Bench) -> None:
     """And nobody needs a token to ask."""
     bench.create()
-    bench.stores.operations.tick("requests")
+    bench.stores.ticks.tick("requests")
 
     answer = bench.call("GET", "/readyz", token=None)
 
@@ -39,7 +39,7 @@ def test_not_ready_while_the_oldest_due_export_waits_too_long(bench: Bench) -> N
     """Accepting more work that nobody does is a promise that is not kept (API.md 1)."""
     export_id = bench.create()
     bench.clock.advance(601)
-    bench.stores.operations.tick("requests")
+    bench.stores.ticks.tick("requests")
     answer = bench.call("GET", "/readyz", token=None)
 
     assert (answer.status, answer.body["code"]) == (503, "queue-stalled")
@@ -49,12 +49,12 @@ def test_not_ready_while_the_oldest_due_export_waits_too_long(bench: Bench) -> N
 
 def test_not_ready_while_no_sensor_looks_at_the_queue(bench: Bench) -> None:
     """Dagster is down: what is accepted waits, and whoever routes traffic may know (API.md 1)."""
-    bench.stores.operations.tick("requests")
+    bench.stores.ticks.tick("requests")
     bench.clock.advance(120)
     in_time = bench.call("GET", "/readyz", token=None)
     bench.clock.advance(1)
     late = bench.call("GET", "/readyz", token=None)
-    bench.stores.operations.tick("requests")
+    bench.stores.ticks.tick("requests")
     again = bench.call("GET", "/readyz", token=None)
 
     assert (in_time.status, in_time.body["sensor_age_seconds"]) == (200, 120)
@@ -88,11 +88,11 @@ def test_an_export_that_waits_for_its_next_attempt_is_not_overdue(bench: Bench) 
     assert document is not None
     error = {"code": "SLOW", "message": "m", "retryable": True, "attempt": 1}
     bench.life.fail(document, token, error=error, jitter=0.9)
-    bench.stores.operations.tick("requests")
+    bench.stores.ticks.tick("requests")
 
     assert bench.call("GET", "/readyz", token=None).status == 200
     bench.clock.advance(700)
-    bench.stores.operations.tick("requests")
+    bench.stores.ticks.tick("requests")
     assert bench.call("GET", "/readyz", token=None).status == 503
 
 

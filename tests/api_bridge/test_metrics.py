@@ -87,7 +87,7 @@ def test_what_no_route_fits_is_counted_without_what_was_sent(bench: Bench) -> No
 
 def test_the_queue_and_the_sensors_have_an_age(bench: Bench) -> None:
     """What an alert asks first: does anybody work (API.md 1)."""
-    bench.stores.operations.tick("requests")
+    bench.stores.ticks.tick("requests")
     bench.create()
     bench.clock.advance(30)
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from resources.mongo.exports import Change, ExportStore, Match
 from resources.mongo.operations import OperationsStore
 from resources.mongo.stores import MongoStores
+from resources.mongo.ticks import TickStore
 
 QUEUED = Match(statuses=("queued",))
 LONG_AGO = datetime(1999, 12, 31, tzinfo=UTC)
@@ -24,19 +25,19 @@ class OperationsContract:
     ``stores``: every store, empty. ``passes``: lets so many seconds pass for the database.
     """
 
-    doors: ClassVar = (OperationsStore,)
+    doors: ClassVar = (OperationsStore, TickStore)
 
     def test_a_sensor_is_seen_to_look_again(
         self, stores: MongoStores, passes: Callable[[float], None]
     ) -> None:
         """An age that does not fall again would make a living platform look dead."""
-        assert stores.operations.ticks() == {}
-        stores.operations.tick("requests")
-        first = stores.operations.ticks()
+        assert stores.ticks.last() == {}
+        stores.ticks.tick("requests")
+        first = stores.ticks.last()
         passes(0.05)
-        stores.operations.tick("requests")
-        stores.operations.tick("housekeeping")
-        second = stores.operations.ticks()
+        stores.ticks.tick("requests")
+        stores.ticks.tick("housekeeping")
+        second = stores.ticks.last()
 
         assert set(second) == {"requests", "housekeeping"}
         assert second["requests"] > first["requests"]

@@ -31,6 +31,10 @@ class ReceiversContract:
         assert body == b'{"a": "\xc3\xa9"}'
         assert {name: headers[name.lower()] for name in HEADERS} == HEADERS
 
+    def test_without_a_proxy_there_is_none_to_reach(self, door: WebhookReceivers) -> None:
+        """`doctor` says so instead of calling anybody."""
+        assert not door.way_out()
+
     @pytest.mark.parametrize("status", [200, 301, 307, 400, 410, 500])
     def test_an_answer_is_told_and_never_followed(
         self,

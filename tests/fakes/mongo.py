@@ -17,6 +17,7 @@ from resources.mongo.operations import DURATION, MOST_OUTCOMES, OUTCOME, Operati
 from resources.mongo.promoters import PromoterDocument, PromoterStore
 from resources.mongo.scoring import OverrideDocument, RunDocument, ScoringStore
 from resources.mongo.stores import MongoStores
+from resources.mongo.ticks import TickStore
 from resources.mongo.users import UserDocument, UserStore
 from tests.fakes.asked import Asked
 from tests.fakes.claims import FakeClaimStore
@@ -144,14 +145,14 @@ class FakeUserStore(UserStore):
         yield from [cast(UserDocument, given(raw)) for _, raw in found]
 
 
-class FakeOperationsStore(OperationsStore):
-    """The ticks of sensors, and questions about a fake's exports."""
+class FakeTickStore(TickStore):
+    """The ticks of sensors."""
 
-    def __init__(self, clock: Clock, exports: FakeExportStore) -> None:
+    def __init__(self, clock: Clock) -> None:
         """Start without a tick."""
         super().__init__(NOWHERE)
         self.asked = Asked()
-        self._clock, self._fake = clock, exports
+        self._clock = clock
         self._ticks: dict[str, datetime] = {}
 
     def forget(self) -> None:
@@ -163,10 +164,20 @@ class FakeOperationsStore(OperationsStore):
         self.asked.note("tick", name)
         self._ticks[name] = self._clock.now()
 
-    def ticks(self) -> dict[str, datetime]:
+    def last(self) -> dict[str, datetime]:
         """Return the ticks."""
-        self.asked.note("ticks")
+        self.asked.note("last")
         return dict(self._ticks)
+
+
+class FakeOperationsStore(OperationsStore):
+    """Questions about a fake's exports."""
+
+    def __init__(self, exports: FakeExportStore) -> None:
+        """Ask these exports."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self._fake = exports
 
     def earliest(self, match: Match, path: str) -> datetime | None:
         """Return the earliest date of the exports that match."""
@@ -287,6 +298,7 @@ class FakeMongoStores(MongoStores):
     operations: FakeOperationsStore
     promoters: FakePromoterStore
     scoring: FakeScoringStore
+    ticks: FakeTickStore
     users: FakeUserStore
 
     def __init__(
@@ -312,9 +324,10 @@ class FakeMongoStores(MongoStores):
         self.deliveries = FakeDeliveryStore(clock)
         self.endpoints = FakeEndpointStore(clock)
         self.markets = FakeMarketStore(markets)
-        self.operations = FakeOperationsStore(clock, self.exports)
+        self.operations = FakeOperationsStore(self.exports)
         self.promoters = FakePromoterStore(promoters)
         self.scoring = FakeScoringStore(scoring)
+        self.ticks = FakeTickStore(clock)
         self.users = FakeUserStore(users)
 
     def ping(self) -> None:

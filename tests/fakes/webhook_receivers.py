@@ -34,6 +34,11 @@ class FakeWebhookReceivers(WebhookReceivers):
         self.posted: list[Posted] = []
         self.replies: list[Reply] = []
 
+    def way_out(self) -> bool:
+        """There is no proxy to connect to."""
+        self.asked.note("way_out")
+        return False
+
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Take a webhook."""
         self.asked.note("post", url)

@@ -33,7 +33,7 @@ def running(stores: FakeMongoStores, receivers: FakeWebhookReceivers) -> Iterato
         random=lambda: 0.5,
     )
     news = News(life=life, endpoints=stores.endpoints, deliveries=stores.deliveries)
-    service = Service(news=news, sender=sender, operations=stores.operations, clock=clock)
+    service = Service(news=news, sender=sender, ticks=stores.ticks, clock=clock)
     thread = threading.Thread(target=service.run, args=(stop,))
     thread.start()
     try:
@@ -66,4 +66,4 @@ def test_a_database_that_was_away_and_a_bug_end_nothing(
     # The other is held by its lease, and comes again when that is over.
     states = [one["status"] for one in stores.deliveries.page({}, limit=9)]
     assert sorted(states) == ["delivered", "waiting"]
-    assert NAME in stores.operations.ticks()
+    assert NAME in stores.ticks.last()

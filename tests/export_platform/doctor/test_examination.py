@@ -32,7 +32,7 @@ def env(stack: Mapping[str, str], mongo: MongoStores, database: MongoConnection)
     """The variables of a process of a healthy platform."""
     mongo.ensure_indexes()
     for name in (*database_checks.SENSORS, webhooks.SENDER):
-        mongo.operations.tick(name)
+        mongo.ticks.tick(name)
     name = database.collection("any").database.name
     return {**stack, environment.MONGODB_DATABASE: name, environment.AWS_REGION: "us-east-1"}
 
