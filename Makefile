@@ -65,9 +65,9 @@ up: setup ## The same, and stay up
 down: setup ## Stop what `make up` left running
 	$(BIN)/export-platform down $(ARGS)
 
-# One worker more than cores, at most four: each starts real processes of its own, and waits for them for a quarter of its time.
+# Two workers more than cores, at most four: each starts real processes of its own, and waits for them for a quarter of its time.
 # ARGS="-n 0" runs in one process, for a debugger.
-WORKERS := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? cores + 1 : 4)))
+WORKERS := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 3 ? cores + 2 : 4)))
 test: setup ## Run the tests (ARGS="-k waitlist -x" for some of them)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
