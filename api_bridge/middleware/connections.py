@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from api_bridge.middleware.deadlines import spread
-from api_bridge.middleware.request_id import HEADER
+from api_bridge.middleware.request_id import HEADER, named
 from api_bridge.middleware.security_headers import HEADERS
 from api_bridge.protocol.problems import Code, ProblemError, problem_response
 
@@ -169,7 +169,7 @@ async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
 def _answer(problem: ProblemError) -> Response:
     """A refusal with the headers that the middleware, which it never reaches, would add."""
     chosen = str(uuid.uuid4())
-    answer = problem_response(problem, chosen, f"urn:uuid:{chosen}")
+    answer = problem_response(problem, chosen, named(chosen))
     added: Mapping[str, str] = {**HEADERS, HEADER: chosen, "Connection": "close"}
     for name, value in added.items():
         answer.headers[name] = value

@@ -46,4 +46,9 @@ def request_id(scope: Scope) -> str | None:
 
 def instance(scope: Scope) -> str:
     """The name of this occurrence of a problem (RFC 9457 3.1.5), with nothing of the caller's."""
-    return f"urn:uuid:{scope['state']['occurrence']}"
+    return named(scope["state"]["occurrence"])
+
+
+def named(occurrence: str) -> str:
+    """The URI of an occurrence whose id is a UUID of ours."""
+    return f"urn:uuid:{occurrence}"

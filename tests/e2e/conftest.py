@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from export_platform.commands.client import BridgeClient
 from export_platform.commands.seed import credentials
 from export_platform.local.deployment import Deployment
 from export_platform.local.seed.catalog import pack_named
@@ -13,7 +12,7 @@ from export_platform.local.seed.loader import lake_client, load
 from export_platform.local.services.extensions import put_data_extensions
 from resources.clock import SystemClock
 from resources.wiring import environment
-from tests.e2e.platform import TIMING, Platform
+from tests.e2e.platform import TIMING, Platform, opened
 
 
 @pytest.fixture(scope="package")
@@ -40,24 +39,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
                 codes_token=variables[environment.CODES_SERVICE_TOKEN],
             )
             put_data_extensions(variables[environment.SFMC_REST_URL])
-            yield from _running(deployment)
+            deployment.up()
+            with opened(deployment) as running:
+                yield running
         finally:
             deployment.down()
-
-
-def _running(deployment: Deployment) -> Iterator[Platform]:
-    places = deployment.up()
-    stores = environment.mongo_stores(places.environment)
-    object_store = environment.object_store(places.environment)
-    try:
-        with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
-            yield Platform(
-                deployment=deployment,
-                places=places,
-                stores=stores,
-                object_store=object_store,
-                client=client,
-            )
-    finally:
-        stores.close()
-        object_store.close()

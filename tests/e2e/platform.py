@@ -2,7 +2,8 @@
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from export_platform.local.issuer import BASE_SCOPES
 from resources.clock import SystemClock
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
+from resources.wiring import environment
 from tests.assets.exports.test_goldens import SNAPSHOT
 
 # Leases and heartbeats ten times shorter than in production, so that a dead worker is noticed
@@ -143,3 +145,21 @@ class Platform:
         result = CliRunner().invoke(main, [str(word) for word in words], env=self.env)
         assert 0 == result.exit_code, result.output
         return result.stdout
+
+
+@contextmanager
+def opened(deployment: Deployment) -> Iterator[Platform]:
+    """A deployment that is up, as tests hold it."""
+    places = deployment.places()
+    with (
+        closing(environment.mongo_stores(places.environment)) as stores,
+        closing(environment.object_store(places.environment)) as object_store,
+        BridgeClient(places.bridge_url, deployment.issuer.token()) as client,
+    ):
+        yield Platform(
+            deployment=deployment,
+            places=places,
+            stores=stores,
+            object_store=object_store,
+            client=client,
+        )

@@ -9,7 +9,6 @@ must be seen to be made twice, or the scenes would prove nothing.
 """
 
 import argparse
-import shutil
 import signal
 import socket
 import sqlite3
@@ -23,19 +22,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from assets.factory import EXPORT_TAG
 from assets.life import Document
 from assets.model.lifecycle import TERMINAL
-from export_platform.commands.client import BridgeClient, Export
-from export_platform.commands.seed import credentials, ensure
+from export_platform.commands.client import Export
 from export_platform.local import kernel
-from export_platform.local.deployment import CODE, DAEMON, WORKERS, Deployment
-from export_platform.local.seed.catalog import pack_named
+from export_platform.local.deployment import CODE, DAEMON, WORKERS
 from resources.clock import SystemClock
-from resources.wiring import environment
-from tests.e2e.platform import Platform
+from tests.deployed import deployed
+from tests.e2e.platform import Platform, opened
 from tests.faults.patched import copied, run, taken_away
 from tests.faults.slot import commits
 from tests.waiting import eventually
@@ -273,36 +268,6 @@ GUARDS = {
 }
 
 
-@contextmanager
-def deployed(entries: int) -> Iterator[Platform]:
-    """A platform of its own, with the leases of production and two campaigns."""
-    home = Path(tempfile.mkdtemp(prefix="beside"))
-    deployment = Deployment(home, CLOCK)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            variables = deployment.stack.up()
-            for name, value in credentials(variables).items():
-                patch.setenv(name, value)
-            ensure(pack_named("tiny"), variables)
-            ensure(pack_named("small", entries=entries), variables)
-            places = deployment.up()
-            with (
-                closing(environment.mongo_stores(places.environment)) as stores,
-                closing(environment.object_store(places.environment)) as objects,
-                BridgeClient(places.bridge_url, deployment.issuer.token()) as client,
-            ):
-                yield Platform(
-                    deployment=deployment,
-                    places=places,
-                    stores=stores,
-                    object_store=objects,
-                    client=client,
-                )
-    finally:
-        deployment.down()
-        shutil.rmtree(home, ignore_errors=True)
-
-
 def controlled(scene: str, entries: int) -> bool:
     """Whether a scene goes wrong without its guards."""
     with tempfile.TemporaryDirectory() as folder:
@@ -318,7 +283,7 @@ def controlled(scene: str, entries: int) -> bool:
 def _played(scenes: Sequence[str], entries: int) -> bool:
     """Whether scenes that are played on one platform come out right."""
     good = True
-    with deployed(entries) as platform:
+    with deployed(entries) as deployment, opened(deployment) as platform:
         for name in scenes:
             outcome = SCENES[name](platform)
             sys.stdout.write(f"{name}: {outcome}\n")

@@ -2,31 +2,27 @@
 
 import random
 import re
-import shutil
 import signal
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import boto3
-import pytest
 
 from assets.model.policy import PII_SCOPES
 from assets.steps.manifest import verify
 from export_platform.commands.client import BridgeClient
 from export_platform.commands.fetching import read_manifest
-from export_platform.commands.seed import credentials, ensure
 from export_platform.local import kernel
 from export_platform.local.deployment import BRIDGE, CODE, DAEMON, WORKERS, Deployment
 from export_platform.local.issuer import BASE_SCOPES
 from export_platform.local.processes import NotStartedError
-from export_platform.local.seed.catalog import pack_named
 from resources.clock import SystemClock
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.wiring import environment
+from tests.deployed import deployed
 from tests.soak.judge import LEAST_SECONDS, Outcome, Sample, slopes
 from tests.soak.load import Asked, Load
 
@@ -271,28 +267,9 @@ def _told(one: Asked, document: Mapping[str, Any]) -> str:
     return f"{one.id} is {document.get('status')} {code or ''}, not {' or '.join(one.wanted)}"
 
 
-@contextmanager
-def deployed() -> Iterator[Deployment]:
-    """A deployment of its own with both campaigns, whose credentials are in the environment."""
-    home = Path(tempfile.mkdtemp(prefix="soak"))
-    deployment = Deployment(home, CLOCK, variables=VARIABLES)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            variables = deployment.stack.up()
-            for name, value in credentials(variables).items():
-                patch.setenv(name, value)
-            ensure(pack_named("tiny"), variables)
-            ensure(pack_named("small", entries=ENTRIES), variables)
-            deployment.up()
-            yield deployment
-    finally:
-        deployment.down()
-        shutil.rmtree(home, ignore_errors=True)
-
-
 def soaked(seconds: float, *, seed: int, note: Note) -> tuple[Outcome, list[Sample]]:
     """Soak a platform of its own; what came of it, and what was measured."""
-    with deployed() as deployment:
+    with deployed(ENTRIES, VARIABLES) as deployment:
         note("up; the load begins")
         env = deployment.places().environment
         with (
