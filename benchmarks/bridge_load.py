@@ -43,7 +43,6 @@ KIND: Final = "waitlist"
 # A caller has 250 live exports at most: what two minutes of 450 a second ask for fits.
 CALLERS: Final = 500
 BRIDGES_CORE, OTHER_CORE = "0", "1"
-WARM_SECONDS: Final = 3.0
 START_SECONDS: Final = 30.0
 # Of the good requests beside slow sockets one of so many asks for an export.
 ASKS_ONE_OF: Final = 8
@@ -247,7 +246,8 @@ class Rounds:
 async def measured(rounds: Rounds, *, asks: float, watches: float, slow: int) -> str:
     """The last line, and before it what each load was."""
     callers = rounds.callers
-    await rounds.one("warm", callers.ask, asks / 2, WARM_SECONDS)
+    # Each campaign once: a bridge that has run for a minute knows those of its callers.
+    await rounds.one("warm", callers.ask, asks / 2, CALLERS / (asks / 2))
     asked = await rounds.best("asked", callers.ask, asks)
     watched = await rounds.best("watched", callers.watch, watches)
     of_asks = 1 / ASKS_ONE_OF

@@ -54,6 +54,10 @@ _SCOPE: Final = " ".join(
     ("exports:read", "exports:create:*", "exports:download", "exports:cancel", *EVERY_SCOPE)
 )
 _TIMES: Final = 100_000
+# An id of the usual form that no chance makes.
+MALFORMED: Final = f"exp_{0:024}"
+# Every sensor has looked twice by then.
+_LOOKS: Final = 15.0
 
 # What must hold something once all is over, or it was not looked at.
 KEPT: Final = (
@@ -302,7 +306,8 @@ def forced(found: Ground) -> None:
         ("documents of a wrong shape", _documents),
         ("a bucket that echoes", _bucket),
         ("killed workers", _kills),
-        ("requests that are refused", _refusals),
+        ("requests that are refused", refused),
+        ("queued exports of a wrong shape", malformed),
         ("wrong secrets", _wrong_secrets),
         ("a good export and its link", _link),
     ):
@@ -314,9 +319,9 @@ def forced(found: Ground) -> None:
 
 def _services(found: Ground) -> None:
     """One wrong answer after another, of the codes and of the entries service."""
-    for name, steps in _steps().items():
+    for name, steps in answers().items():
         for service in ("codes", "entries"):
-            _script(_urls(found)[service], [_quoting(service, steps)])
+            script(urls(found)[service], [quoting(service, steps)])
         found.end(
             [
                 found.ask(f"codes {name}", "codes", reveal=True),
@@ -324,29 +329,30 @@ def _services(found: Ground) -> None:
             ]
         )
     for service in ("codes", "entries"):
-        _script(_urls(found)[service], [])
+        script(urls(found)[service], [])
 
 
 def _marketing_cloud(found: Ground) -> None:
     """The same of Marketing Cloud, which is asked only where the two others answer well."""
-    url = _urls(found)["SFMC"]
-    for name, steps in _steps().items():
+    url = urls(found)["SFMC"]
+    for name, steps in answers().items():
         # Only some of the failures are about the token, which is asked for first.
         path = {} if name.startswith("token") else {"path": "/data/v1"}
-        _script(url, [{**_quoting("SFMC", steps), **path}])
+        script(url, [{**quoting("SFMC", steps), **path}])
         requests.post(f"{url}/-/expire", timeout=10).raise_for_status()
         asked: dict[str, Any] = {"reminder_kind": "onsale_tomorrow", "deliver": ["sfmc"]}
         found.end([found.ask(f"SFMC {name}", "reminder-email", **asked)])
-    _script(url, [])
+    script(url, [])
 
 
-def _quoting(service: str, steps: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+def quoting(service: str, steps: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """What the stand-in of a service is told to answer from now on."""
     said = steps(row(f"{service} answer"))
     headers = {"Set-Cookie": f"a={canary('codes header')}", **said.get("headers", {})}
     return {**said, "headers": headers, "times": _TIMES}
 
 
-def _steps() -> Mapping[str, Callable[[str], dict[str, Any]]]:
+def answers() -> Mapping[str, Callable[[str], dict[str, Any]]]:
     """Answers by name; each quotes a person, the last of them a token."""
 
     def status(number: int) -> Callable[[str], dict[str, Any]]:
@@ -380,7 +386,8 @@ def _steps() -> Mapping[str, Callable[[str], dict[str, Any]]]:
     }
 
 
-def _urls(found: Ground) -> Mapping[str, str]:
+def urls(found: Ground) -> Mapping[str, str]:
+    """Where the stand-ins of services are."""
     env = found.places.environment
     return {
         "codes": env[environment.CODES_SERVICE_URL],
@@ -389,7 +396,8 @@ def _urls(found: Ground) -> Mapping[str, str]:
     }
 
 
-def _script(url: str, steps: Sequence[Mapping[str, Any]]) -> None:
+def script(url: str, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Tell the stand-in of a service what to answer; nothing: what it usually does."""
     requests.put(f"{url}/-/faults", json=list(steps), timeout=10).raise_for_status()
 
 
@@ -484,7 +492,8 @@ def _kills(found: Ground) -> None:
         found.end([found.ask(f"killed at {point}", "entries", pii="masked")])
 
 
-def _refusals(found: Ground) -> None:
+def refused(found: Ground) -> None:
+    """Send what the bridge must refuse; an export has failed before."""
     failed = found.stores.exports.page({"status": "failed"}, limit=1)[0]["_id"]
     for refusal in refusals(CAMPAIGN, failed):
         answer = refusal.force(found.client, CAMPAIGN)
@@ -496,7 +505,6 @@ def _wrong_secrets(found: Ground) -> None:
     """Programs that are given a password in a wrong address, or for a database that is away."""
     password, address = canary("database password"), canary("secret in an address")
     away, wrong = f"mongodb://e:{password}@127.0.0.1:9/", f"mongodb://e:{password}@db:port/"
-    env = {**os.environ, **found.places.environment, "EXPORT_PLATFORM_HOME": str(found.folder)}
     for changes in (
         {"MONGODB_URI": away},
         {"MONGODB_URI": wrong},
@@ -505,13 +513,8 @@ def _wrong_secrets(found: Ground) -> None:
         {"SFMC_AUTH_URL": f"http://e:{address}@example.com"},
         {"AWS_SECRET_ACCESS_KEY": canary("S3 secret key")[::-1]},
     ):
-        program = str(Path(sys.executable).with_name("export-platform"))
-        ended = subprocess.run(
-            [program, "doctor"], env={**env, **changes}, capture_output=True, check=False,
-            timeout=_PATIENCE,
-        )  # fmt: skip
-        found.sinks.keep("output of the doctor", ended.stdout, ended.stderr)
-        _count(found, f"doctor with {[*changes]}", failed=ended.returncode != 0)
+        examined(found, changes)
+    env = {**os.environ, **found.places.environment}
     env |= {"BRIDGE_ISSUER": "i", "BRIDGE_AUDIENCE": "a", "BRIDGE_JWKS": "/nowhere"}
     for changes in (
         {"MONGODB_URI": away},
@@ -520,6 +523,26 @@ def _wrong_secrets(found: Ground) -> None:
         {"BRIDGE_SIGNING_KEYS": f"{{{canary('manifest key')}"},
     ):
         _served_with(found, {**env, **changes}, f"bridge with {[*changes]}")
+
+
+def examined(found: Ground, changes: Mapping[str, str]) -> None:
+    """Let the doctor look with wrong variables."""
+    env = {**os.environ, **found.places.environment, "EXPORT_PLATFORM_HOME": str(found.folder)}
+    program = str(Path(sys.executable).with_name("export-platform"))
+    ended = subprocess.run(
+        [program, "doctor"], env={**env, **changes}, capture_output=True, check=False,
+        timeout=_PATIENCE,
+    )  # fmt: skip
+    found.sinks.keep("output of the doctor", ended.stdout, ended.stderr)
+    _count(found, f"doctor with {[*changes]}", failed=ended.returncode != 0)
+
+
+def malformed(found: Ground) -> None:
+    """A queued export that lacks what the queue sorts by; sensors meet it at every look."""
+    document = {"_id": MALFORMED, "status": "queued", "type": "entries", "partition": row("entry")}
+    found.database.collection("exports").insert_one(document)
+    found.failures += 1
+    time.sleep(_LOOKS)
 
 
 def _served_with(found: Ground, env: Mapping[str, str], name: str) -> None:
