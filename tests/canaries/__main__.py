@@ -1,12 +1,17 @@
-"""`python -m tests.canaries`: force failures of the whole platform, and search what it keeps."""
+"""`python -m tests.canaries`: force failures of the whole platform, and search what it keeps.
 
+Before, a part of it is forced without the guards: there every sink must hold something.
+"""
+
+import argparse
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from export_platform.commands.terminal import ended_by_sigterm
 from resources.clock import SystemClock
-from tests.canaries import indoors, outdoors
+from tests.canaries import control, indoors, outdoors
 from tests.canaries.places import PLACES, every
 from tests.canaries.sinks import NOTES, Sinks, line
 from tests.privacy.canaries import planted
@@ -14,8 +19,11 @@ from tests.privacy.canaries import planted
 LEAST = 100
 
 
-def main() -> int:
-    """Force and search; 1 if anything was found, or too little was forced."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Force and search; 1 if anything was found, too little was forced, or a sink is not heard."""
+    parser = argparse.ArgumentParser(prog="python -m tests.canaries")
+    parser.add_argument("--control", action="store_true", help="the control alone")
+    said = parser.parse_args(argv)
     clock = SystemClock()
     began = clock.monotonic()
 
@@ -23,6 +31,12 @@ def main() -> int:
         sys.stdout.write(f"{clock.monotonic() - began:6.1f} s  {text}\n")
         sys.stdout.flush()
 
+    unheard = control.unheard(note)
+    note(f"blind in: {unheard}" if unheard else "the control: every sink was heard")
+    return int(bool(unheard)) if said.control else _round(note) or int(bool(unheard))
+
+
+def _round(note: Callable[[str], None]) -> int:
     sinks = Sinks()
     with ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="canaries") as name:
         inside, outside = Path(name) / "in", Path(name) / "out"

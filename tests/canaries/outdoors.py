@@ -603,7 +603,8 @@ def gathered(found: Ground) -> None:
     metrics = found.client.call("GET", "/metrics", token=None)
     found.sinks.keep("metrics", metrics.raw)
     found.sinks.keep("traces", *found.collector.bodies)
-    for document in found.database.collection("exports").find({}):
+    # But for the one that was written with a canary in it.
+    for document in found.database.collection("exports").find({"_id": {"$ne": MALFORMED}}):
         found.sinks.keep_document("MongoDB", document)
     for name, content in of_folder(found.folder / "logs"):
         found.sinks.keep(f"log of {name}", content)
