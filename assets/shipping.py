@@ -30,7 +30,7 @@ from assets.model.policy import Transform
 from assets.reading import Doors
 from assets.steps.address import Address
 from assets.steps.plan import Plan, PlannedColumn
-from assets.targets import take_targets
+from assets.targets import OVERTAKEN, retake_targets, take_targets
 from assets.watch import Watch
 from resources.clock import Clock
 from resources.errors import Refused
@@ -40,6 +40,7 @@ STARTS_OVER: Final = frozenset(
     {
         "DELIVERY_CONFLICT",
         "DELIVERY_FILES_LOST",
+        OVERTAKEN,
         "DELIVERY_REJECTED",
         "ERASED_SINCE_SNAPSHOT",
         "SCORING_RUN_TAKEN",
@@ -86,7 +87,7 @@ class Shipping:
         Raises:
             ExportFailed: `DELIVERY_TARGET_TAKEN`: another export is being delivered there.
         """
-        targets = ((delivery.destination, target) for delivery, target in planned.deliveries)
+        targets = [(delivery.destination, target) for delivery, target in planned.deliveries]
         take_targets(self._doors.mongo.claims, document, targets)
 
     def begin(
@@ -157,13 +158,13 @@ class Shipping:
         """Take the delivery up.
 
         Raises:
-            ExportFailed: `DELIVERY_TARGET_TAKEN`: another export is being delivered there. It came
-                while this one had ended, and was queued again afterwards.
+            ExportFailed: `DELIVERY_OVERTAKEN`: another export was delivered there. It came while
+                this one had ended, and was queued again afterwards.
             LeaseLost: The export is somebody else's; nothing may be sent.
         """
         noted = document["deliveries"].items()
-        targets = ((Destination(name), delivery["target"]) for name, delivery in noted)
-        take_targets(self._doors.mongo.claims, document, targets)
+        targets = [(Destination(name), delivery["target"]) for name, delivery in noted]
+        retake_targets(self._doors.mongo.claims, document, targets)
         snapshot = snapshot_of(draft)
         return self._life.resume(document["_id"], document["lease"]["token"], snapshot=snapshot)
 

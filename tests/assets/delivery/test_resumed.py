@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assets import targets
+from assets import shipping, targets
 from assets.exports.catalog import CATALOG
 from assets.heartbeat import Cancelled
 from assets.life import Document
@@ -17,7 +17,7 @@ from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Timing
 from assets.model.manifest import Manifest
 from assets.steps.manifest import verify
-from assets.targets import TAKEN
+from assets.targets import OVERTAKEN, TAKEN
 from resources.errors import Unavailable
 from resources.marketing_cloud import Field
 from resources.mongo.exports import Change, Match
@@ -439,6 +439,58 @@ def test_without_turns_one_delivery_is_written_over_by_another(
         _attempt(bench, _rescued(bench, first))
 
 
+def _overtaken(bench: Workbench) -> Document:
+    """An export that lives again after another was delivered to its target, at its next attempt."""
+    first = _asked(bench)
+    _killed(bench, first, _accepts)
+    bench.life.quarantine(first["_id"], by="a person")
+    _attempt(bench, _asked(bench, pii="masked"))
+    bench.life.retry(first["_id"], by="a person")
+    return _again(bench, first)
+
+
+def test_an_export_that_lives_again_reads_anew_where_another_was_delivered_meanwhile() -> None:
+    """Its files are older than the rows that the receiver has by now."""
+    bench = _bench()
+    again = _overtaken(bench)
+    reads = len(bench.mongo.entries.asked.named("scan"))
+
+    with pytest.raises(ExportFailed, match=OVERTAKEN):
+        _attempt(bench, again)
+    assert bench.found(again["_id"])["shipping"] is None
+    done = _attempt(bench, _again(bench, again))
+
+    assert len(bench.mongo.entries.asked.named("scan")) > reads
+    assert all("/a3-" in entry.key for entry in done.manifest.files)
+    assert done.manifest.deliveries[0]["accepted"] == done.manifest.rows == len(_table(bench).rows)
+
+
+def test_without_that_look_a_receiver_gets_rows_that_are_older_than_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: the files of the first attempt are delivered over newer rows."""
+    monkeypatch.setattr(shipping, "retake_targets", targets.take_targets)
+    bench = _bench()
+
+    done = _attempt(bench, _overtaken(bench))
+
+    assert all("/a1-" in entry.key for entry in done.manifest.files)
+
+
+def test_who_died_after_finding_out_finds_it_out_again() -> None:
+    """The claim stays the other's until the old files are given up."""
+    bench = _bench()
+    again = _overtaken(bench)
+    both = [(Destination.SFMC, WAITLIST)]
+
+    for _ in range(2):
+        with pytest.raises(ExportFailed, match=OVERTAKEN):
+            targets.retake_targets(bench.mongo.claims, again, both)
+
+    targets.take_targets(bench.mongo.claims, again, both)
+    targets.retake_targets(bench.mongo.claims, again, both)
+
+
 def test_an_export_that_lives_again_waits_for_who_came_meanwhile() -> None:
     """Its delivery was begun, but the target went to another once it had ended."""
     bench = _bench()
@@ -447,10 +499,11 @@ def test_an_export_that_lives_again_waits_for_who_came_meanwhile() -> None:
     bench.life.quarantine(first["_id"], by="a person")
     _killed(bench, second, _accepts)
     bench.life.retry(first["_id"], by="a person")
+    with pytest.raises(ExportFailed, match=OVERTAKEN):
+        _attempt(bench, _again(bench, first))
 
-    waiting = _waits(bench, _again(bench, first))
+    _waits(bench, _again(bench, first))
 
-    assert waiting["shipping"]["draft"] is not None
     _attempt(bench, _rescued(bench, second))
     _attempt(bench, _again(bench, first))
     assert bench.found(first["_id"])["status"] == "succeeded"
