@@ -140,7 +140,7 @@ latency: setup ## From a request to a file, 50 small exports one after another (
 burst: setup ## 200 small exports at once, beside a process for each (about 4 minutes)
 	@$(BIN)/python -m benchmarks.burst $(ARGS)
 
-lanes: setup ## 100 small exports beside three large ones of 200,000 entries (about 15 minutes)
+lanes: setup ## 100 small exports beside three large ones of two million entries (about 10 minutes, 5 GB of TMPDIR)
 	@$(BIN)/python -m benchmarks.lanes $(ARGS)
 
 bench-queue: setup ## A tick of the sensor with 100 and with 10,000 exports in the queue (about 5 minutes)

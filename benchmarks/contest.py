@@ -143,10 +143,18 @@ DRAIN: Final = Subject(
 
 
 @contextmanager
-def replaying(entries: int, folder: Path) -> Iterator[str]:
-    """The replay server with so many entries, as the connection string to reach it."""
-    module = "benchmarks.replay.server"
-    with _serving(module, "--entries", str(entries), "--folder", str(folder)) as port:
+def replaying(entries: int, folder: Path, *, behind: str | None = None) -> Iterator[str]:
+    """The replay server with so many entries, as the connection string to reach it.
+
+    Args:
+        entries: How many.
+        folder: Where tapes lie.
+        behind: Connection string of a database that has all else; None: nobody asks for more.
+    """
+    module = "benchmarks.replay.server" if behind is None else "benchmarks.replay.switch"
+    more = () if behind is None else ("--behind", behind)
+    given = ("--entries", str(entries), "--folder", str(folder), *more)
+    with _serving(module, *given) as port:
         yield f"mongodb://{LOOPBACK}:{port}/?directConnection=true"
 
 

@@ -1,33 +1,37 @@
 """Small exports beside large ones: how long the small take, and what the large lose by them.
 
     python -m benchmarks.lanes --small 100 --every 0.5
-    python -m benchmarks.lanes --entries 60000 --small 10 --every 1     # a short round
+    python -m benchmarks.lanes --entries 200000 --small 10 --every 1     # a short round
 
 A local deployment of its own is started with the hand-written pack and a made-up campaign of
-`--entries`. Three exports of its entries run alone first; then three others, and once all of them
-run, `--small` waitlists of the pack are asked for, one every `--every` seconds (0: all at once),
-and each is timed from its request to its end by the database's clock. What the large lose is the
-time from the first request to the last end, beside the same without the small ones.
-
-The stand-in sorts all entries of a campaign for each page that is read, so two million of them do
-not end within an hour; what 200,000 show of lanes is the same.
+`--entries`, which are replayed (replay/switch.py; two million take 5 GB of TMPDIR). Three exports
+of them run alone first; then three others, and once all of them run, `--small` waitlists of the
+pack are asked for, one every `--every` seconds (0: all at once), and each is timed from its request
+to its end by the database's clock. What the large lose is the time from the first request to the
+last end, beside the same without the small ones.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
 
-from benchmarks.latency import CAMPAIGN, CLOCK, KIND, deployed
+from benchmarks.contest import TAPES, replaying
+from benchmarks.latency import CAMPAIGN, CLOCK, KIND
 from benchmarks.memory import CAMPAIGN as LARGE_CAMPAIGN
 from export_platform.commands.client import BridgeClient
+from export_platform.commands.platform import start
 from export_platform.local.deployment import Deployment
 from export_platform.local.seed import loader
 from export_platform.local.seed.catalog import pack_named
+from export_platform.local.stack import Stack
 from resources.mongo.exports import ExportStore
 from resources.wiring import environment
 
@@ -91,10 +95,30 @@ class House:
                 CLOCK.sleep(LOOK_SECONDS)
 
 
-def measured(deployment: Deployment, entries: int, small: int, every: float) -> Beside:
-    """One round in a deployment that has nothing but the hand-written pack."""
+@contextmanager
+def platform(entries: int) -> Iterator[Deployment]:
+    """A running deployment with the hand-written pack and a campaign whose entries are replayed."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name) / "platform"
+        stack = Stack(place)
+        try:
+            variables = stack.up()
+            seed(variables, 0)
+            behind = variables[environment.MONGODB_URI]
+            with replaying(entries, Path(name) / TAPES, behind=behind) as uri:
+                made = Deployment(place, CLOCK, variables={environment.MONGODB_URI: uri})
+                try:
+                    start(made, "tiny")
+                    yield made
+                finally:
+                    made.down()
+        finally:
+            stack.down()
+
+
+def measured(deployment: Deployment, small: int, every: float) -> Beside:
+    """One round in a deployment that has both campaigns."""
     places = deployment.places()
-    seed(places.environment, entries)
     stores = environment.mongo_stores(places.environment)
     try:
         with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
@@ -150,12 +174,12 @@ def shown(found: Beside, entries: int) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--entries", type=int, default=200_000, help="read by each large export")
+    parser.add_argument("--entries", type=int, default=2_000_000, help="read by each large export")
     parser.add_argument("--small", type=int, default=100)
     parser.add_argument("--every", type=float, default=0.5, help="seconds between two small ones")
     given = parser.parse_args(arguments)
-    with deployed(None) as deployment:
-        found = measured(deployment, given.entries, given.small, given.every)
+    with platform(given.entries) as deployment:
+        found = measured(deployment, given.small, given.every)
     print(shown(found, given.entries))
     return 0
 

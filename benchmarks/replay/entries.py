@@ -28,8 +28,9 @@ Document = dict[str, Any]
 
 RECIPE: Final[Recipe] = replace(RECIPES["small"], entries=2_000, v1_share=0.0, v2_share=0.0)
 PROTOTYPES: Final = 1_024
-MOST: Final = 6_000_000
-"""A tenth of a second apart they fill the week of the registration and its change of the clock."""
+MOST: Final = 12_000_000
+"""A tenth of a second apart they fill two weeks: that of the registration, with its change of the
+clock, and the one after."""
 
 _APART: Final = 100  # milliseconds from one registration to the next
 _SCATTER: Final = 37  # coprime to 100, so that the milliseconds take every value

@@ -37,6 +37,9 @@ DATABASE: Final = "fanreg"
 _INDEX: Final = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 # The order that the entries lie in: their ids ascend with the instants of registration.
 _ASCENDING: Final = {"createdAt", "_id"}
+# Four bytes that say whose cursor it is (switch.py), and four that count; another server takes
+# them by chance once in two billion.
+FIRST_CURSOR: Final = int.from_bytes(b"repl\0\0\0\0", "big")
 # error_codes.yml of MongoDB.
 _BAD_VALUE, _NO_CURSOR, _NO_COMMAND = 2, 43, 59
 
@@ -72,8 +75,15 @@ class Replay:
     others: Mapping[str, list[Document]] = field(default_factory=beside)
     _tapes: dict[tuple[int, tuple[str, ...]], Tape] = field(default_factory=dict)
     _cursors: dict[int, _Cursor] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _numbers: Iterator[int] = field(default_factory=lambda: count(FIRST_CURSOR))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def speak(self, connection: socket.socket) -> None:
+        """Serve a connection until the client hangs up."""
+        # Who says what is no message loses the connection and nothing else.
+        with connection, suppress(OSError, wire.Broken, BSONError):
+            while (command := wire.receive(connection)) is not None:
+                self.answer(command, connection)
 
     def answer(self, command: Command, connection: socket.socket) -> None:
         """Send the answer of one command."""
@@ -277,12 +287,12 @@ class Server:
     """Listens, and serves each connection in a thread of its own.
 
     Args:
-        replay: What answers.
+        speak: Serves a connection until it is closed, and closes it.
         port: 0 for any that is free.
     """
 
-    def __init__(self, replay: Replay, port: int = 0) -> None:
-        self._replay = replay
+    def __init__(self, speak: Callable[[socket.socket], None], port: int = 0) -> None:
+        self._speak = speak
         self._listening = socket.create_server((LOOPBACK, port))
         self.port: int = self._listening.getsockname()[1]
 
@@ -293,6 +303,7 @@ class Server:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._speak, args=(connection,), daemon=True).start()
 
     def close(self) -> None:
@@ -300,13 +311,6 @@ class Server:
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-
-    def _speak(self, connection: socket.socket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A client that hangs up, or says what is no message, loses its connection and nothing else.
-        with connection, suppress(OSError, wire.Broken, BSONError):
-            while (command := wire.receive(connection)) is not None:
-                self._replay.answer(command, connection)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -318,7 +322,7 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     replay = Replay(given.folder, Entries(given.entries))
     replay.prepare()
-    server = Server(replay, given.port)
+    server = Server(replay.speak, given.port)
     print(server.port, flush=True)
     server.serve()
 

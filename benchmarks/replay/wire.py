@@ -18,7 +18,7 @@ OP_QUERY: Final = 2004
 OP_MSG: Final = 2013
 
 HEADER: Final = struct.Struct("<iiii")  # length, id, id of what is answered, opcode
-_FLAGS: Final = struct.Struct("<I")
+FLAGS: Final = struct.Struct("<I")
 _LENGTH: Final = struct.Struct("<i")
 _REPLY: Final = struct.Struct("<iqii")  # flags, cursor, position, number of documents
 _CHECKSUM: Final = 1
@@ -59,6 +59,16 @@ def receive(connection: socket.socket) -> Command | None:
     Raises:
         Broken: It is none.
     """
+    message = whole(connection)
+    return None if message is None else command(message[: HEADER.size], message[HEADER.size :])
+
+
+def whole(connection: socket.socket) -> bytes | None:
+    """The next message, header and all; None when the other side has hung up.
+
+    Raises:
+        Broken: It is longer than any.
+    """
     header = exactly(connection, HEADER.size)
     if header is None:
         return None
@@ -66,7 +76,17 @@ def receive(connection: socket.socket) -> Command | None:
     if not HEADER.size < length <= _MOST:
         raise Broken("a message of this length is not sent")
     content = exactly(connection, length - HEADER.size)
-    return None if content is None else command(header, content)
+    return None if content is None else header + content
+
+
+def has_more(head: bytes) -> bool:
+    """Whether the sender of a message wants no answer, or will send another one unasked.
+
+    Args:
+        head: Header and flags at least.
+    """
+    is_message = HEADER.unpack_from(head)[3] == OP_MSG
+    return is_message and bool(FLAGS.unpack_from(head, HEADER.size)[0] & _MORE_TO_COME)
 
 
 def command(header: bytes, content: bytes) -> Command:
@@ -101,7 +121,7 @@ def reply(command: Command, document: Mapping[str, Any]) -> bytes:
     body = bson.encode(document)
     if command.legacy:
         return _framed(OP_REPLY, command.number, _REPLY.pack(8, 0, 0, 1) + body)
-    return _framed(OP_MSG, command.number, _FLAGS.pack(0) + bytes([_BODY]) + body)
+    return _framed(OP_MSG, command.number, FLAGS.pack(0) + bytes([_BODY]) + body)
 
 
 def batch(
@@ -130,8 +150,8 @@ def batch(
     opened = b"\x04" + field.encode() + b"\0" + _LENGTH.pack(4 + length + 1)
     inside = b"\x03cursor\0" + _LENGTH.pack(4 + len(opened) + length + len(after)) + opened
     whole = 4 + len(inside) + length + len(after) + len(end)
-    head = _FLAGS.pack(0) + bytes([_BODY]) + _LENGTH.pack(whole) + inside
-    framed = HEADER.size + _FLAGS.size + 1 + whole
+    head = FLAGS.pack(0) + bytes([_BODY]) + _LENGTH.pack(whole) + inside
+    framed = HEADER.size + FLAGS.size + 1 + whole
     return HEADER.pack(framed, 0, command.number, OP_MSG) + head, after + end
 
 
@@ -143,7 +163,7 @@ def cursor_of(tail: bytes) -> int:
 
 def message(number: int, body: Mapping[str, Any]) -> bytes:
     """The message of a client that sends a command."""
-    content = _FLAGS.pack(0) + bytes([_BODY]) + bson.encode(body)
+    content = FLAGS.pack(0) + bytes([_BODY]) + bson.encode(body)
     return HEADER.pack(HEADER.size + len(content), number, 0, OP_MSG) + content
 
 
@@ -152,9 +172,9 @@ def _framed(opcode: int, answered: int, content: bytes) -> bytes:
 
 
 def _message(number: int, content: bytes) -> Command:
-    (flags,) = _FLAGS.unpack_from(content)
+    (flags,) = FLAGS.unpack_from(content)
     end = len(content) - (4 if flags & _CHECKSUM else 0)  # TCP has a checksum of its own
-    place, body, sequences = _FLAGS.size, {}, {}
+    place, body, sequences = FLAGS.size, {}, {}
     while place < end:
         kind = content[place]
         (length,) = _LENGTH.unpack_from(content, place + 1)

@@ -25,7 +25,7 @@ def entries() -> Entries:
 def uri(entries: Entries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where they are served."""
     replay = Replay(folder(tmp_path_factory), entries)
-    with closing(replay), closing(Server(replay)) as server:
+    with closing(replay), closing(Server(replay.speak)) as server:
         threading.Thread(target=server.serve, daemon=True).start()
         yield f"mongodb://{LOOPBACK}:{server.port}/?directConnection=true"
 
