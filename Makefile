@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick resume recovery neighbours invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick resume recovery neighbours invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-athena bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -151,6 +151,9 @@ load: setup ## POST and GET a second of a bridge on one core, then beside 500 sl
 
 bench-catalogue: setup ## CPU of each of the 22 exports on 20,000 entries, and the slowest one's profile (4 minutes)
 	@$(BIN)/python -m benchmarks.catalogue $(ARGS)
+
+bench-athena: setup ## A million rows of a query as CSV, beside PyAthena's cursor (about 10 minutes)
+	@$(BIN)/python -m benchmarks.athena $(ARGS)
 
 bench-memory: setup ## Peak memory of a worker at 20,000 and 200,000 entries (about 4 minutes)
 	@$(BIN)/python -m benchmarks.memory $(ARGS)

@@ -44,6 +44,7 @@ NOT_RUN = {
     "make bench-quick": _LONG,
     "make bench": _LONG,
     "make bench-catalogue": _LONG,
+    "make bench-athena": _LONG,
     ".venv/bin/export-platform request withdrawn-fans aurora-lights-2026 --wait": (
         "the reader declares that kind while he reads; tests/docs/test_guide.py declares it"
     ),
