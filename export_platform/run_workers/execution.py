@@ -23,20 +23,29 @@ _LATE = ("boto3", "botocore.httpsession", "pyathena", "phonenumbers", "babel.dat
 
 
 def preload() -> None:
-    """Import everything that a run needs, and compose the definitions; nothing stays open.
+    """Import everything that a run needs, and compose the definitions; nothing stays open."""
+    preload_attempt()
+    composed()
+    with dg.DagsterInstance.get():  # imports the storage that `dagster.yaml` names
+        pass
+    keep()
 
-    What is there now is there for good: the garbage collector of a worker does not look at it, and
-    the pages of it stay those of the parent.
-    """
+
+def preload_attempt() -> None:
+    """Import everything that an attempt needs, without Dagster around it."""
     return_large_blocks()
     for name in _LATE:
         importlib.import_module(name)
     aws.preload()
     tracing.preload()
     kernel.preload()
-    composed()
-    with dg.DagsterInstance.get():  # imports the storage that `dagster.yaml` names
-        pass
+
+
+def keep() -> None:
+    """Have what is there now for good, before the first fork.
+
+    The garbage collector of a worker does not look at it, and its pages stay those of the parent.
+    """
     gc.collect()
     gc.freeze()
 

@@ -24,8 +24,8 @@ from tests.faults.company import slots
 from tests.faults.slot import CLOCK, LARGE, LOOK_SECONDS, PATIENCE_SECONDS, Slot, multiply
 from tests.waiting import eventually
 
-# With the 5,000 of the slot: three chunks of 6,000 rows, each more than the smallest part.
-MORE = 16_000
+# With the 1,100 of the slot: three chunks of 6,000 rows, each more than the smallest part.
+MORE = 20_000
 # A worker may have ended before its kill: on a busy machine nothing takes twice as long.
 ROUNDS_A_KILL = 3
 

@@ -1,5 +1,13 @@
-"""Loaded by the process that forks the others: what each of them would take seconds to make."""
+"""Loaded by the process that forks the others: what each of them would take a second to make.
 
-from tests.faults.work import definitions
+The run workers of the product are forked so, too. Nothing here starts a thread.
+"""
 
-definitions()
+from export_platform.run_workers.execution import keep, preload_attempt
+from tests.faults.work import definitions, instance
+
+preload_attempt()
+for _name in ("requests", "housekeeping"):
+    definitions().resolve_sensor_def(_name)
+instance()
+keep()

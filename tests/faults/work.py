@@ -178,15 +178,18 @@ def definitions() -> dg.Definitions:
     return build_definitions(catalog=CATALOG, doors=_NOBODY)
 
 
+@cache
+def instance() -> dg.DagsterInstance:
+    """Dagster's storage, in memory; a process that is forked has a copy of its own."""
+    return dg.DagsterInstance.ephemeral()
+
+
 def _tick(name: str, doors: Mapping[str, Any]) -> object:
     """Evaluate a sensor as the daemon does."""
     defs = definitions()
-    with (
-        dg.DagsterInstance.ephemeral() as instance,
-        dg.build_sensor_context(
-            instance=instance, definitions=defs, resources=dict(doors)
-        ) as context,
-    ):
+    with dg.build_sensor_context(
+        instance=instance(), definitions=defs, resources=dict(doors)
+    ) as context:
         return defs.resolve_sensor_def(name)(context)
 
 
