@@ -103,13 +103,18 @@ typedef struct {
  * A name that was met. Documents of one collection have the same fields in the same order nearly always: the
  * names that followed before are compared before any is looked up, two of them as some fields are optional.
  */
-enum { STEP_NAME = 24, STRANGERS = 256, NO_STEP = 0 };
-typedef struct { int usual, other; } Following; /* steps */
-typedef struct {
+enum { STEP_NAME = 24, STEPS = 1024, STEP_TRIES = 8 };
+typedef struct Step Step;
+typedef struct { Step *usual, *other; } Following;
+struct Step {
     uint64_t name[STEP_NAME / 8], mask[STEP_NAME / 8]; /* with the zero behind it; all of its bits */
-    int size, node, child;        /* of the name and its zero, 0 where none was met; in which block; -1: not asked for */
-    Following next, first;        /* what came behind it and, of a node, first in it */
-} Step;
+    uint64_t bit;      /* its place among its siblings; 0: nobody asks for it */
+    size_t size;       /* of the name and its zero, 0 where none was met */
+    uint32_t types;    /* as a Node has them */
+    int node, child;   /* in which block; what it is if it is one itself, -1: nothing is wanted of it */
+    int slot, each;    /* as a Node has them */
+    Following next;    /* what came behind it */
+};
 
 typedef struct { char *at; size_t size, room; int failed; } Buffer;
 typedef struct { int known, bits; Slice *cells; } User;
@@ -124,259 +129,17 @@ typedef struct {
     int wish_order[MOST_PREFERENCES];
     int wish_count, unknown_locales;
     Value *answers; int64_t *versions; uint8_t *answered;
-    const uint8_t *end; /* of the document */
-    Step *steps; /* of each node, then STRANGERS by the hash of their names */
+    const uint8_t *end; /* of what can be read, the document or the whole batch */
+    Step *steps;       /* STEPS of them, by the hash of their names */
+    Following *firsts; /* of each node what came first in it */
+    Step nowhere, stranger; /* what stands nowhere, and what there is no room for */
     const User *user;
     const Known *known;
     Slice same[MOST_TABLES]; uint8_t asked[MOST_TABLES]; /* what each table says of the row */
     int missed;
 } Row;
 
-/* ------------------------------------------------------------------------------------- the walk */
-
-static int32_t int32_at(const uint8_t *p) {
-    return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
-}
-
-static int64_t int64_at(const uint8_t *p) {
-    return (int64_t)((uint64_t)(uint32_t)int32_at(p) | (uint64_t)(uint32_t)int32_at(p + 4) << 32);
-}
-
-/* The size of a value's bytes within `room`, or -1 for what only Python judges. */
-static inline int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
-    static const int8_t sizes[] = {
-        [DOUBLE] = 8, [DATE] = 8, [INT64] = 8, [OBJECT_ID] = 12, [INT32] = 4, [TRUTH] = 1,
-        [TEXT] = LONGER, [BLOCK] = LONGER, [LIST] = LONGER, [ABSENT] = OTHER, [BINARY] = OTHER, [0x06] = OTHER,
-        [0x0B] = OTHER, [0x0C] = OTHER, [0x0D] = OTHER, [0x0E] = OTHER, [0x0F] = OTHER, [0x11] = OTHER
-    };
-    int64_t size = type < sizeof sizes ? sizes[type] : OTHER;
-    if (size < 0) {
-        if (size == OTHER || room < 5) return -1;
-        size = int32_at(p);
-        if (type != TEXT) { if (size < 5) return -1; }
-        else {
-            if (size < 1 || (uint64_t)size > room - 4 || p[4 + size - 1] != 0) return -1;
-            size += 4;
-        }
-    }
-    return (uint64_t)size > room ? -1 : size;
-}
-
-/* Eight bytes, the first of them the lowest. */
-static uint64_t word_at(const uint8_t *p) {
-    uint64_t word;
-    memcpy(&word, p, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    return word;
-}
-
-#define ALL(byte) (0x0101010101010101ull * (byte))
-/* The high bit of each byte that is 0, exactly up to the first of them. */
-static uint64_t zeros(uint64_t word) { return (word - ALL(1)) & ~word & ALL(0x80); }
-static uint64_t mixed(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
-    return hash ^ hash >> 32;
-}
-
-/* Whether these bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above 10FFFF. */
-static int is_long_utf8(const uint8_t *p, size_t size) {
-    const uint8_t *end = p + size;
-    while (p < end) {
-        uint64_t eight;
-        if (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080ull))) { p += 8; continue; }
-        uint8_t c = *p++;
-        if (c < 0x80) continue;
-        int more = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
-        if (!more || end - p < more) return 0;
-        if ((c == 0xE0 && p[0] < 0xA0) || (c == 0xED && p[0] > 0x9F) || (c == 0xF0 && p[0] < 0x90)
-            || (c == 0xF4 && p[0] > 0x8F)) return 0;
-        for (; more; more--) if ((*p++ & 0xC0) != 0x80) return 0;
-    }
-    return 1;
-}
-
-/* The same of a text in a document, which is ASCII nearly always: eight bytes before it can be read. */
-static inline int is_utf8(const uint8_t *p, size_t size) {
-    if (!size) return 1;
-    if (size <= 8) return !((word_at(p + size - 8) >> 8 * (8 - size)) & ALL(0x80)) || is_long_utf8(p, size);
-    uint64_t all = word_at(p + size - 8);
-    for (size_t i = 0; i + 8 < size; i += 8) all |= word_at(p + i);
-    return !(all & ALL(0x80)) || is_long_utf8(p, size);
-}
-
-typedef struct { const uint8_t *at; size_t size; uint64_t first, hash; } Name;
-
-/* The name that begins at `p`, read eight bytes at a time; 0 where it is none of ASCII before `end`. */
-static int name_at(const uint8_t *p, const uint8_t *end, Name *name) {
-    const uint8_t *at = p;
-    uint64_t hash = 0, first = 0;
-    for (int words = 0;; words++) {
-        uint64_t word = 0, zero;
-        if (end - at >= 8) word = word_at(at), zero = zeros(word);
-        else { /* what follows the end is as if it were 0 */
-            for (int i = 0; at + i < end; i++) word |= (uint64_t)at[i] << 8 * i;
-            zero = zeros(word);
-        }
-        int stop = zero ? __builtin_ctzll(zero) >> 3 : 8;
-        if (stop < 8) word &= (1ull << 8 * stop) - 1;
-        if (word & ALL(0x80)) return 0;
-        hash = mixed(hash, word);
-        if (!words) first = word;
-        at += stop;
-        if (stop < 8) break;
-    }
-    *name = (Name){p, (size_t)(at - p), first, hash};
-    return at < end;
-}
-
-static int child_of(const Kernel *k, int node, const Name *name) {
-    uint64_t at = mixed(name->hash, (uint64_t)node) & k->found_mask;
-    for (int i; (i = k->found[at]) >= 0; at = (at + 1) & k->found_mask) {
-        const Node *n = &k->nodes[i];
-        if (n->hash == name->hash && n->parent == node && (size_t)n->name.size == name->size && n->first == name->first
-            && (name->size <= 8 || !memcmp(n->name.at, name->at, name->size))) return i;
-    }
-    return -1;
-}
-
-/* The step of a name in a block, or NO_STEP where there is no room for it. */
-static int step_of(const Row *row, int node, int child, const Name *name) {
-    if (name->size >= STEP_NAME) return NO_STEP;
-    int at = child;
-    if (child < 0) at = row->kernel->node_count + (int)(mixed(name->hash, (uint64_t)node) % STRANGERS);
-    Step *step = &row->steps[at];
-    uint64_t words[STEP_NAME / 8] = {0};
-    for (size_t i = 0; i < name->size; i++) words[i / 8] |= (uint64_t)name->at[i] << 8 * (i % 8);
-    if (step->size && (step->node != node || memcmp(step->name, words, sizeof words))) return NO_STEP; /* another's */
-    if (!step->size) {
-        memcpy(step->name, words, sizeof words);
-        step->size = (int)name->size + 1, step->node = node, step->child = child;
-        for (int i = 0; i < step->size; i++) step->mask[i / 8] |= 0xFFull << 8 * (i % 8);
-    }
-    return at;
-}
-
-/* Whether the name of a step in a block stands at `p`; `end` is that of the document. */
-static inline int is_at(const Step *step, int node, const uint8_t *p, const uint8_t *end) {
-    if (step->node != node || end - p < STEP_NAME) return 0;
-    uint64_t differs = 0;
-    for (int i = 0; i < STEP_NAME / 8; i++) differs |= (word_at(p + 8 * i) ^ step->name[i]) & step->mask[i];
-    return !differs && step->size;
-}
-
-/* Whether an element's value of `length` bytes is sound but for what it holds. */
-static inline int is_sound(uint8_t type, const uint8_t *p, int64_t length) {
-    return length >= 0 && (type != TEXT || is_utf8(p + 4, (size_t)length - 5)) && (type != TRUTH || *p <= 1);
-}
-
-/* The size of a name of ASCII before `end` that nobody asks for; -1 for what is none. */
-static inline int64_t name_size(const uint8_t *p, const uint8_t *end) {
-    const uint8_t *at = p;
-    for (; end - at >= 8; at += 8) {
-        uint64_t word = word_at(at), zero = zeros(word);
-        if (zero) {
-            int stop = __builtin_ctzll(zero) >> 3;
-            return word & ALL(0x80) & (zero ^ (zero - 1)) >> 8 ? -1 : at + stop - p;
-        }
-        if (word & ALL(0x80)) return -1;
-    }
-    for (; at < end && *at; at++) if (*at & 0x80) return -1;
-    return at < end ? at - p : -1;
-}
-
-static int is_number(const uint8_t *name, size_t size) {
-    for (size_t i = 0; i < size; i++) if (name[i] < '0' || name[i] > '9') return 0;
-    return 1;
-}
-
-/* Whether a block or list of exactly `size` bytes, of which nothing is wanted, is sound and usual. */
-static int skim(const uint8_t *p, size_t size, int is_list, int depth) {
-    if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
-    const uint8_t *end = p + size - 1;
-    for (p += 4; p < end;) {
-        uint8_t type = *p++;
-        int64_t name = name_size(p, end);
-        if (name < 0 || (is_list ? !is_number(p, (size_t)name) : *p == '$')) return 0; /* `$ref` makes a DBRef */
-        p += name + 1;
-        int64_t length = value_size(type, p, (size_t)(end - p));
-        if (!is_sound(type, p, length)) return 0;
-        if ((type == BLOCK || type == LIST) && !skim(p, (size_t)length, type == LIST, depth + 1)) return 0;
-        p += length;
-    }
-    return p == end;
-}
-
-static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth);
-
-/* Walk a list of blocks; `node` says what they are. */
-static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int depth) {
-    if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
-    const uint8_t *end = p + size - 1;
-    int kept = row->kernel->nodes[node].each - EACH_KEPT;
-    for (p += 4; p < end;) {
-        uint8_t type = *p++;
-        int64_t name = name_size(p, end);
-        if (name < 0 || !is_number(p, (size_t)name)) return 0;
-        p += name + 1;
-        int64_t length = value_size(type, p, (size_t)(end - p));
-        if (length < 0 || type != BLOCK) return 0;
-        Value *item = NULL;
-        if (kept >= 0) {
-            if (row->counts[kept] == MOST_ITEMS) return 0;
-            item = row->items[kept][row->counts[kept]++];
-            memset(item, 0, sizeof row->items[kept][0]);
-        }
-        if (!walk(row, p, (size_t)length, node, item, depth + 1)) return 0;
-        p += length;
-    }
-    return p == end;
-}
-
-/* Walk a block of exactly `size` bytes; 1 if it is sound and usual. */
-static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth) {
-    const Kernel *k = row->kernel;
-    if (!k->nodes[node].children) return skim(p, size, 0, depth);
-    if (depth > MOST_DEPTH || size < 5 || int32_at(p) != (int64_t)size || p[size - 1] != 0) return 0;
-    const uint8_t *end = p + size - 1;
-    uint64_t seen = 0;
-    Following *next = &row->steps[node].first;
-    for (p += 4; p < end;) {
-        uint8_t type = *p++;
-        int child, each = EACH_NONE, step = next->usual;
-        if (is_at(&row->steps[step], node, p, row->end) || is_at(&row->steps[step = next->other], node, p, row->end)) {
-            child = row->steps[step].child;
-            p += row->steps[step].size;
-            if (p > end) return 0;
-        } else {
-            Name name;
-            if (!name_at(p, end, &name) || *p == '$') return 0; /* `$ref` makes a DBRef */
-            child = child_of(k, node, &name);
-            step = step_of(row, node, child, &name);
-            *next = (Following){step, next->usual};
-            p += name.size + 1;
-        }
-        next = &row->steps[step].next;
-        int64_t length = value_size(type, p, (size_t)(end - p));
-        if (!is_sound(type, p, length)) return 0;
-        if (child >= 0) {
-            const Node *found = &k->nodes[child];
-            if (!(found->types >> type & 1)) return 0;
-            /* Of a name that stands twice the last counts in Python, and its whole block with it. */
-            if (found->place > 63 || seen >> found->place & 1) return 0;
-            seen |= 1ull << found->place;
-            if (found->slot >= 0) slots[found->slot] = (Value){p, (uint32_t)length, type};
-            each = found->each;
-        }
-        if (type == BLOCK && !(child < 0 ? skim(p, (size_t)length, 0, depth + 1)
-                                         : walk(row, p, (size_t)length, child, slots, depth + 1))) return 0;
-        if (type == LIST && !(each ? walk_list(row, p, (size_t)length, child, depth + 1)
-                                   : skim(p, (size_t)length, 1, depth + 1))) return 0;
-        p += length;
-    }
-    return p == end;
-}
+#include "_rows_walk.h"
 
 /* The next value of a block or list that was walked; 0 at its end. */
 typedef struct { const uint8_t *p, *end; } Cursor;
@@ -1183,12 +946,12 @@ static int is_overridden(const Kernel *k, const uint8_t *id) {
 
 /* Walk a document and read what rules and columns share; 1 if it is usual. */
 static int begin(Row *row, const uint8_t *document, size_t size) {
+    if (sound_size(BLOCK, document, size) != (int64_t)size) return 0;
     const Kernel *k = row->kernel;
     memset(row->slots, 0, sizeof *row->slots * (size_t)k->slot_count);
     memset(row->counts, 0, sizeof row->counts);
     memset(row->asked, NOT_ASKED, (size_t)k->table_count);
     row->missed = 0;
-    row->end = document + size;
     if (!walk(row, document, size, 0, row->slots, 0)) return 0;
     Value version = row->slots[S_VERSION];
     if (row->slots[S_ID].type != OBJECT_ID || row->slots[S_CREATED].type != DATE) return 0;
@@ -1238,6 +1001,11 @@ static void drop_slices(Slices *taken) {
 
 /* Documents, and what holds the bytes of those that lie in one piece. */
 typedef struct { Slices all; Py_buffer data; } Documents;
+
+/* Up to where can be read from a document on. */
+static const uint8_t *readable(const Documents *taken, Slice document) {
+    return (const uint8_t *)(taken->data.buf ? (const char *)taken->data.buf + taken->data.len : document.at + document.size);
+}
 
 static void drop_documents(Documents *taken) {
     drop_slices(&taken->all);
@@ -1664,7 +1432,7 @@ static void drop_made(Made *made) {
 }
 
 static void drop_row(Row *row) {
-    free(row->slots), free(row->answers), free(row->versions), free(row->answered), free(row->steps);
+    free(row->slots), free(row->answers), free(row->versions), free(row->answered), free(row->steps), free(row->firsts);
 }
 
 static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) {
@@ -1674,15 +1442,19 @@ static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) 
     row->answers = calloc(questions + 1, sizeof *row->answers);
     row->versions = calloc(questions + 1, sizeof *row->versions);
     row->answered = calloc(questions + 1, 1);
-    row->steps = calloc((size_t)k->node_count + STRANGERS, sizeof *row->steps);
+    row->steps = calloc(STEPS, sizeof *row->steps);
+    row->firsts = calloc((size_t)k->node_count, sizeof *row->firsts);
     made->keys.ends = malloc((documents + 1) * sizeof *made->keys.ends);
     made->ends = malloc((documents + 1) * sizeof *made->ends);
     made->odd = malloc((documents + 1) * sizeof *made->odd);
     made->filtered = calloc((size_t)k->rule_count + 1, sizeof *made->filtered);
     made->notes = calloc(questions + N_ANSWERED, sizeof *made->notes);
     made->missing = calloc(k->table_count ? MOST_MISSING : 1, sizeof *made->missing);
-    if (row->slots && row->answers && row->versions && row->answered && row->steps && made->keys.ends && made->ends
-        && made->odd && made->filtered && made->notes && made->missing) return 1;
+    if (row->slots && row->answers && row->versions && row->answered && row->steps && row->firsts && made->keys.ends
+        && made->ends && made->odd && made->filtered && made->notes && made->missing) {
+        begin_steps(row);
+        return 1;
+    }
     PyErr_NoMemory();
     return 0;
 }
@@ -1699,11 +1471,11 @@ static void note_missing(Row *row, Made *made, uint32_t document) {
     }
 }
 
-static void make(Row *row, Made *made, const Slices *documents, const User *owners) {
-    for (Py_ssize_t i = 0; i < documents->count; i++) {
-        Slice document = documents->items[i];
+static void make(Row *row, Made *made, const Documents *documents, const User *owners) {
+    for (Py_ssize_t i = 0; i < documents->all.count; i++) {
+        Slice document = documents->all.items[i];
         int outcome = UNUSUAL;
-        row->user = &owners[i];
+        row->user = &owners[i], row->end = readable(documents, document);
         if (begin(row, (const uint8_t *)document.at, (size_t)document.size)) {
             outcome = convert(row, &made->records, &made->keys, made->at, made->notes);
             if (row->missed) note_missing(row, made, (uint32_t)i);
@@ -1793,7 +1565,7 @@ static PyObject *kernel_convert(PyObject *self, PyObject *args) {
     }
     /* `users` and `known` hold the cells: the caller does not change them meanwhile. */
     Py_BEGIN_ALLOW_THREADS
-    make(row, &made, &documents.all, owners);
+    make(row, &made, &documents, owners);
     Py_END_ALLOW_THREADS
     if (made.records.failed) PyErr_NoMemory();
     else result = told(k, &made);

@@ -1,0 +1,291 @@
+/*
+ * The walk through a document: each length against the end of what holds it, each name and text for its characters,
+ * and where the values lie that somebody asks for. Included by _rows.c.
+ */
+
+static int32_t int32_at(const uint8_t *p) {
+    return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+}
+
+static int64_t int64_at(const uint8_t *p) {
+    return (int64_t)((uint64_t)(uint32_t)int32_at(p) | (uint64_t)(uint32_t)int32_at(p + 4) << 32);
+}
+
+/* The size of a value's bytes within `room`, or -1 for what only Python judges. */
+static inline int64_t value_size(uint8_t type, const uint8_t *p, size_t room) {
+    static const int8_t sizes[] = {
+        [DOUBLE] = 8, [DATE] = 8, [INT64] = 8, [OBJECT_ID] = 12, [INT32] = 4, [TRUTH] = 1,
+        [TEXT] = LONGER, [BLOCK] = LONGER, [LIST] = LONGER, [ABSENT] = OTHER, [BINARY] = OTHER, [0x06] = OTHER,
+        [0x0B] = OTHER, [0x0C] = OTHER, [0x0D] = OTHER, [0x0E] = OTHER, [0x0F] = OTHER, [0x11] = OTHER
+    };
+    int64_t size = type < sizeof sizes ? sizes[type] : OTHER;
+    if (size < 0) {
+        if (size == OTHER || room < 5) return -1;
+        size = int32_at(p);
+        if (type != TEXT) { if (size < 5) return -1; }
+        else {
+            if (size < 1 || (uint64_t)size > room - 4 || p[4 + size - 1] != 0) return -1;
+            size += 4;
+        }
+    }
+    return (uint64_t)size > room ? -1 : size;
+}
+
+/* Eight bytes, the first of them the lowest. */
+static uint64_t word_at(const uint8_t *p) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+#define ALL(byte) (0x0101010101010101ull * (byte))
+/* The high bit of each byte that is 0, exactly up to the first of them. */
+static uint64_t zeros(uint64_t word) { return (word - ALL(1)) & ~word & ALL(0x80); }
+static uint64_t mixed(uint64_t hash, uint64_t word) {
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
+    return hash ^ hash >> 32;
+}
+
+/* Whether these bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above 10FFFF. */
+static int is_long_utf8(const uint8_t *p, size_t size) {
+    const uint8_t *end = p + size;
+    while (p < end) {
+        uint64_t eight;
+        if (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080ull))) { p += 8; continue; }
+        uint8_t c = *p++;
+        if (c < 0x80) continue;
+        int more = c >= 0xC2 && c <= 0xDF ? 1 : (c & 0xF0) == 0xE0 ? 2 : c >= 0xF0 && c <= 0xF4 ? 3 : 0;
+        if (!more || end - p < more) return 0;
+        if ((c == 0xE0 && p[0] < 0xA0) || (c == 0xED && p[0] > 0x9F) || (c == 0xF0 && p[0] < 0x90)
+            || (c == 0xF4 && p[0] > 0x8F)) return 0;
+        for (; more; more--) if ((*p++ & 0xC0) != 0x80) return 0;
+    }
+    return 1;
+}
+
+/* The same of a text in a document, which is ASCII nearly always: eight bytes before it can be read. */
+static inline int is_utf8(const uint8_t *p, size_t size) {
+    uint64_t all;
+    if (!size) return 1;
+    if (size <= 8) all = word_at(p + size - 8) >> 8 * (8 - size);
+    else {
+        all = word_at(p) | word_at(p + size - 8);
+        for (size_t i = 8; i + 8 < size; i += 8) all |= word_at(p + i);
+    }
+    return !(all & ALL(0x80)) || is_long_utf8(p, size);
+}
+
+/* The size of a value that is sound, but for what a block or list holds; -1 for every other, or for Python's. */
+static inline int64_t sound_size(uint8_t type, const uint8_t *p, size_t room) {
+    int64_t size;
+    switch (type) {
+    case TEXT:
+        if (room < 5) return -1;
+        size = int32_at(p);
+        if (size < 1 || (uint64_t)size > room - 4 || p[4 + size - 1]) return -1;
+        return is_utf8(p + 4, (size_t)size - 1) ? size + 4 : -1;
+    case BLOCK: case LIST:
+        if (room < 5) return -1;
+        size = int32_at(p);
+        return size < 5 || (uint64_t)size > room || p[size - 1] ? -1 : size;
+    case DOUBLE: case DATE: case INT64: return room < 8 ? -1 : 8;
+    case OBJECT_ID: return room < 12 ? -1 : 12;
+    case INT32: return room < 4 ? -1 : 4;
+    case TRUTH: return !room || *p > 1 ? -1 : 1;
+    case NOTHING: return 0;
+    default: return -1;
+    }
+}
+enum {
+    SOUND_TYPES = 1 << DOUBLE | 1 << TEXT | 1 << BLOCK | 1 << LIST | 1 << OBJECT_ID | 1 << TRUTH | 1 << DATE | 1 << NOTHING
+        | 1 << INT32 | 1 << INT64
+};
+
+typedef struct { const uint8_t *at; size_t size; uint64_t first, hash; } Name;
+
+/* The name that begins at `p`, read eight bytes at a time; 0 where it is none of ASCII before `end`. */
+static int name_at(const uint8_t *p, const uint8_t *end, Name *name) {
+    const uint8_t *at = p;
+    uint64_t hash = 0, first = 0;
+    for (int words = 0;; words++) {
+        uint64_t word = 0, zero;
+        if (end - at >= 8) word = word_at(at), zero = zeros(word);
+        else { /* what follows the end is as if it were 0 */
+            for (int i = 0; at + i < end; i++) word |= (uint64_t)at[i] << 8 * i;
+            zero = zeros(word);
+        }
+        int stop = zero ? __builtin_ctzll(zero) >> 3 : 8;
+        if (stop < 8) word &= (1ull << 8 * stop) - 1;
+        if (word & ALL(0x80)) return 0;
+        hash = mixed(hash, word);
+        if (!words) first = word;
+        at += stop;
+        if (stop < 8) break;
+    }
+    *name = (Name){p, (size_t)(at - p), first, hash};
+    return at < end;
+}
+
+static int child_of(const Kernel *k, int node, const Name *name) {
+    uint64_t at = mixed(name->hash, (uint64_t)node) & k->found_mask;
+    for (int i; (i = k->found[at]) >= 0; at = (at + 1) & k->found_mask) {
+        const Node *n = &k->nodes[i];
+        if (n->hash == name->hash && n->parent == node && (size_t)n->name.size == name->size && n->first == name->first
+            && (name->size <= 8 || !memcmp(n->name.at, name->at, name->size))) return i;
+    }
+    return -1;
+}
+
+/* Where a name of fewer bytes than STEP_NAME is remembered, or is to be; NULL where there is no room near its place. */
+static Step *place_of_step(Row *row, int node, const Name *name) {
+    uint64_t words[STEP_NAME / 8] = {0}, at = mixed(name->hash, (uint64_t)node);
+    memcpy(words, name->at, name->size);
+    for (int i = 0; i < STEP_TRIES; i++) {
+        Step *step = &row->steps[(at + (uint64_t)i) % STEPS];
+        if (!step->size || (step->node == node && !memcmp(step->name, words, sizeof words))) return step;
+    }
+    return NULL;
+}
+
+/* What is to be known of a name in a block. */
+static void take_step(Row *row, Step *step, int node, const Name *name) {
+    int child = child_of(row->kernel, node, name);
+    *step = (Step){.node = node, .child = child, .size = name->size + 1, .slot = -1, .types = SOUND_TYPES};
+    step->next = (Following){&row->nowhere, &row->nowhere};
+    if (name->size < STEP_NAME) {
+        memcpy(step->name, name->at, name->size);
+        memset(step->mask, 0xFF, name->size + 1);
+    }
+    if (child < 0) return;
+    const Node *found = &row->kernel->nodes[child];
+    step->slot = found->slot, step->each = found->each;
+    step->types = found->place > 63 ? 0 : found->types & SOUND_TYPES;
+    step->bit = 1ull << (found->place & 63);
+    if (!found->children) step->child = -1;
+}
+
+/* Before the first document nothing follows anything. */
+static void begin_steps(Row *row) {
+    /* No name begins with this byte, and what does has a value of no type. */
+    memset(row->nowhere.name, 0xFF, 1), memset(row->nowhere.mask, 0xFF, 1);
+    row->nowhere.size = 1;
+    for (int i = 0; i < row->kernel->node_count; i++) row->firsts[i] = (Following){&row->nowhere, &row->nowhere};
+}
+
+/* The step of the name at `p`, which is looked up; NULL where it is no name of ASCII, or one of a DBRef (`$ref`). */
+static Step *step_at(Row *row, int node, const uint8_t *p, const uint8_t *end, Following *next) {
+    Name name;
+    if (!name_at(p, end, &name) || *p == '$') return NULL;
+    Step *step = name.size < STEP_NAME ? place_of_step(row, node, &name) : NULL;
+    if (!step) {
+        take_step(row, &row->stranger, node, &name);
+        return &row->stranger;
+    }
+    if (!step->size) take_step(row, step, node, &name);
+    if (next != &row->stranger.next) *next = (Following){step, next->usual};
+    return step;
+}
+
+/* Whether the name of a step stands at `p`, where STEP_NAME bytes can be read. */
+static inline int is_at(const Step *step, const uint8_t *p) {
+    uint64_t differs = 0;
+    for (int i = 0; i < STEP_NAME / 8; i++) {
+        uint64_t word;
+        memcpy(&word, p + 8 * i, 8);
+        differs |= (word ^ step->name[i]) & step->mask[i];
+    }
+    return !differs;
+}
+
+/* What follows the name of an element of a list at `p`, a number; NULL where it is none. */
+static inline const uint8_t *behind_number(const uint8_t *p, const uint8_t *end) {
+    while (p < end && *p >= '0' && *p <= '9') p++;
+    return p < end && !*p ? p + 1 : NULL;
+}
+
+/* What follows a name of ASCII at `p` that nobody asks for; NULL where it is none, or one of a DBRef (`$ref`). */
+static inline const uint8_t *behind_name(const uint8_t *p, const uint8_t *end) {
+    const uint8_t *at = p;
+    if (p < end && *p == '$') return NULL;
+    for (; end - at >= 8; at += 8) {
+        uint64_t word = word_at(at), zero = zeros(word);
+        if (zero) return word & ALL(0x80) & (zero ^ (zero - 1)) >> 8 ? NULL : at + (__builtin_ctzll(zero) >> 3) + 1;
+        if (word & ALL(0x80)) return NULL;
+    }
+    while (at < end && *at && !(*at & 0x80)) at++;
+    return at < end && !*at ? at + 1 : NULL;
+}
+
+/* Whether a block or list of `size` bytes, of which nothing is wanted, is sound and usual. */
+static int skim(const uint8_t *p, size_t size, int is_list, int depth) {
+    if (depth > MOST_DEPTH) return 0;
+    const uint8_t *end = p + size - 1;
+    for (p += 4; p < end;) {
+        uint8_t type = *p++;
+        p = is_list ? behind_number(p, end) : behind_name(p, end);
+        if (!p) return 0;
+        int64_t length = sound_size(type, p, (size_t)(end - p));
+        if (length < 0) return 0;
+        if ((type == BLOCK || type == LIST) && !skim(p, (size_t)length, type == LIST, depth + 1)) return 0;
+        p += length;
+    }
+    return p == end;
+}
+
+static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth);
+
+/* Walk a list of blocks; `node` says what they are, `each` whether their values are kept. */
+static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int each, int depth) {
+    if (depth > MOST_DEPTH) return 0;
+    const uint8_t *end = p + size - 1;
+    int kept = each - EACH_KEPT;
+    for (p += 4; p < end;) {
+        if (*p++ != BLOCK || !(p = behind_number(p, end))) return 0;
+        int64_t length = sound_size(BLOCK, p, (size_t)(end - p));
+        if (length < 0) return 0;
+        Value *item = NULL;
+        if (kept >= 0) {
+            if (row->counts[kept] == MOST_ITEMS) return 0;
+            item = row->items[kept][row->counts[kept]++];
+            memset(item, 0, sizeof row->items[kept][0]);
+        }
+        if (!(node < 0 ? skim(p, (size_t)length, 0, depth + 1) : walk(row, p, (size_t)length, node, item, depth + 1)))
+            return 0;
+        p += length;
+    }
+    return p == end;
+}
+
+/* Walk a block of `size` bytes, which it states, with its zero at the end; 1 if it is sound and usual. */
+static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth) {
+    if (depth > MOST_DEPTH) return 0;
+    const uint8_t *end = p + size - 1;
+    uint64_t seen = 0;
+    Following *next = &row->firsts[node];
+    for (p += 4; p < end;) {
+        uint8_t type = *p++;
+        Step *step = next->usual;
+        if (row->end - p < STEP_NAME || (!is_at(step, p) && !is_at(step = next->other, p))) {
+            step = step_at(row, node, p, end, next);
+            if (!step) return 0;
+        }
+        next = &step->next;
+        p += step->size;
+        if (p > end || type > INT64 || !(step->types >> type & 1)) return 0;
+        int64_t length = sound_size(type, p, (size_t)(end - p));
+        if (length < 0) return 0;
+        /* Of a name that stands twice the last counts in Python, and its whole block with it. */
+        if (seen & step->bit) return 0;
+        seen |= step->bit;
+        if (step->slot >= 0) slots[step->slot] = (Value){p, (uint32_t)length, type};
+        if (type == BLOCK && !(step->child < 0 ? skim(p, (size_t)length, 0, depth + 1)
+                                               : walk(row, p, (size_t)length, step->child, slots, depth + 1))) return 0;
+        if (type == LIST && !(step->each ? walk_list(row, p, (size_t)length, step->child, step->each, depth + 1)
+                                         : skim(p, (size_t)length, 1, depth + 1))) return 0;
+        p += length;
+    }
+    return p == end;
+}
