@@ -119,6 +119,8 @@ struct Step {
 typedef struct { char *at; size_t size, room; int failed; } Buffer;
 typedef struct { int known, bits; Slice *cells; } User;
 typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
+enum { DAYS = 8 };
+typedef struct { int64_t number; char text[10]; } Day; /* its text begins with 0 where none is known */
 
 typedef struct {
     const Kernel *kernel;
@@ -137,6 +139,8 @@ typedef struct {
     const Known *known;
     Slice same[MOST_TABLES]; uint8_t asked[MOST_TABLES]; /* what each table says of the row */
     int missed;
+    Day days[DAYS];  /* that were written last */
+    Py_ssize_t span; /* of the zone, that was looked at last */
 } Row;
 
 #include "_rows_walk.h"
@@ -169,16 +173,37 @@ static Py_ssize_t place_of(const Slices *all, Slice wanted) {
 
 /* ----------------------------------------------------------------------------------- the cells */
 
-static void put(Buffer *b, const char *text, size_t size) {
-    if (b->failed || !size) return;
-    if (b->room - b->size < size) {
-        size_t room = b->room * 2 + size + 4096;
-        char *grown = realloc(b->at, room);
-        if (!grown) { b->failed = 1; return; }
-        b->at = grown, b->room = room;
-    }
+static int grow(Buffer *b, size_t size) {
+    size_t room = b->room * 2 + size + 4096;
+    char *grown = b->failed ? NULL : realloc(b->at, room);
+    if (!grown) { b->failed = 1; return 0; }
+    b->at = grown, b->room = room;
+    return 1;
+}
+
+/* Whether so many bytes more can be written. */
+static inline int has_room(Buffer *b, size_t size) { return b->room - b->size >= size || grow(b, size); }
+
+static inline void put(Buffer *b, const char *text, size_t size) {
+    if (!size || !has_room(b, size)) return;
     memcpy(b->at + b->size, text, size);
     b->size += size;
+}
+
+/* Copy a text, eight bytes at a time; whether a quote is in it. */
+static inline int copied(char *to, const char *text, size_t size) {
+    uint64_t word, quotes = 0;
+    size_t i = 0;
+    if (size < 8) {
+        for (; i < size; i++) to[i] = text[i], quotes |= text[i] == '"';
+        return quotes != 0;
+    }
+    for (;; i = i + 16 <= size ? i + 8 : size - 8) { /* the last eight may have been copied in part */
+        memcpy(&word, text + i, 8);
+        memcpy(to + i, &word, 8);
+        quotes |= zeros(word ^ ALL('"'));
+        if (i + 8 == size) return quotes != 0;
+    }
 }
 
 /* One cell as the dialect writes it (RFC 4180 2.5 to 2.7). */
@@ -187,6 +212,13 @@ static void put_cell(Buffer *b, const Kernel *k, const char *text, size_t size) 
     for (size_t i = 0; !quoted && i < size; i++)
         quoted = text[i] == k->delimiter || text[i] == '"' || text[i] == '\r' || text[i] == '\n';
     if (!quoted) { put(b, text, size); return; }
+    if (!has_room(b, size + 2)) return;
+    char *to = b->at + b->size;
+    if (!copied(to + 1, text, size)) {
+        *to = to[size + 1] = '"';
+        b->size += size + 2;
+        return;
+    }
     put(b, "\"", 1);
     for (const char *quote; size && (quote = memchr(text, '"', size));) {
         size_t upto = (size_t)(quote - text) + 1;
@@ -282,40 +314,52 @@ static int put_guarded(Buffer *b, const Kernel *k, Slice s, int guard) {
 
 static void put_two(char *at, int number) { at[0] = (char)('0' + number / 10), at[1] = (char)('0' + number % 10); }
 
-/* `YYYY-MM-DD?HH:MM:SS` of seconds since the epoch (days to civil: Howard Hinnant). */
-static void put_instant(char *at, int64_t seconds, char between) {
-    int64_t days = seconds / 86400, rest = seconds % 86400;
+/* `YYYY-MM-DD` of days since the epoch (days to civil: Howard Hinnant). */
+static void put_date(char *at, int64_t days) {
     int64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
     int64_t month = mp < 10 ? mp + 3 : mp - 9, year = yoe + era * 400 + (month <= 2);
     put_two(at, (int)(year / 100)), put_two(at + 2, (int)(year % 100));
     at[4] = '-', put_two(at + 5, (int)month), at[7] = '-', put_two(at + 8, (int)(doy - (153 * mp + 2) / 5 + 1));
-    at[10] = between, put_two(at + 11, (int)(rest / 3600)), at[13] = ':', put_two(at + 14, (int)(rest / 60 % 60));
-    at[16] = ':', put_two(at + 17, (int)(rest % 60));
+}
+
+/* `YYYY-MM-DD?HH:MM:SS` of seconds since the epoch; rows that follow each other share few days. */
+static void put_instant(Row *row, char *at, int64_t seconds, char between) {
+    int64_t days = seconds / 86400;
+    int rest = (int)(seconds % 86400);
+    Day *day = &row->days[days % DAYS];
+    if (!day->text[0] || day->number != days) put_date(day->text, day->number = days);
+    memcpy(at, day->text, sizeof day->text);
+    at[10] = between, put_two(at + 11, rest / 3600), at[13] = ':', put_two(at + 14, rest / 60 % 60);
+    at[16] = ':', put_two(at + 17, rest % 60);
 }
 
 /* The offset of the zone at an instant; 0 outside of the years that the plan knows. */
-static int offset_at(const Kernel *k, int64_t seconds, int32_t *offset) {
-    Py_ssize_t low = 0, high = k->spans;
+static int offset_at(Row *row, int64_t seconds, int32_t *offset) {
+    const Kernel *k = row->kernel;
     if (k->spans < 2 || seconds < k->since[0] || seconds >= k->since[k->spans - 1]) return 0;
-    while (high - low > 1) {
-        Py_ssize_t middle = (low + high) / 2;
-        if (k->since[middle] <= seconds) low = middle; else high = middle;
+    if (seconds < k->since[row->span] || seconds >= k->since[row->span + 1]) { /* not where it was last time */
+        Py_ssize_t low = 0, high = k->spans;
+        while (high - low > 1) {
+            Py_ssize_t middle = (low + high) / 2;
+            if (k->since[middle] <= seconds) low = middle; else high = middle;
+        }
+        row->span = low;
     }
-    *offset = k->offsets[low];
+    *offset = k->offsets[row->span];
     return 1;
 }
 
-static int write_time(const Kernel *k, Buffer *b, Value v, int local) {
+static int write_time(Row *row, Buffer *b, Value v, int local) {
     char text[20];
     int32_t offset;
     if (v.type != DATE) return 0;
     int64_t millis = int64_at(v.at);
-    if (millis < 0 || !offset_at(k, millis / 1000, &offset)) return 0; /* before 1970 cutting is not dividing */
-    put_instant(text, millis / 1000 + (local ? offset : 0), local ? ' ' : 'T');
+    if (millis < 0 || !offset_at(row, millis / 1000, &offset)) return 0; /* before 1970 cutting is not dividing */
+    put_instant(row, text, millis / 1000 + (local ? offset : 0), local ? ' ' : 'T');
     text[19] = 'Z';
-    put_cell(b, k, text, local ? 19 : 20);
+    put_cell(b, row->kernel, text, local ? 19 : 20);
     return 1;
 }
 
@@ -592,8 +636,8 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
     case F_EMAIL: return write_email(k, b, v, column->guard);
     case F_PHONE: return write_phone(k, b, v, 0);
     case F_DIGITS: return write_phone(k, b, v, 1);
-    case F_LOCAL: return write_time(k, b, v, 1);
-    case F_UTC: return write_time(k, b, v, 0);
+    case F_LOCAL: return write_time(row, b, v, 1);
+    case F_UTC: return write_time(row, b, v, 0);
     case F_TRUTH: case F_TRUE_FALSE:
         if (v.type != TRUTH) return 0;
         put_truth(b, k, column->format, *v.at);
