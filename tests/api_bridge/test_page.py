@@ -200,6 +200,9 @@ def test_what_the_bridge_refuses_stands_beside_its_field(inside: Page) -> None:
     inside.get_by_role("button", name="Request the export").click()
 
     expect(inside.get_by_role("alert")).to_be_visible()
+    expect(inside.get_by_role("alert").locator("p")).to_have_text(
+        "Change what errors names and send it again."
+    )
     expect(inside.get_by_label("Reason")).to_have_attribute("aria-invalid", "true")
 
 
@@ -261,6 +264,19 @@ def test_an_export_is_seen_to_go_on_and_to_end(inside: Page, bench: Bench) -> No
     expect(inside.get_by_role("button", name="Download file 1")).to_be_visible()
 
 
+def test_an_end_that_should_have_come_is_not_told_as_past(inside: Page, bench: Bench) -> None:
+    """The browser's clock is the reader's own, and here months ahead."""
+    export_id = bench.create()
+    bench.start(export_id)
+    bench.clock.advance(10)
+    rows = {"rowsRead": 1_000, "rowsTotal": 4_000, "advancedAt": bench.clock.now()}
+    bench.plant(export_id, progress=rows)
+    show(inside, export_id)
+
+    expect(inside.locator(".figures")).to_contain_text("1,000 of 4,000 rows read")
+    expect(inside.locator(".figures")).to_contain_text("ready any moment")
+
+
 def test_a_download_begins_with_a_link_that_was_signed_for_it(inside: Page, bench: Bench) -> None:
     """The link goes to the browser's own download, and stands nowhere in the page."""
     show(inside, bench.finish(bench.create()))
@@ -276,6 +292,7 @@ def test_a_failed_export_says_why_and_can_be_tried_again(inside: Page, bench: Be
     export_id = bench.fail(bench.create())
     show(inside, export_id)
     expect(inside.get_by_role("alert")).to_contain_text("SOURCE_REFUSED")
+    expect(inside.get_by_role("alert")).to_contain_text("M. No file was published.")
 
     inside.get_by_role("button", name="Try again").click()
 
@@ -350,6 +367,8 @@ def test_history_shows_the_newest_first_and_is_filtered(inside: Page, bench: Ben
         str(one.get_attribute("href")).split("/")[-1] for one in links.all()
     ]
 
+    badges = [one.bounding_box() for one in inside.locator(".exports .badge").all()]
+    assert len({box["x"] for box in badges if box}) == 1, "states do not stand below each other"
     inside.get_by_label("State").select_option("Ready")
     expect(links).to_have_count(1)
     inside.get_by_label("State").select_option("Failed")

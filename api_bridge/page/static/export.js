@@ -6,7 +6,7 @@ import { asCurl, download, follow, remove, watch } from "./api.js";
 import { html } from "./html.js";
 import { ManifestView } from "./manifest.js";
 import { Alert, Badge, Copy, Facts, useAction, When } from "./parts.js";
-import { bytes, number, state, time, words } from "./words.js";
+import { bytes, number, sentence, spoken, state, time, words } from "./words.js";
 
 const LOST_MS = 5_000; // between two tries when the bridge cannot be reached
 
@@ -53,7 +53,7 @@ function Progress({ found }) {
     ${!found.done && html`<progress aria-label="Progress" max="1" value=${ratio ?? undefined}></progress>`}
     ${!found.done && html`<p class="figures">
       <span>${total ? `${number(read)} of ${number(total)} rows read` : state(found.status)}</span>
-      ${eta && html`<span>ready about <${When} at=${eta} /></span>`}
+      ${eta && html`<span>ready ${new Date(eta) > Date.now() ? html`about <${When} at=${eta} />` : "any moment"}</span>`}
     </p>`}
   </div>`;
 }
@@ -62,7 +62,7 @@ function Ended({ found }) {
   const { status, error, result } = found;
   if (status === "expired") return html`<p class="empty">The files were deleted when their time was over. Ask again to have them made anew.</p>`;
   if (status === "cancelled") return html`<p class="empty">It was stopped; there are no files.</p>`;
-  if (status === "failed") return html`<${Alert} problem=${{ title: error?.code || "It failed", message: `${error?.detail || "No reason was recorded."} No file was published.` }} />`;
+  if (status === "failed") return html`<${Alert} problem=${{ title: error?.code || "It failed", message: `${sentence(error?.detail || "No reason was recorded")} No file was published.` }} />`;
   if (status !== "succeeded" || !result) return null;
   if (!result.rows) return html`<p class="empty">Nothing matched: ${words(result.empty_reason || "no rows")}. The file has its header only.</p><${Files} result=${result} />`;
   return html`<${Files} result=${result} />`;
@@ -117,7 +117,7 @@ function About({ found }) {
       ["Finished", found.finished_at && time(found.finished_at)],
       ["Files stay until", found.expires_at && time(found.expires_at)],
       ["Withheld columns", found.columns_withheld.join(", ")],
-      ...asked.map(([name, value]) => [words(name), [value].flat().join(", ")]),
+      ...asked.map(([name, value]) => [words(name), [value].flat().map(spoken).join(", ")]),
     ]} />
     <${Copy} text=${asCurl(body)} label="The same request as a command for curl" />
   </details>`;

@@ -7,7 +7,7 @@ import { html } from "./html.js";
 import { Alert, Badge, useAction, When } from "./parts.js";
 import { number, state, words } from "./words.js";
 
-const STATUSES = ["queued", "running", "delivering", "succeeded", "failed", "cancelled", "expired"];
+const STATUSES = ["queued", "running", "delivering", "cancelling", "succeeded", "failed", "cancelled", "expired"];
 
 export function HistoryView({ types }) {
   const [filters, setFilters] = useState({});

@@ -36,7 +36,7 @@ function Frame({ place, children }) {
   const menu = html`<ul>
     <li><a href="#/" aria-current=${current("/")}>Ask</a></li>
     <li><a href="#/exports" aria-current=${current("/exports")}>History</a></li>
-    <li><small>${session.claims.sub}</small></li>
+    <li><small title=${session.claims.sub}>${session.claims.sub}</small></li>
     <li><button class="secondary outline" onClick=${() => session.close()}>Sign out</button></li>
   </ul>`;
   return html`<header class="container"><nav aria-label="Main"><ul><li><strong>Exports</strong></li></ul>${place && menu}</nav></header>

@@ -13,11 +13,14 @@ export function Alert({ problem }) {
     : null;
   return html`<div role="alert" class="alert">
     <strong>${problem.title || "Not done"}</strong>
-    <p>${problem.message}</p>
+    <p>${marked(problem.message)}</p>
     ${list}
     ${problem.requestId && html`<small>Request <code>${problem.requestId}</code></small>`}
   </div>`;
 }
+
+/** Names between backticks as code. */
+const marked = (text) => String(text).split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
 
 export const Badge = ({ status }) => html`<span class="badge" data-status=${status}>${state(status)}</span>`;
 

@@ -25,6 +25,12 @@ const SPOKEN = { campaign_id: "Campaign", case_id: "Case", pii: "Personal data",
 export const words = (name) =>
   SPOKEN[name] || name[0].toUpperCase() + name.slice(1).replaceAll("_", " ").replaceAll("-", " ");
 
+/** A sentence of the platform's own, which begin small in its documents. */
+export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+/** A value of the API as the form has it. */
+export const spoken = (value) => ({ true: "yes", false: "no" })[value] ?? value;
+
 export function bytes(count) {
   if (count == null) return "–";
   const power = Math.min(4, Math.floor(Math.log10(Math.max(1, count)) / 3));
