@@ -73,6 +73,9 @@ def get_manifest(
     result = document["result"]
     etag = Etag(value=result["manifestSha256"])
     headers = {**status_headers(document, now), "ETag": etag.header}
+    if "Sunset" in headers:
+        # Clients of FHIR Bulk Data look here; on the status it would be taken for freshness.
+        headers["Expires"] = headers["Sunset"]
     if etag.held_by(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
     body = read_manifest(bridge, document)

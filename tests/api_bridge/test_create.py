@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from resources.errors import AlreadyExists
 from tests.api_bridge.bench import GOOD_BODY, Answer, Bench
 
 
@@ -136,6 +137,19 @@ def test_the_same_key_with_another_body_is_refused(bench: Bench) -> None:
 
     assert (answer.status, answer.body["code"]) == (422, "idempotency-key-reused")
     assert len(bench.documents()) == 1
+
+
+def test_a_key_whose_first_request_is_not_to_be_seen_yet_is_a_409(bench: Bench) -> None:
+    """The key is taken and its export cannot be read: the answer would be somebody's guess."""
+    taken = AlreadyExists("MONGO_DUPLICATE", "store an export")
+    bench.stores.exports.asked.fail_next(taken, name="insert")
+
+    answer = post(bench, GOOD_BODY, "key-4")
+
+    assert (answer.status, answer.body["code"]) == (409, "idempotency-in-progress")
+    assert (answer.body["retryable"], answer.headers["Retry-After"]) == (True, "1")
+    assert bench.documents() == []
+    assert post(bench, GOOD_BODY, "key-4").status == 202
 
 
 def test_a_key_belongs_to_its_caller(bench: Bench) -> None:

@@ -193,6 +193,9 @@ def test_the_manifest_is_given_as_it_is_stored(bench: Bench) -> None:
     assert (answer.status, answer.raw) == (200, MANIFEST)
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["ETag"] == f'"{digest}"'
+    # Where clients of FHIR Bulk Data look for it; on the status it would be taken for freshness.
+    assert answer.headers["Expires"] == answer.headers["Sunset"]
+    assert "Expires" not in bench.call("GET", f"/v1/exports/{export_id}").headers
     again = bench.call("GET", path, headers=[("If-None-Match", answer.headers["ETag"])])
     assert (again.status, again.raw) == (304, b"")
     assert len(bench.objects.asked.named("read")) == 1

@@ -193,6 +193,17 @@ def test_a_wait_that_is_no_number_is_ignored(bench: Bench, prefer: str) -> None:
     assert "Preference-Applied" not in answer.headers
 
 
+def test_nobody_waits_for_longer_than_a_minute(bench: Bench) -> None:
+    """What stands between lets go of a silent connection after that (API.md 3)."""
+    key = ("Idempotency-Key", "ended")
+    made = bench.call("POST", "/v1/exports", GOOD_BODY, headers=[key])
+    bench.finish(str(made.body["id"]))
+
+    again = bench.call("POST", "/v1/exports", GOOD_BODY, headers=[key, ("Prefer", "wait=3600")])
+
+    assert (again.status, again.headers["Preference-Applied"]) == (200, "wait=60")
+
+
 def test_a_caller_who_has_gone_is_not_waited_with(bench: Bench) -> None:
     """Its seat is for somebody who is there."""
     export_id = bench.create()

@@ -57,7 +57,9 @@ def attack(tally: Tally, strings: int, seed: int, *, filled: Mapping[str, Filled
 
 def parameters() -> Mapping[str, Filled]:
     """Every parameter of every template, in the statement it stands in, and every bound one."""
-    literals = {name: _literal(name) for name in GOOD}
+    # One that a template names and that has no good value here breaks the round.
+    named = sorted({name for template in _templates() for name in _names(template)})
+    literals = {name: _literal(name) for name in named}
     return {**literals, "bound": _bound, "bound and unloaded": _unloaded}
 
 
