@@ -49,6 +49,8 @@ def test_a_person_asks_watches_downloads_and_verifies(
     assert manifest.export_id == export_id
     page.get_by_text("What the file proves").click()
     expect(page.get_by_text(manifest.fingerprint)).to_be_visible()
+    email = page.get_by_role("row", name="email email")
+    expect(email.get_by_role("cell", name="direct")).to_be_visible()
     _pictures(page, request)
 
 

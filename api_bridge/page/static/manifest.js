@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { manifest } from "./api.js";
 import { html } from "./html.js";
 import { Alert, Facts, useAction } from "./parts.js";
-import { number, time, words } from "./words.js";
+import { number, personal, time, words } from "./words.js";
 
 export function ManifestView({ id }) {
   const [found, setFound] = useState(null);
@@ -39,8 +39,8 @@ function Proof({ found }) {
     ...reasons("written, with a note", accounting.notes),
   ]} />
   <h3>Columns</h3>
-  <${Table} head=${["Column", "Type", "Source", "Class", "Shown as"]}
-    rows=${found.columns.map((one) => [one.name, one.type, one.source, one.pii, shown(one.transform)])} />`;
+  <${Table} head=${["Column", "Type", "Source", "Personal", "Shown as"]}
+    rows=${found.columns.map((one) => [one.name, one.type, one.source, personal(one.pii), shown(one.transform)])} />`;
 }
 
 const shown = (transform) => (transform === "none" ? "as it is" : words(transform).toLowerCase());

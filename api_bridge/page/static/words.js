@@ -28,6 +28,11 @@ export const words = (name) =>
 /** A sentence of the platform's own, which begin small in its documents. */
 export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
+const CLASSES = { N: "no", Q: "quasi-identifier", I: "pseudonym", D: "direct", R: "restricted", S: "secret" };
+
+/** How personal a column is, by the letter of its class. */
+export const personal = (letter) => CLASSES[letter] || letter;
+
 /** A value of the API as the form has it. */
 export const spoken = (value) => ({ true: "yes", false: "no" })[value] ?? value;
 
