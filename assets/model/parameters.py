@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from assets.model.column import Column, Pii
-from assets.model.export_type import ExportType, Scope
+from assets.model.export_type import FIRST_DAY, ExportType, Scope
 from assets.model.option import SLUG_PATTERN, Option, choice, day, whole, words
 from assets.model.output import (
     Compression,
@@ -32,7 +32,7 @@ _SCOPE_OPTIONS: Mapping[Scope, Option] = {
         schema={"type": "string", "pattern": SLUG_PATTERN},
         description="The campaign's key: 3 to 80 lower-case letters, digits and hyphens.",
     ),
-    Scope.DAY: day("day", "The day in UTC, as YYYY-MM-DD."),
+    Scope.DAY: day("day", f"The day in UTC, as YYYY-MM-DD: from {FIRST_DAY} to today."),
     Scope.PRIVACY_CASE: Option(
         name="case_id",
         schema={"type": "string", "pattern": SLUG_PATTERN},

@@ -18,6 +18,7 @@ from api_bridge.middleware.security_headers import HEADERS
 from api_bridge.protocol.problems import MEDIA_TYPE, REGISTRY, Code
 from api_bridge.settings import Settings
 from assets.exports.catalog import CATALOG
+from assets.model.export_type import FIRST_DAY
 from assets.model.policy import PII_SCOPES
 from export_platform.local.seed.asking import sample_params
 from resources.errors import Refused, Unavailable
@@ -414,6 +415,10 @@ def test_the_real_catalogue_can_be_asked_for(tmp_path: Path) -> None:
         ]
 
     assert [one["name"] for one in listed] == list(CATALOG)
+    # Since when there is data is said where a day is asked for.
+    days = [one["params_schema"]["properties"]["day"] for one in listed if one["scope"] == "days"]
+    assert days
+    assert all(f"from {FIRST_DAY} to today" in one["description"] for one in days)
     # The campaign is bare: what it cannot have is said with a code, and nothing else is refused.
     refused = {answer.body.get("business_code") for answer in answers if answer.status == 422}
     assert {answer.status for answer in answers} == {202, 422}
