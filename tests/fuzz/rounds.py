@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hypothesis.errors import HypothesisDeprecationWarning
+from hypothesis.errors import HypothesisWarning
 
 from assets.exports.catalog import CATALOG
 from tests.api_bridge.bench import running_bench
@@ -35,8 +35,9 @@ def quietened() -> None:
     """Say nothing of what is meant."""
     # The server says of each request that it cannot read that it cannot read it.
     logging.disable(logging.WARNING)
-    # Hypothesis takes what a bridge in this process draws by chance for a draw of the strategy.
-    warnings.simplefilter("ignore", HypothesisDeprecationWarning)
+    # Hypothesis takes what a bridge in this process draws by chance for a draw of the strategy, and
+    # finds the schemas of all kinds of export large.
+    warnings.simplefilter("ignore", HypothesisWarning)
 
 
 def attacked(title: str, said: argparse.Namespace, folder: Path) -> tuple[str, float, Tally]:
