@@ -93,6 +93,7 @@ typedef struct {
     Slices overridden;    /* ids of entries that Python must make */
     const uint8_t *simple; /* bit per code point below LETTERS: what text keeps as it is */
     const uint8_t *marks; /* the same of marks, which it keeps behind a simple letter */
+    uint32_t (*pairs)[3]; Py_ssize_t pair_count; /* letters that are composed of two, sorted by these, and the letter */
     int64_t *since; int32_t *offsets; Py_ssize_t spans; /* the zone, second by second */
     Keyed pseudonyms; /* what ids become in files of hashes */
     int most_markets, quote_all;
@@ -141,6 +142,7 @@ typedef struct {
     int missed;
     Day days[DAYS];  /* that were written last */
     Py_ssize_t span; /* of the zone, that was looked at last */
+    char composed[MOST_CELL];
 } Row;
 
 #include "_rows_walk.h"
@@ -235,65 +237,7 @@ static int is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static int is_letter(char c) { return is_lower(c) || is_upper(c); }
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static int has_bit(const uint8_t *bits, uint32_t c) { return bits[c >> 3] >> (c & 7) & 1; }
-
-/* The character that begins at `p`, in UTF-8 that was looked at; `p` is behind it then. */
-static uint32_t character_at(const uint8_t **p) {
-    const uint8_t *at = *p;
-    uint32_t c = at[0];
-    if (c < 0x80) { *p += 1; return c; }
-    if (c < 0xE0) { *p += 2; return (c & 0x1F) << 6 | (at[1] & 0x3F); }
-    if (c < 0xF0) { *p += 3; return (c & 0x0F) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3F); }
-    *p += 4;
-    return (c & 0x07) << 18 | (at[1] & 0x3Fu) << 12 | (at[2] & 0x3Fu) << 6 | (at[3] & 0x3F);
-}
-
-/*
- * Whether a text needs no cleaning: printable ASCII, letters that NFC leaves alone, and each of its
- * marks behind one of these (letters.py). `astral`: characters of two UTF-16 units.
- */
-static int is_simple(const Kernel *k, Slice s, int *astral) {
-    const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
-    int bears = 0; /* whether what stands before may bear a mark */
-    for (*astral = 0; p < end;) {
-        uint64_t eight;
-        if (end - p >= 8 && (memcpy(&eight, p, 8), !((eight | (eight - ALL(0x20)) | zeros(eight ^ ALL(0x7F))) & ALL(0x80)))) {
-            p += 8, bears = 1;
-            continue;
-        }
-        uint32_t c = character_at(&p);
-        if (c < 0x80) { if (c < 0x20 || c == 0x7F) return 0; bears = 1; continue; }
-        if (c >= LETTERS) return 0;
-        *astral |= c >= 0x10000;
-        if (has_bit(k->simple, c)) { bears = 1; continue; }
-        if (!bears || !has_bit(k->marks, c)) return 0;
-        bears = 0;
-    }
-    return 1;
-}
-
-static Slice stripped(Slice s) {
-    while (s.size && *s.at == ' ') s.at++, s.size--;
-    while (s.size && s.at[s.size - 1] == ' ') s.size--;
-    return s;
-}
-
-/* One clean line of at most `length` characters (0: no cut); 0 where it would have to be cleaned. */
-static int line_of(const Kernel *k, Value v, int length, Slice *line) {
-    int astral;
-    if (v.type != TEXT) return 0;
-    *line = text_of(v);
-    if (line->size > MOST_CELL || !is_simple(k, *line, &astral)) return 0;
-    *line = stripped(*line);
-    if (length && line->size > length) {
-        if (astral) return 0; /* whether these count as one or two is the dialect's */
-        Py_ssize_t at = 0;
-        for (int kept = 0; at < line->size; at++)
-            if (((uint8_t)line->at[at] & 0xC0) != 0x80 && kept++ == length) break;
-        line->size = at;
-    }
-    return 1;
-}
+#include "_rows_text.h"
 
 /*
  * A cell of simple text, an apostrophe before what a spreadsheet could run (guards.py). What begins with an
@@ -407,9 +351,9 @@ enum { MOST_ADDRESS = 512 };
 enum { MOST_PLAIN = 254, MOST_LOCAL = 64, MOST_LABEL = 63 };
 
 /* An address with its domain in lower case, in `text`. */
-static int address_of(const Kernel *k, Value v, char *text, Slice *address) {
+static int address_of(Row *row, Value v, char *text, Slice *address) {
     Slice s;
-    if (!line_of(k, v, 0, &s) || s.size > MOST_ADDRESS) return 0;
+    if (!line_of(row, v, 0, &s) || s.size > MOST_ADDRESS) return 0;
     memcpy(text, s.at, (size_t)s.size);
     Py_ssize_t at = s.size;
     while (at && text[at - 1] != '@') at--;
@@ -485,35 +429,36 @@ static int is_digest(Slice s) {
 }
 
 /* The digest that others compare: of an address in lower case, or of a number; what is one already stays. */
-static int write_hash(const Kernel *k, Buffer *b, Value v) {
+static int write_hash(Row *row, Buffer *b, Value v) {
     char text[MOST_ADDRESS], hex[2 * SHA_SIZE];
     Slice s;
-    if (!line_of(k, v, 0, &s) || !lowered(s, text, &s)) return 0;
+    if (!line_of(row, v, 0, &s) || !lowered(s, text, &s)) return 0;
     if (s.size && !is_digest(s)) {
         Slice phone;
         if (!memchr(s.at, '@', (size_t)s.size) && !phone_of(v, &phone)) return 0;
         s = digest_of(NULL, s, hex);
     }
-    put_cell(b, k, s.at, (size_t)s.size);
+    put_cell(b, row->kernel, s.at, (size_t)s.size);
     return 1;
 }
 
 /* A text as its format makes it, before a mask; `whole` has room for an address. */
-static int plain_of(const Kernel *k, Value v, const Column *column, char *whole, Slice *s) {
+static int plain_of(Row *row, Value v, const Column *column, char *whole, Slice *s) {
     switch (column->format) {
     case F_ID: return id_of(v, whole, s);
-    case F_TEXT: return line_of(k, v, column->length, s);
-    case F_EMAIL: return address_of(k, v, whole, s);
+    case F_TEXT: return line_of(row, v, column->length, s);
+    case F_EMAIL: return address_of(row, v, whole, s);
     case F_PHONE: return phone_of(v, s);
     default: return 0;
     }
 }
 
 /* Text that passes through a mask before it is guarded (formats.py, `transformed`). */
-static int write_masked(const Kernel *k, Buffer *b, Value v, const Column *column) {
+static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
+    const Kernel *k = row->kernel;
     char whole[MOST_ADDRESS], text[MOST_ADDRESS + 8];
     Slice s;
-    if (!plain_of(k, v, column, whole, &s)) return 0;
+    if (!plain_of(row, v, column, whole, &s)) return 0;
     switch (column->mask) {
     case M_EMAIL: if (!masked_address(s, text, &s)) return 0; break;
     case M_PHONE:
@@ -530,10 +475,10 @@ static int write_masked(const Kernel *k, Buffer *b, Value v, const Column *colum
     return put_guarded(b, k, s, column->guard);
 }
 
-static int write_email(const Kernel *k, Buffer *b, Value v, int guard) {
+static int write_email(Row *row, Buffer *b, Value v, int guard) {
     char text[MOST_ADDRESS];
     Slice s;
-    return address_of(k, v, text, &s) && put_guarded(b, k, s, guard);
+    return address_of(row, v, text, &s) && put_guarded(b, row->kernel, s, guard);
 }
 
 static int write_phone(const Kernel *k, Buffer *b, Value v, int start) {
@@ -558,9 +503,9 @@ static int write_integer(const Kernel *k, Buffer *b, Value v) {
 /* Items of one line each, a bar between them; a bar of their own becomes a slash. */
 typedef struct { char at[MOST_CELL]; size_t size; int count; } Items;
 
-static int add_item(const Kernel *k, Items *items, Value v, int length) {
+static int add_item(Row *row, Items *items, Value v, int length) {
     Slice line = {"", 0};
-    if (v.type != NOTHING && !line_of(k, v, length, &line)) return 0;
+    if (v.type != NOTHING && !line_of(row, v, length, &line)) return 0;
     if (items->size + (size_t)line.size + 1 > MOST_CELL) return 0;
     if (items->count++) items->at[items->size++] = '|';
     for (Py_ssize_t i = 0; i < line.size; i++) items->at[items->size++] = line.at[i] == '|' ? '/' : line.at[i];
@@ -571,13 +516,13 @@ static int write_items(const Kernel *k, Buffer *b, const Items *items, int guard
     return put_guarded(b, k, (Slice){items->at, (Py_ssize_t)items->size}, guard);
 }
 
-static int write_list(const Kernel *k, Buffer *b, Value v, const Column *column) {
+static int write_list(Row *row, Buffer *b, Value v, const Column *column) {
     Items items = {.size = 0, .count = 0};
     Slice name;
     Value item;
     if (v.type != LIST) return 0;
-    for (Cursor c = inside(v); next(&c, &name, &item);) if (!add_item(k, &items, item, column->length)) return 0;
-    return write_items(k, b, &items, column->guard);
+    for (Cursor c = inside(v); next(&c, &name, &item);) if (!add_item(row, &items, item, column->length)) return 0;
+    return write_items(row->kernel, b, &items, column->guard);
 }
 
 /* A calendar day as text; what is none, or is written in another way, is for Python to judge. */
@@ -627,13 +572,13 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
     const Kernel *k = row->kernel;
     Slice s;
     if (is_absent(v)) { put_cell(b, k, "", 0); return 1; }
-    if (column->mask) return write_masked(k, b, v, column);
+    if (column->mask) return write_masked(row, b, v, column);
     switch (column->format) {
     case F_ID: return write_id(k, b, v);
     case F_TEXT:
-        return line_of(k, v, column->length, &s) && put_guarded(b, k, s, column->guard);
+        return line_of(row, v, column->length, &s) && put_guarded(b, k, s, column->guard);
     case F_ENUM: return write_enum(k, b, v);
-    case F_EMAIL: return write_email(k, b, v, column->guard);
+    case F_EMAIL: return write_email(row, b, v, column->guard);
     case F_PHONE: return write_phone(k, b, v, 0);
     case F_DIGITS: return write_phone(k, b, v, 1);
     case F_LOCAL: return write_time(row, b, v, 1);
@@ -643,7 +588,7 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
         put_truth(b, k, column->format, *v.at);
         return 1;
     case F_INTEGER: return write_integer(k, b, v);
-    case F_LIST: return write_list(k, b, v, column);
+    case F_LIST: return write_list(row, b, v, column);
     case F_LOCALE:
         return v.type == TEXT && write_locale(row, b, text_of(v), &column->data);
     case F_COUNTRY:
@@ -651,7 +596,7 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
         put_cell(b, k, (char[]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
         return 1;
     case F_DAY: return write_day(k, b, v);
-    case F_HASH: return write_hash(k, b, v);
+    case F_HASH: return write_hash(row, b, v);
     default: return 0;
     }
 }
@@ -738,7 +683,8 @@ static int write_market(const Kernel *k, Buffer *b, Value id, const Column *colu
 }
 
 /* Dates of the chosen events in the market's order, then the ids of unknown ones. */
-static int write_events(const Kernel *k, Buffer *b, const Wish *wish, const Column *column) {
+static int write_events(Row *row, Buffer *b, const Wish *wish, const Column *column) {
+    const Kernel *k = row->kernel;
     Items items = {.size = 0, .count = 0};
     Slice name;
     Value id;
@@ -758,7 +704,7 @@ static int write_events(const Kernel *k, Buffer *b, const Wish *wish, const Colu
         for (Cursor c = inside(wish->events); next(&c, &name, &id);) {
             int is_known = 0;
             for (Py_ssize_t i = 0; known && i < known->count; i += 2) is_known |= equal(text_of(id), known->items[i]);
-            if (!is_known && !add_item(k, &items, id, column->length)) return 0;
+            if (!is_known && !add_item(row, &items, id, column->length)) return 0;
         }
     return write_items(k, b, &items, column->guard);
 }
@@ -778,7 +724,7 @@ static int write_else(Row *row, Buffer *b, const Column *column) {
     Value v = row->slots[column->slot];
     Slice line, cell;
     if (!is_absent(v)) {
-        if (!line_of(row->kernel, v, 0, &line)) return 0;
+        if (!line_of(row, v, 0, &line)) return 0;
         if (line.size) return write_value(row, b, v, column);
     }
     if (!same_of(row, column->table, &cell)) return 0;
@@ -846,7 +792,7 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
         if (column->slot > row->wish_count) { put_cell(b, k, "", 0); return 1; }
         wish = &row->wishes[row->wish_order[column->slot - 1]];
         if (column->op == OP_WISH_MARKET) return write_market(k, b, wish->market, column);
-        if (column->op == OP_WISH_EVENTS) return write_events(k, b, wish, column);
+        if (column->op == OP_WISH_EVENTS) return write_events(row, b, wish, column);
         return write_value(row, b, wish->quantity, column);
     case OP_GRANTED: case OP_GRANTED_TO:
         said = is_granted(row, column->data.items[0], column->op == OP_GRANTED_TO);
@@ -1267,6 +1213,20 @@ static int take_zone(Kernel *k, PyObject *given) {
     return 1;
 }
 
+/* (first, second, both), sorted by the first two; each a code point of at most three bytes. */
+static int take_pairs(Kernel *k, PyObject *given) {
+    Py_ssize_t count = PyTuple_Size(given);
+    if (count < 0) return 0;
+    k->pairs = calloc((size_t)count + 1, sizeof *k->pairs);
+    if (!k->pairs) { PyErr_NoMemory(); return 0; }
+    for (; k->pair_count < count; k->pair_count++) {
+        uint32_t *pair = k->pairs[k->pair_count];
+        if (!PyArg_ParseTuple(PyTuple_GetItem(given, k->pair_count), "III", &pair[0], &pair[1], &pair[2])) return 0;
+        if (!pair[0] || utf8_size(pair[0]) + utf8_size(pair[1]) < utf8_size(pair[2]) || pair[2] > 0xFFFF) return wrong("pairs");
+    }
+    return 1;
+}
+
 static int take_markets(Kernel *k, PyObject *ids, PyObject *events) {
     if (!take_slices(ids, &k->markets)) return 0;
     if (PyTuple_Size(events) != k->markets.count) return PyErr_Occurred() ? 0 : wrong("events");
@@ -1287,7 +1247,7 @@ static void kernel_free(PyObject *self) {
     for (Py_ssize_t i = 0; k->events && i < k->markets.count; i++) drop_slices(&k->events[i]);
     drop_tables(k);
     drop_slices(&k->markets), drop_slices(&k->questions), drop_slices(&k->counted), drop_slices(&k->overridden);
-    free(k->nodes), free(k->found), free(k->columns), free(k->rules), free(k->events), free(k->since), free(k->offsets);
+    free(k->nodes), free(k->found), free(k->columns), free(k->rules), free(k->events), free(k->since), free(k->offsets), free(k->pairs);
     Py_XDECREF(k->spec);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(self);
@@ -1295,19 +1255,20 @@ static void kernel_free(PyObject *self) {
 }
 
 static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    PyObject *nodes, *columns, *rules, *keys, *tables, *zone, *markets, *events, *questions, *counted, *overridden;
+    PyObject *nodes, *columns, *rules, *keys, *tables, *zone, *markets, *events, *questions, *counted, *overridden, *pairs;
     const char *simple, *marks, *delimiter, *secret;
     Py_ssize_t simple_size, marks_size, delimiter_size, secret_size;
     static char *names[] = {"nodes", "columns", "rules", "keys", "lead", "tables", "user_cells", "zone", "markets", "events", "questions", "counted",
-                            "overridden", "simple", "marks", "most_markets", "delimiter", "quote_all",
+                            "overridden", "simple", "marks", "pairs", "most_markets", "delimiter", "quote_all",
                             "secret", NULL};
     allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Kernel *k = (Kernel *)alloc(type, 0);
     if (!k) return NULL;
     k->slot_count = S_FIXED;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!iO!iO!OO!OOOy#y#iy#py#", names, &PyTuple_Type, &nodes,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!O!O!O!iO!iO!OO!OOOy#y#O!iy#py#", names, &PyTuple_Type, &nodes,
             &PyTuple_Type, &columns, &PyTuple_Type, &rules, &PyTuple_Type, &keys, &k->lead, &PyTuple_Type, &tables,
             &k->user_cells, &PyTuple_Type, &zone, &markets, &PyTuple_Type, &events, &questions, &counted, &overridden, &simple, &simple_size, &marks, &marks_size,
+            &PyTuple_Type, &pairs,
             &k->most_markets, &delimiter,
             &delimiter_size, &k->quote_all, &secret, &secret_size)) goto failed;
     k->spec = kwargs ? PyDict_Copy(kwargs) : NULL;
@@ -1329,7 +1290,7 @@ static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         if (k->overridden.items[i].size != 12) { wrong("overridden"); goto failed; }
     for (Py_ssize_t i = 0; i < k->markets.count; i++)
         if (k->markets.items[i].size != 12) { wrong("markets"); goto failed; }
-    if (!take_columns(k, columns) || !take_rules(k, rules) || !take_zone(k, zone)) goto failed;
+    if (!take_columns(k, columns) || !take_rules(k, rules) || !take_zone(k, zone) || !take_pairs(k, pairs)) goto failed;
     return (PyObject *)k;
 failed:
     Py_DECREF(k);

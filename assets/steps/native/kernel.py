@@ -17,7 +17,7 @@ from assets.steps.encode.delimited import DIALECTS, RECORD_END, CsvEncoder
 from assets.steps.formats import Rendering, canonical_locale
 from assets.steps.guards import guard
 from assets.steps.native.fields import Fields
-from assets.steps.native.letters import simple_letters, simple_marks
+from assets.steps.native.letters import pairs, simple_letters, simple_marks
 from assets.steps.native.tables import Answer, Asked, Heard, Known, Tables, unless_warned
 from assets.steps.native.zones import spans
 from assets.steps.plan import Plan, PlannedColumn
@@ -231,6 +231,7 @@ def preload() -> None:
     """Look at the letters now, which takes 50 ms once a process."""
     simple_letters()
     simple_marks()
+    pairs()
 
 
 def build() -> str:
@@ -334,6 +335,7 @@ class _Compiler:
             overridden=tuple(sorted(_binary(entry_id) for entry_id in self._facts.bands)),
             simple=simple_letters(),
             marks=simple_marks(),
+            pairs=pairs(),
             most_markets=self._facts.campaign.max_markets,
             delimiter=self._rules.delimiter.encode(),
             quote_all=self._rules.quote_all,

@@ -1,6 +1,6 @@
 """Which characters a text keeps as they are, whatever stands beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Final
@@ -19,6 +19,7 @@ _RANGES: Final = (
     range(0x5D0, 0x5EB),
     range(0x620, 0x64B),
     range(0x900, 0xE80),
+    range(0x1E00, 0x2000),
     range(0x2010, 0x2028),
     range(0x2600, 0x27C0),
     range(0x3041, 0x3097),
@@ -47,6 +48,15 @@ def simple_marks() -> bytes:
     return _bits(is_mark)
 
 
+@cache
+def pairs() -> tuple[tuple[int, int, int], ...]:
+    """Two code points and the simple letter that a normal form makes of them, sorted by the two."""
+    parts = ((code, decomposition(chr(code)).split()) for code in range(_COMPOSED))
+    found = ((int(two[0], 16), int(two[1], 16), code) for code, two in parts if _is_pair(two))
+    simple = simple_letters()
+    return tuple(sorted(p for p in found if simple[p[2] >> 3] >> (p[2] & 7) & 1))
+
+
 def is_simple(letter: str) -> bool:
     """Not deleted, not a blank, composed already, and nothing that a spreadsheet skips or runs."""
     return _is_kept(letter) and not letter.isspace() and not combining(letter)
@@ -65,8 +75,13 @@ def _is_kept(letter: str) -> bool:
 @cache
 def _joining() -> frozenset[str]:
     """What a normal form may join to the letter before it: the seconds of pairs."""
-    pairs = (decomposition(chr(code)).split() for code in range(_COMPOSED))
-    return frozenset(chr(int(p[1], 16)) for p in pairs if p[1:] and not p[0].startswith("<"))
+    found = (decomposition(chr(code)).split() for code in range(_COMPOSED))
+    return frozenset(chr(int(parts[1], 16)) for parts in found if _is_pair(parts))
+
+
+def _is_pair(parts: Sequence[str]) -> bool:
+    """Whether this decomposition is canonical, and of two."""
+    return len(parts) == 2 and not parts[0].startswith("<")  # noqa: PLR2004 - a pair
 
 
 def _bits(belongs: Callable[[str], bool], *whole: range) -> bytes:

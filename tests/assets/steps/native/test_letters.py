@@ -9,6 +9,7 @@ from assets.steps.native.letters import (
     LETTERS,
     is_mark,
     is_simple,
+    pairs,
     simple_letters,
     simple_marks,
 )
@@ -54,6 +55,15 @@ def test_a_mark_behind_any_letter_is_written_as_it_is() -> None:
     for mark in marks:
         mixed = "".join(letter + mark for letter in letters)
         assert write(mixed) == mixed, hex(ord(mark))
+
+
+def test_a_pair_is_written_as_its_letter() -> None:
+    """Each pair, and behind each another one, which nothing joins to it."""
+    write, known = formatter(text(100_000), _style()), pairs()
+    apart = "".join(chr(first) + chr(second) for first, second, _ in known)
+
+    assert write(apart) == "".join(chr(both) for _, _, both in known)
+    assert len(known) > 800
 
 
 def test_nothing_that_may_be_joined_to_a_letter_is_taken() -> None:

@@ -81,6 +81,11 @@ VALUES: Final[list[Any]] = [
     "\u00e9" * 90,
     "\u0936\u0930\u094d\u092e\u093e",
     "e\u0301",
+    "=u\u0308 ",
+    "Nguye\u0302\u0303n",
+    "a\u0302\u0323",
+    "\u0301a",
+    "=\u0338",
     "\U0001f600 smile",
     "\U0001f3b8" * 80,
     "\u0906\u0930\u0924\u0940",
@@ -142,6 +147,20 @@ def told(raws: list[bytes]) -> list[str]:
 def test_the_pack_is_the_same_however_it_is_asked_for(params: dict[str, Any]) -> None:
     """Dialects, modes, filters and zones are the plan's business, and the plan is compiled."""
     assert told(Both(**params).differing(usual())) == []
+
+
+def test_a_text_in_letters_and_marks_is_made_by_the_kernel(both: Both) -> None:
+    """As some keyboards send it; its marks in another order are for Python, which sorts them."""
+    entry = decoded(next(raw for raw in usual() if both.usual([raw])))
+
+    def with_name(name: str) -> list[bytes]:
+        return [bson.encode({**entry, "contact": {**entry["contact"], "firstName": name}})]
+
+    made = both.made(with_name("Nguye\u0302\u0303n"), native=True)
+
+    assert both.usual(with_name("Nguye\u0302\u0303n")) == 1
+    assert both.usual(with_name("a\u0302\u0323")) == 0
+    assert "Nguy\u1ec5n".encode() in made.records
 
 
 def test_most_of_the_pack_is_made_by_the_kernel(both: Both) -> None:

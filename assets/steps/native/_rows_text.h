@@ -1,0 +1,105 @@
+/* Texts that need no cleaning, and what is left of them in a line. Included by _rows.c. */
+
+static int has_bit(const uint8_t *bits, uint32_t c) { return bits[c >> 3] >> (c & 7) & 1; }
+
+/* The character that begins at `p`, in UTF-8 that was looked at; `p` is behind it then. */
+static uint32_t character_at(const uint8_t **p) {
+    const uint8_t *at = *p;
+    uint32_t c = at[0];
+    if (c < 0x80) { *p += 1; return c; }
+    if (c < 0xE0) { *p += 2; return (c & 0x1F) << 6 | (at[1] & 0x3F); }
+    if (c < 0xF0) { *p += 3; return (c & 0x0F) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3F); }
+    *p += 4;
+    return (c & 0x07) << 18 | (at[1] & 0x3Fu) << 12 | (at[2] & 0x3Fu) << 6 | (at[3] & 0x3F);
+}
+
+/*
+ * Whether a text needs no cleaning: printable ASCII, letters that NFC leaves alone, and each of its
+ * marks behind one of these (letters.py). `astral`: characters of two UTF-16 units.
+ */
+static int is_simple(const Kernel *k, Slice s, int *astral) {
+    const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
+    int bears = 0; /* whether what stands before may bear a mark */
+    for (*astral = 0; p < end;) {
+        uint64_t eight;
+        if (end - p >= 8 && (memcpy(&eight, p, 8), !((eight | (eight - ALL(0x20)) | zeros(eight ^ ALL(0x7F))) & ALL(0x80)))) {
+            p += 8, bears = 1;
+            continue;
+        }
+        uint32_t c = character_at(&p);
+        if (c < 0x80) { if (c < 0x20 || c == 0x7F) return 0; bears = 1; continue; }
+        if (c >= LETTERS) return 0;
+        *astral |= c >= 0x10000;
+        if (has_bit(k->simple, c)) { bears = 1; continue; }
+        if (!bears || !has_bit(k->marks, c)) return 0;
+        bears = 0;
+    }
+    return 1;
+}
+
+static Slice stripped(Slice s) {
+    while (s.size && *s.at == ' ') s.at++, s.size--;
+    while (s.size && s.at[s.size - 1] == ' ') s.size--;
+    return s;
+}
+
+/* The letter that is composed of two characters (letters.py), or 0. */
+static uint32_t both_of(const Kernel *k, uint32_t first, uint32_t second) {
+    Py_ssize_t low = 0, high = k->pair_count;
+    while (low < high) {
+        Py_ssize_t middle = (low + high) / 2;
+        const uint32_t *pair = k->pairs[middle];
+        if (pair[0] == first && pair[1] == second) return pair[2];
+        if (pair[0] < first || (pair[0] == first && pair[1] < second)) low = middle + 1; else high = middle;
+    }
+    return 0;
+}
+
+static int utf8_size(uint32_t c) { return c < 0x80 ? 1 : c < 0x800 ? 2 : 3; }
+
+/* A character of at most three bytes, and its size. */
+static int put_character(char *at, uint32_t c) {
+    int size = utf8_size(c);
+    at[0] = (char)(size == 1 ? c : size == 2 ? 0xC0 | c >> 6 : 0xE0 | c >> 12);
+    for (int i = 1; i < size; i++) at[i] = (char)(0x80 | (c >> 6 * (size - 1 - i) & 0x3F));
+    return size;
+}
+
+/*
+ * The same text with letters composed of what stands side by side, as some keyboards send it. It is canonically
+ * equivalent, so if it is simple, it is the normal form. No pair is shorter than what it becomes.
+ */
+static Slice composed(Row *row, Slice s) {
+    const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
+    char *to = row->composed, *last = to;
+    for (uint32_t before = 0; p < end;) {
+        const uint8_t *from = p;
+        uint32_t c = character_at(&p), both = both_of(row->kernel, before, c);
+        if (both) { to = last + put_character(last, both), before = both; continue; }
+        memcpy(to, from, (size_t)(p - from));
+        last = to, to += p - from, before = c;
+    }
+    return (Slice){row->composed, to - row->composed};
+}
+
+/*
+ * One clean line of at most `length` characters (0: no cut), there until the next is asked for; 0 where it would have
+ * to be cleaned.
+ */
+static int line_of(Row *row, Value v, int length, Slice *line) {
+    const Kernel *k = row->kernel;
+    int astral;
+    if (v.type != TEXT) return 0;
+    *line = text_of(v);
+    if (line->size > MOST_CELL) return 0;
+    if (!is_simple(k, *line, &astral) && !is_simple(k, *line = composed(row, *line), &astral)) return 0;
+    *line = stripped(*line);
+    if (length && line->size > length) {
+        if (astral) return 0; /* whether these count as one or two is the dialect's */
+        Py_ssize_t at = 0;
+        for (int kept = 0; at < line->size; at++)
+            if (((uint8_t)line->at[at] & 0xC0) != 0x80 && kept++ == length) break;
+        line->size = at;
+    }
+    return 1;
+}
