@@ -5,6 +5,7 @@ result is not this code's good manners but the lease: every write names the leas
 the files lie under a prefix that holds it (DESIGN.md 3).
 """
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -38,6 +39,9 @@ from resources.clock import Clock
 from resources.crash_points import CrashPoint, passing
 from resources.errors import DoorError, Unavailable
 from resources.tracing import Attribute, Name, Span
+
+# What the system says where a file cannot grow: the disk, a quota, or a limit of the process.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class NotOurs(Exception):
@@ -443,6 +447,10 @@ def reduced(error: Exception) -> ExportFailed:
     if isinstance(error, DoorError):
         retryable = isinstance(error, Unavailable)
         return ExportFailed(error.code, f"could not {error.attempted}", retryable=retryable)
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return ExportFailed("DISK_FULL", "the worker's disk has no room", retryable=True)
+    if isinstance(error, MemoryError):
+        return ExportFailed("OUT_OF_MEMORY", "the worker has no memory left", retryable=True)
     # A bug stays a bug on a second try, but a retry costs little and may be a lost race.
     return ExportFailed("INTERNAL", f"unexpected {type(error).__name__}", retryable=True)
 

@@ -1,7 +1,8 @@
 """Sort more rows than memory holds: sorted runs on disk, merged in one pass.
 
 The files have no name and vanish with the process, however it ends, so that personal data is not
-left behind. A full disk ends the attempt, which is tried again (RELIABILITY.md 4.3, disk full).
+left behind. A full disk ends the attempt with `DISK_FULL`, which is tried again (RELIABILITY.md
+4.3, disk full).
 """
 
 import heapq
@@ -12,8 +13,6 @@ from operator import itemgetter
 from struct import Struct
 from tempfile import TemporaryFile
 from typing import IO, Any, Final, Generic, TypeVar
-
-from assets.model.failure import ExportFailed
 
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
@@ -69,7 +68,7 @@ def arranged(rows: Iterable[Row], key: Callable[[Row], Key], *, run: int = RUN) 
         run: Rows sorted in memory at a time; fewer rows than that never touch the disk.
 
     Raises:
-        ExportFailed: `DISK_FULL`; worth another try.
+        OSError: There is no room on the disk.
     """
     sorter: Sorter[Row] = Sorter(run=run)
     for row in rows:
@@ -93,7 +92,7 @@ class Sorter(Generic[Row]):
         """Keep one row.
 
         Raises:
-            ExportFailed: `DISK_FULL`; worth another try.
+            OSError: There is no room on the disk.
         """
         self._held.append((key, row))
         if len(self._held) >= self._run:
@@ -113,14 +112,9 @@ class Sorter(Generic[Row]):
 
 def _written(pairs: list[tuple[Key, Any]]) -> IO[bytes]:
     file = TemporaryFile()  # noqa: SIM115 - closed by the reader, or with its last reference
-    try:
-        for start in range(0, len(pairs), BLOCK):
-            pickle.dump(pairs[start : start + BLOCK], file, pickle.HIGHEST_PROTOCOL)
-        file.seek(0)
-    except OSError:
-        file.close()
-        message = "there is no room to sort the rows on disk"
-        raise ExportFailed("DISK_FULL", message, retryable=True) from None
+    for start in range(0, len(pairs), BLOCK):
+        pickle.dump(pairs[start : start + BLOCK], file, pickle.HIGHEST_PROTOCOL)
+    file.seek(0)
     return file
 
 

@@ -1,5 +1,6 @@
 """One attempt of an export: whatever happens to the worker, there is one right result or none."""
 
+import errno
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -293,6 +294,9 @@ def test_a_kind_that_is_gone_fails_with_its_name() -> None:
     [
         (Unavailable("S3_THROTTLED", "store an object"), "queued", "S3_THROTTLED"),
         (Refused("S3_DENIED", "store an object"), "failed", "S3_DENIED"),
+        (OSError(errno.ENOSPC, "fan@example.com"), "queued", "DISK_FULL"),
+        (OSError(errno.EACCES, "fan@example.com"), "queued", "INTERNAL"),
+        (MemoryError("fan@example.com"), "queued", "OUT_OF_MEMORY"),
         (ZeroDivisionError("fan@example.com"), "queued", "INTERNAL"),
     ],
 )
