@@ -12,7 +12,7 @@ from pathlib import Path
 from assets.life import Document
 from assets.model.lifecycle import Status
 from resources.crash_points import CrashPoint, arm
-from tests.api_bridge.tokens import EVERYTHING, Issuer
+from tests.api_bridge.tokens import EVERYTHING
 from tests.assets.examples import EVERY_SCOPE
 from tests.faults import work
 from tests.faults.slot import (
@@ -130,7 +130,7 @@ def judged(
 
 def _killed_bridge(slot: Slot, point: str, load: Load, without: Sequence[str], tally: Tally) -> str:
     """Kill the bridge while it takes a request; the client asks again with the same key."""
-    issuer = Issuer(clock=CLOCK)
+    issuer = work.issuer()
     (slot.keys / "jwks.json").write_bytes(issuer.jwks())
     name = f"round-{random.SystemRandom().getrandbits(64):x}"
     token = issuer.token(sub=name, scope=SCOPES, campaigns=["*"])
