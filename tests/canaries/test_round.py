@@ -14,9 +14,11 @@ from api_bridge.telemetry.metrics import Metrics
 from assets import attempt
 from assets.model.failure import ExportFailed
 from resources import tracing
+from tests.canaries.control import GUARDS
 from tests.canaries.indoors import forced, house
 from tests.canaries.places import INDOORS, every, row
 from tests.canaries.sinks import Sinks, line, of_folder
+from tests.faults.patched import ROOT
 
 
 def test_no_failure_tells_a_canary(tmp_path: Path) -> None:
@@ -64,6 +66,13 @@ def test_a_planted_leak_is_found_in_every_sink(
 
     leaked = {hit.rpartition(" in ")[2] for hit in sinks.hits(every())}
     assert KEPT - leaked == set()
+
+
+def test_the_guards_that_the_whole_round_takes_away_stand_where_it_says() -> None:
+    """`make canaries` would notice, but weeks later."""
+    stands = [(ROOT / file).read_text(encoding="utf-8").count(text) for file, text, _ in GUARDS]
+
+    assert stands == [1] * len(GUARDS)
 
 
 def test_a_text_in_any_row_of_a_database_is_found(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for one in as_completed(running):
             title, seconds, found = one.result()
             tally.add(found)
-            sys.stdout.write(f"{title}: {found.cases:,} cases in {seconds:.0f} s\n")
+            wrong = found.faults.total()
+            sys.stdout.write(f"{title}: {found.cases:,} cases in {seconds:.0f} s, {wrong} faults\n")
             sys.stdout.flush()
     log.write_text("".join(f"{note}\n" for note in tally.notes), encoding="utf-8")
     first, last = tally.lines()
