@@ -50,6 +50,9 @@ LITERALLY = frozenset({"$eq", "$in"})
 EXPRESSIONS = frozenset({"$expr", "update", "pipeline"})
 # A payload that is refused because there are many exports already is not tried.
 MANY = 2_000
+# Nobody works off this queue: a bridge that is under attack for longer than its two minutes would
+# rightly say that it is not ready.
+UNWORKED = 86_400
 CREATE, ESTIMATE = b"/v1/exports", b"/v1/exports/estimate"
 # What the driver adds to every command of its own accord.
 DRIVERS_OWN = frozenset({"$db", "$clusterTime", "$readPreference"})
@@ -126,6 +129,8 @@ def real_bridge(
         jwks=str(folder / "operators.json"),
         live_per_caller=MANY,
         live_per_campaign=MANY,
+        queue_age_seconds=UNWORKED,
+        sensor_age_seconds=UNWORKED,
     )
     doors = Doors(stores=stores, objects=FakeObjectStore(), clock=SystemClock())
     app = create_app(settings, doors, TOYS)
