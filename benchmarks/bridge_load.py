@@ -40,7 +40,7 @@ from resources.clock import SystemClock
 from resources.wiring import environment
 
 KIND: Final = "waitlist"
-# A caller has 250 live exports at most: what two minutes of 450 a second ask for fits.
+# Twenty live exports each (database.LIVE), of the 250 that one may have.
 CALLERS: Final = 500
 BRIDGES_CORE, OTHER_CORE = "0", "1"
 START_SECONDS: Final = 30.0

@@ -5,6 +5,7 @@ import gc
 import socket
 import struct
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import bson
@@ -16,13 +17,24 @@ from benchmarks.load.search import WITHIN, highest
 from benchmarks.load.slow import DRIPPED, Slow
 from benchmarks.replay.wire import HEADER, Command
 
-TAKEN = [{"$set": {"export": {"$literal": "exp_1"}, "token": {"$literal": "t"}, "at": "$$NOW"}}]
-STORED = [{"$replaceWith": {"$literal": {"_id": "exp_1", "status": "queued", "holds": None}}}]
 
-
-def claim(name: str) -> dict[str, Any]:
+def claim(name: str, export: str = "exp_1") -> dict[str, Any]:
     """The upsert that takes a claim."""
-    return {"q": {"_id": {"$eq": name}, "token": {"$eq": None}}, "u": TAKEN, "upsert": True}
+    named = {"export": {"$literal": export}, "token": {"$literal": "t"}, "at": "$$NOW"}
+    query = {"_id": {"$eq": name}, "token": {"$eq": None}}
+    return {"q": query, "u": [{"$set": named}], "upsert": True}
+
+
+def upsert(export: str, claims: Sequence[str] = ()) -> dict[str, Any]:
+    """The command that stores an export."""
+    holds = {"token": "t", "claims": [*claims]} if claims else None
+    stored = {"_id": export, "status": "queued", "holds": holds}
+    return {
+        "findAndModify": "exports",
+        "query": {"_id": {"$eq": export}},
+        "update": [{"$replaceWith": {"$literal": stored}}],
+        "upsert": True,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +68,31 @@ def test_claims_are_taken_up_to_the_first_that_is_there(memory: Memory) -> None:
 
 def test_an_export_is_stored_once_and_found_beside_others(memory: Memory) -> None:
     """One export a key, and several looks in one query."""
-    upsert = {"findAndModify": "exports", "query": {"_id": {"$eq": "exp_1"}}, "upsert": True}
-
-    first, second = (said(memory, **upsert, update=STORED) for _ in range(2))
+    first, second = (said(memory, **upsert("exp_1")) for _ in range(2))
     found = said(memory, find="exports", filter={"_id": {"$in": ["exp_0", "exp_1"]}})
 
     assert (first["ok"], second["ok"], second["code"]) == (1.0, 0.0, 11_000)
     assert [one["status"] for one in found["cursor"]["firstBatch"]] == ["queued"]
+
+
+def test_the_first_of_too_many_ends_and_frees_what_it_held() -> None:
+    """A caller with hundreds of live exports looks for a place among few: no rate would hold."""
+    memory = Memory(campaigns=2, live=1)
+    for number in (1, 2):
+        export, place = f"exp_{number}", f"live:{number}"
+        said(memory, update="export_claims", ordered=True, updates=[claim(place, export)])
+        said(memory, **upsert(export, [place]))
+
+    claims = said(memory, find="export_claims", filter={"_id": {"$in": ["live:1", "live:2"]}})
+    states = said(
+        memory,
+        find="exports",
+        filter={"_id": {"$in": ["exp_1", "exp_2"]}},
+        projection={"status": 1},
+    )
+
+    assert [one["_id"] for one in claims["cursor"]["firstBatch"]] == ["live:2"]
+    assert [one["status"] for one in states["cursor"]["firstBatch"]] == ["succeeded", "queued"]
 
 
 def test_each_key_finds_the_campaign(memory: Memory) -> None:
@@ -79,7 +109,7 @@ def test_each_key_finds_the_campaign(memory: Memory) -> None:
     "body",
     [
         {"aggregate": "exports", "pipeline": []},
-        {"findAndModify": "exports", "query": {"_id": {"$eq": "e"}}, "update": STORED},
+        {**upsert("e"), "upsert": False},
         {"update": "export_claims", "updates": [claim("live:9") | {"upsert": False}]},
         {
             "findAndModify": "exports",
