@@ -213,8 +213,11 @@ class Replay:
     def _aggregated(self, body: Document) -> Document:
         """The pipeline by which drivers count (MongoDB's CRUD specification, countDocuments)."""
         match body["pipeline"]:
-            case [{"$match": query}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]:
+            case [{"$match": query}, *limits, {"$group": {"_id": 1, "n": {"$sum": 1}}}] if all(
+                one.keys() == {"$limit"} for one in limits
+            ):
                 number = self._count(body["aggregate"], query)
+                number = min([number, *(one["$limit"] for one in limits)])
                 return _first(_base(body), [{"_id": 1, "n": number}] if number else [])
         raise _Refused(_BAD_VALUE, "no other pipeline than the one that counts")
 

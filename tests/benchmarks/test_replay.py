@@ -147,6 +147,8 @@ def test_a_cursor_that_was_killed_is_gone(database: Mongo) -> None:
 def test_the_driver_counts_and_lists(database: Mongo) -> None:
     """What drivers and tools ask before they read."""
     assert database.entries.count_documents({}) == COUNT
+    assert database.entries.count_documents({}, limit=7) == 7
+    assert database.entries.count_documents({}, limit=COUNT + 1) == COUNT
     assert database.entries.estimated_document_count() == COUNT
     assert "entries" in database.list_collection_names()
     assert database.markets.count_documents({}) == len(beside()["markets"])
