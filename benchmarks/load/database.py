@@ -93,6 +93,7 @@ class Memory:
             "find": self._found,
             "findAndModify": self._stored,
             "update": self._taken,
+            "delete": self._freed,
             "hello": _hello,
             "ismaster": _hello,
             "isMaster": _hello,
@@ -140,6 +141,20 @@ class Memory:
             self._end(*self._begun.popleft())
         said = {"n": 1, "updatedExisting": False, "upserted": key}
         return {"lastErrorObject": said, "value": stored if body.get("new") else None}
+
+    def _freed(self, body: Document) -> Document:
+        """The deletion by which the bridge gives claims back."""
+        if body["delete"] != CLAIMS:
+            raise _Refused(_BAD_VALUE, "nothing but claims is deleted")
+        (one,) = body["deletes"]
+        given = [
+            name
+            for name in one["q"]["_id"]["$in"]
+            if self._claims.get(name, {}).get("token") == one["q"]["token"]["$eq"]
+        ]
+        for name in given:
+            del self._claims[name]
+        return {"n": len(given)}
 
     def _end(self, key: str, claims: Sequence[str]) -> None:
         """End an export and free its places, as housekeeping does."""

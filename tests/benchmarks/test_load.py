@@ -95,6 +95,17 @@ def test_the_first_of_too_many_ends_and_frees_what_it_held() -> None:
     assert [one["status"] for one in states["cursor"]["firstBatch"]] == ["succeeded", "queued"]
 
 
+def test_claims_are_given_back_by_who_has_them(memory: Memory) -> None:
+    """The bridge does so where others were faster; an error there would be a 500 of the stand-in."""
+    said(memory, update="export_claims", ordered=True, updates=[claim("live:7")])
+
+    def given_back(token: str) -> int:
+        query = {"_id": {"$in": ["live:7"]}, "export": {"$eq": "exp_1"}, "token": {"$eq": token}}
+        return int(said(memory, delete="export_claims", deletes=[{"q": query, "limit": 0}])["n"])
+
+    assert (given_back("another"), given_back("t"), given_back("t")) == (0, 1, 0)
+
+
 def test_each_key_finds_the_campaign(memory: Memory) -> None:
     """Callers are many, and none may be refused for what the database does not hold."""
     found = [
