@@ -96,7 +96,7 @@ def test_the_first_of_too_many_ends_and_frees_what_it_held() -> None:
 
 
 def test_claims_are_given_back_by_who_has_them(memory: Memory) -> None:
-    """The bridge does so where others were faster; an error there would be a 500 of the stand-in."""
+    """The bridge does so where others were faster; refused, it would answer 500."""
     said(memory, update="export_claims", ordered=True, updates=[claim("live:7")])
 
     def given_back(token: str) -> int:
