@@ -139,8 +139,7 @@ def test_an_export_goes_from_request_to_downloaded_file(
 
 def test_many_identical_requests_make_one_document(client: Client, mongo: MongoStores) -> None:
     """The unique index decides, under real concurrency (RELIABILITY.md 4.3, burst)."""
-    with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: ask(client, "burst"), range(100)))
+    answers = at_once(client, [BODY] * 100, key="burst")
 
     assert {answer.status for answer in answers} == {202}
     assert len({answer.body["id"] for answer in answers}) == 1
@@ -189,14 +188,20 @@ def test_without_the_claims_both_promises_break(
     assert live - doubled > FEW
 
 
-def at_once(client: Client, bodies: Sequence[object]) -> list[Answer]:
-    """Send requests from 32 threads; who is told that others were faster comes again."""
+def at_once(client: Client, bodies: Sequence[object], *, key: str | None = None) -> list[Answer]:
+    """Send requests from 32 threads; who is told that others were faster comes again.
+
+    Args:
+        client: Who sends them.
+        bodies: One a request.
+        key: The same Idempotency-Key for all; None for one of its own for each.
+    """
     with ThreadPoolExecutor(32) as pool:
-        return list(pool.map(lambda body: _insistent(client, body), bodies))
+        return list(pool.map(lambda body: _insistent(client, body, key), bodies))
 
 
-def _insistent(client: Client, body: object) -> Answer:
-    key = [("Idempotency-Key", uuid.uuid4().hex)]
+def _insistent(client: Client, body: object, of_all: str | None) -> Answer:
+    key = [("Idempotency-Key", of_all or uuid.uuid4().hex)]
     for _ in range(10):
         answer = client.call("POST", "/v1/exports", body, headers=key)
         if answer.status != 503:
