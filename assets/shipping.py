@@ -87,7 +87,7 @@ class Shipping:
         Raises:
             ExportFailed: `DELIVERY_TARGET_TAKEN`: another export is being delivered there.
         """
-        targets = [(delivery.destination, target) for delivery, target in planned.deliveries]
+        targets = ((delivery.destination, target) for delivery, target in planned.deliveries)
         take_targets(self._doors.mongo.claims, document, targets)
 
     def begin(
@@ -163,7 +163,7 @@ class Shipping:
             LeaseLost: The export is somebody else's; nothing may be sent.
         """
         noted = document["deliveries"].items()
-        targets = [(Destination(name), delivery["target"]) for name, delivery in noted]
+        targets = ((Destination(name), delivery["target"]) for name, delivery in noted)
         retake_targets(self._doors.mongo.claims, document, targets)
         snapshot = snapshot_of(draft)
         return self._life.resume(document["_id"], document["lease"]["token"], snapshot=snapshot)

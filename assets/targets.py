@@ -8,7 +8,7 @@ ended in between, and finds that another had one since, reads anew. So a target 
 are older than those it has.
 """
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from assets.claims import take
@@ -16,14 +16,14 @@ from assets.life import Document
 from assets.model.delivery import Destination
 from assets.model.failure import ExportFailed
 from assets.model.lifecycle import LIVE
-from resources.mongo.claims import ClaimStore, Holder
+from resources.mongo.claims import Claim, ClaimStore, Holder
 
 # Others store each export below names of its own (DOMAIN.md 4): nothing is written over there.
 SHARED: Final = frozenset({Destination.SFMC})
 TAKEN: Final = "DELIVERY_TARGET_TAKEN"
 OVERTAKEN: Final = "DELIVERY_OVERTAKEN"
 
-Targets = Collection[tuple[Destination, str]]
+Targets = Iterable[tuple[Destination, str]]
 
 
 def take_targets(claims: ClaimStore, document: Document, targets: Targets) -> None:
@@ -39,17 +39,7 @@ def take_targets(claims: ClaimStore, document: Document, targets: Targets) -> No
         Unavailable: The database did not confirm; targets may be taken, and are this export's then.
     """
     names = _names(targets)
-    holder, held = _holder(document), claims.held(names)
-    fresh: list[str] = []
-    for name in names:
-        claim = held.get(name)
-        if claim is not None and claim.holder == holder:
-            continue
-        if not take(claims, name, claim, holder, keeping=LIVE):
-            claims.release(fresh, holder)
-            message = "another export is being delivered to the same target; this one is next"
-            raise ExportFailed(TAKEN, message, retryable=True)
-        fresh.append(name)
+    _take(claims, document, names, claims.held(names))
 
 
 def retake_targets(claims: ClaimStore, document: Document, targets: Targets) -> None:
@@ -73,7 +63,24 @@ def retake_targets(claims: ClaimStore, document: Document, targets: Targets) -> 
     if {name for name, claim in held.items() if claim.holder.export == document["_id"]} != {*names}:
         message = "another export was delivered to the same target meanwhile; new files are made"
         raise ExportFailed(OVERTAKEN, message, retryable=True)
-    take_targets(claims, document, targets)
+    _take(claims, document, names, held)
+
+
+def _take(
+    claims: ClaimStore, document: Document, names: Sequence[str], held: Mapping[str, Claim]
+) -> None:
+    """Take all of these claims, which were seen to be held so, or none."""
+    holder = _holder(document)
+    fresh: list[str] = []
+    for name in names:
+        claim = held.get(name)
+        if claim is not None and claim.holder == holder:
+            continue
+        if not take(claims, name, claim, holder, keeping=LIVE):
+            claims.release(fresh, holder)
+            message = "another export is being delivered to the same target; this one is next"
+            raise ExportFailed(TAKEN, message, retryable=True)
+        fresh.append(name)
 
 
 def _names(targets: Targets) -> list[str]:
