@@ -1,6 +1,6 @@
 """Which characters a text keeps as they are, whatever stands beside them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import chain
 from typing import Final
@@ -51,10 +51,8 @@ def simple_marks() -> bytes:
 @cache
 def pairs() -> tuple[tuple[int, int, int], ...]:
     """Two code points and the simple letter that a normal form makes of them, sorted by the two."""
-    parts = ((code, decomposition(chr(code)).split()) for code in range(_COMPOSED))
-    found = ((int(two[0], 16), int(two[1], 16), code) for code, two in parts if _is_pair(two))
     simple = simple_letters()
-    return tuple(sorted(p for p in found if simple[p[2] >> 3] >> (p[2] & 7) & 1))
+    return tuple(sorted(p for p in _composed() if simple[p[2] >> 3] >> (p[2] & 7) & 1))
 
 
 def is_simple(letter: str) -> bool:
@@ -75,13 +73,16 @@ def _is_kept(letter: str) -> bool:
 @cache
 def _joining() -> frozenset[str]:
     """What a normal form may join to the letter before it: the seconds of pairs."""
-    found = (decomposition(chr(code)).split() for code in range(_COMPOSED))
-    return frozenset(chr(int(parts[1], 16)) for parts in found if _is_pair(parts))
+    return frozenset(chr(second) for _, second, _ in _composed())
 
 
-def _is_pair(parts: Sequence[str]) -> bool:
-    """Whether this decomposition is canonical, and of two."""
-    return len(parts) == 2 and not parts[0].startswith("<")  # noqa: PLR2004 - a pair
+def _composed() -> Iterator[tuple[int, int, int]]:
+    """Each two code points of which a canonical form is made, and the one that it is."""
+    for code in range(_COMPOSED):
+        parts = decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):  # noqa: PLR2004 - a pair
+            first, second = (int(part, 16) for part in parts)
+            yield first, second, code
 
 
 def _bits(belongs: Callable[[str], bool], *whole: range) -> bytes:
