@@ -15,7 +15,6 @@ import csv
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from statistics import median
 from typing import Any, Final
 
 from assets.steps.arrange import arranged
+from benchmarks.apart import told
 from benchmarks.usage import peak_mb
 from export_platform.local.stack import Stack
 from resources.athena import ROWS_PER_PAGE
@@ -111,12 +111,7 @@ def in_its_own_process(way: str, thousands: int, env: Mapping[str, str]) -> Foun
         RuntimeError: It failed; the text is the end of what it said.
     """
     words = [sys.executable, "-m", "benchmarks.athena", "--way", way, "--rows", f"{thousands}000"]
-    ended = subprocess.run(
-        words, env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
-    if ended.returncode:
-        raise RuntimeError(f"{way} failed: {ended.stderr[-1_000:]}")
-    found: Found = json.loads(ended.stdout.splitlines()[-1])
+    found: Found = told(way, words, env)
     return found
 
 
@@ -160,7 +155,7 @@ def shown(found: Mapping[str, Sequence[Found]]) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="in thousands")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="a multiple of 1,000")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--way", choices=WAYS, help="one way in this process, with a stack's names")
     given = parser.parse_args(arguments)

@@ -8,10 +8,7 @@ the machine; the stand-ins' own is not in it. "Read" are documents or rows of a 
 """
 
 import argparse
-import json
-import os
 import pstats
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from assets.exports.catalog import CATALOG
+from benchmarks.apart import told
 from benchmarks.memory import CAMPAIGN, seeded
 
 Found = Mapping[str, float]
@@ -41,12 +39,7 @@ def exported(name: str, env: Mapping[str, str], profile: str = "") -> Found:
         CAMPAIGN,
         *([profile] * bool(profile)),
     ]
-    done = subprocess.run(
-        words, env={**os.environ, **env}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{name} failed: {done.stderr[-1_000:]}")
-    found: Found = json.loads(done.stdout.splitlines()[-1])
+    found: Found = told(name, words, env)
     return found
 
 

@@ -3,8 +3,6 @@
 The machine is never the same twice, so nothing is compared between rounds but ratios.
 """
 
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import Final
 
+from benchmarks.apart import told
 from benchmarks.attempt import LIFE_URI
 from benchmarks.ours import PYTHON
 from benchmarks.records import Records, first_difference, records
@@ -203,21 +202,13 @@ def run(subject: Subject, uri: str, folder: Path, env: Mapping[str, str] = NOTHI
         env: More variables.
 
     Raises:
-        RuntimeError: It failed; the text is what it said.
+        RuntimeError: It failed; the text is the end of what it said.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with _storing(subject, folder) as store:
-        done = subprocess.run(
-            subject.command(folder),
-            env={**os.environ, "MONGODB_URI": uri, **store, **env},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(f"{subject.name} failed: {done.stderr[-2_000:]}")
-    return Run(**json.loads(done.stdout.splitlines()[-1]))
+        given = {"MONGODB_URI": uri, **store, **env}
+        return Run(**told(subject.name, subject.command(folder), given))
 
 
 def compared(first: Subject, others: Sequence[Subject], folder: Path) -> Records:

@@ -8,15 +8,14 @@ that process's peak resident memory (`VmHWM`). It exits with 1 if they are furth
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.apart import told
 from export_platform.local.seed import loader
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.stack import Stack
@@ -49,14 +48,8 @@ def measured(size: int) -> dict[str, float]:
 
 
 def _exported(env: Mapping[str, str]) -> dict[str, float]:
-    worker = subprocess.run(
-        [sys.executable, "-m", "benchmarks.worker", "entries", CAMPAIGN],
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, float] = json.loads(worker.stdout.splitlines()[-1])
+    words = [sys.executable, "-m", "benchmarks.worker", "entries", CAMPAIGN]
+    found: dict[str, float] = told("entries", words, env)
     return found
 
 
