@@ -112,23 +112,28 @@ def upgraded(door: Entrance, origin: str | None) -> bool:
 
 
 def told(door: Entrance, query: str, *, name: str, cookie: str) -> str:
-    """What Dagster says to GraphQL over a websocket."""
-    with connect(
-        f"wss://{name}:{door.port}/graphql",
-        sock=door.connect(),
-        ssl=trusting(),
-        origin=Origin(door.origin(name)),
-        subprotocols=[Subprotocol("graphql-ws")],
-        additional_headers={"Cookie": cookie},
-        open_timeout=30,
-    ) as socket:
-        socket.send(json.dumps({"type": "connection_init"}))
-        payload = {"query": query}
-        socket.send(json.dumps({"id": "1", "type": "start", "payload": payload}))
-        said = ""
-        while '"id": "1"' not in said and '"id":"1"' not in said:
-            said = str(socket.recv(timeout=30))
-        return said
+    """What Dagster says to GraphQL over a websocket; a failure tells what nginx said last."""
+    try:
+        with connect(
+            f"wss://{name}:{door.port}/graphql",
+            sock=door.connect(),
+            ssl=trusting(),
+            origin=Origin(door.origin(name)),
+            subprotocols=[Subprotocol("graphql-ws")],
+            additional_headers={"Cookie": cookie},
+            open_timeout=30,
+        ) as socket:
+            socket.send(json.dumps({"type": "connection_init"}))
+            payload = {"query": query}
+            socket.send(json.dumps({"id": "1", "type": "start", "payload": payload}))
+            said = ""
+            while '"id": "1"' not in said and '"id":"1"' not in said:
+                said = str(socket.recv(timeout=30))
+            return said
+    except Exception as failure:
+        # Once, on a full machine, the connection was closed before an answer.
+        failure.add_note(door.log.read_text(encoding="utf-8")[-2_000:])
+        raise
 
 
 def by_get(door: Entrance, path: str = "/graphql") -> Answer:
