@@ -1,11 +1,13 @@
 """Dagster's storage of a deployment on one machine: three SQLite files, named in `dagster.yaml`.
 
-Dagster's own makes a new engine for every statement, which compiles it anew, and waits for the disk
-in every commit: a run of a small export has about sixty of them on its way. Here the engine is kept
-and the disk is waited for less often: a process that dies loses nothing; a machine that loses its
-power may lose the last moments of Dagster's log, of which no export depends (docs/decisions/0002).
+Dagster's own makes a new engine for every statement, which compiles it anew, and a connection, at
+whose end SQLite tidies its journal up; and it waits for the disk in every commit. A run of a small
+export has about sixty of them on its way. Here both are kept and the disk is waited for less often:
+a process that dies loses nothing; a machine that loses its power may lose the last moments of
+Dagster's log, of which no export depends (docs/decisions/0002).
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -20,27 +22,53 @@ from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 # As long as Dagster itself lets a writer of SQLite wait for another.
 _BUSY_SECONDS = 20.0
+# Which file a connection is to, among what the pool keeps with it.
+_FILE: Final = "file"
 
 
 @cache
 def _engine(conn_string: str) -> Engine:
-    """The engine of a file, kept by the process, because it remembers compiled statements.
+    """The engine of a file, kept by the process with the connections that nobody uses.
 
-    It holds no connection, so threads may share it and a process that has it may be forked.
+    Threads may share it. A process that is forked gets none of the connections, which SQLite
+    forbids; what was open before is closed then.
     """
-    engine = create_engine(conn_string, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS})
-    event.listen(engine, "connect", _relaxed)
+    engine = create_engine(
+        conn_string,
+        max_overflow=-1,  # who needs one never waits; five are kept,
+        pool_use_lifo=True,  # and the one that was used last has most in its cache
+        connect_args={"timeout": _BUSY_SECONDS},
+    )
+    file = Path(engine.url.database or "")
+
+    @event.listens_for(engine, "connect")
+    def opened(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        # In WAL mode the file stays whole without a wait for the disk in every commit.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        record.info[_FILE] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def taken(_: object, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        if record.info[_FILE] != _identity(file):
+            raise DisconnectionError  # the file was removed: it is opened anew
+
+    os.register_at_fork(before=engine.dispose)
     return engine
 
 
-def _relaxed(connection: sqlite3.Connection, _record: object) -> None:
-    """In WAL mode the file stays whole without a wait for the disk in every commit."""
-    connection.execute("PRAGMA synchronous = NORMAL")
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another that takes its place; None where there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _KeptEngine:
@@ -122,6 +150,14 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
         """A transaction."""
         return self.connect()
 
+    def has_table(self, table_name: str) -> bool:
+        """Whether there is a table of this name; one that was seen once is not looked for again."""
+        if table_name not in self._seen:
+            with self.connect() as connection:
+                if inspect(connection).has_table(table_name):
+                    self._seen.add(table_name)
+        return table_name in self._seen
+
     def watch(
         self, run_id: str, cursor: str | None, callback: Callable[[EventLogEntry, str], None]
     ) -> None:
@@ -136,6 +172,10 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
         """Nothing is asked after this."""
         if "_watcher" in self.__dict__:
             self._watcher.close()
+
+    @cached_property
+    def _seen(self) -> set[str]:
+        return set()
 
     @cached_property
     def _watcher(self) -> SqlPollingEventWatcher:

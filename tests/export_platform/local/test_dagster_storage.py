@@ -1,5 +1,6 @@
 """Dagster's storage in three files: all is found again, and told while a run goes on."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,30 @@ def test_a_statement_is_compiled_once_and_no_commit_waits_for_the_disk(
                 assert connection.engine is other.engine
                 assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def _open_below(folder: Path) -> list[str]:
+    """The files in a folder that this process has open."""
+    links = (each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink())
+    return [link.name for link in links if link.is_relative_to(folder)]
+
+
+def test_a_connection_is_kept_and_no_fork_inherits_it(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """A new one for each statement is half the cost of a run; SQLite forbids one to be shared."""
+    storage = instance.run_storage
+    assert isinstance(storage, RunStorage)
+    with storage.connect() as connection:
+        first = connection.connection.dbapi_connection
+    with storage.connect() as connection:
+        assert connection.connection.dbapi_connection is first
+    assert "runs.db" in _open_below(tmp_path)
+
+    if not (child := os.fork()):
+        os._exit(len(_open_below(tmp_path)))
+
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_storage_that_is_lost_is_made_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:
