@@ -14,7 +14,6 @@ from assets.factory import (
     MAX_RUNTIME_TAG,
     TRACE_TAG,
     Platform,
-    asset_key,
 )
 from assets.jobs import job_name
 from assets.life import Document, ExportLife
@@ -199,8 +198,7 @@ def _claimed(queue: _Queue, document: Document, plans: list[RunPlan]) -> bool:
 def _run_request(plan: RunPlan, catalog: Catalog) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=plan.run_key,
-        job_name=job_name(catalog[plan.export_type].scope),
-        asset_selection=[asset_key(catalog[plan.export_type])],
+        job_name=job_name(catalog[plan.export_type]),
         partition_key=plan.partition,
         tags={
             EXPORT_TAG: plan.export_id,

@@ -23,7 +23,7 @@ def test_a_queued_export_becomes_one_run_with_its_key_and_tags(stage: Scene) -> 
 
     assert f"{export_id}:1" == request.run_key
     assert KEY == request.partition_key
-    assert [dg.AssetKey(["exports", "waitlist"])] == request.asset_selection
+    assert ("export_waitlist", None) == (request.job_name, request.asset_selection)
     assert (export_id, "1") == (request.tags["export/id"], request.tags["export/attempt"])
     assert int(request.tags["dagster/max_runtime"]) > 0
     # Dagster sends them as they are, and refuses what only looks like a text.
