@@ -19,6 +19,7 @@ from assets.steps.encode.run import Run
 from assets.steps.manifest import balance
 from assets.steps.native.kernel import Kernel, NotNative, compile_plan
 from assets.steps.plan import Plan, PlannedColumn
+from assets.steps.projection import read_fields
 from assets.steps.rows import Aside, Converter, Ledger, Record, Sieve, pseudonym_key, rendering
 from assets.watch import Watch
 from resources import tracing
@@ -159,7 +160,8 @@ class _Flow:
         if stood:  # after the kernel: what its making counts has been counted
             self._ledger.restore(stood["ledger"])
         behind = stood["reader"] if stood else None
-        rows = self.reader.rows(source, facts, kernel, behind)
+        fields = read_fields(self._plan, verdict)
+        rows = self.reader.rows(source, facts, kernel, behind, fields)
         return sieve.records(tracing.timed(Name.READ, rows))
 
     def _stood(self) -> Standing | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -114,6 +115,7 @@ class Reader:
         facts: Facts,
         kernel: Kernel | None = None,
         behind: Mapping[str, Any] | None = None,
+        fields: tuple[str, ...] | None = None,
     ) -> Iterator[Any]:
         """Every row of a source, each counted as read.
 
@@ -122,10 +124,12 @@ class Reader:
             facts: The ground it stands on.
             kernel: Makes the usual entries; they are then the bytes of their records.
             behind: Where another reader of the same entries stood, to begin there.
+            fields: Which fields of entries the rows are made of; None: any.
         """
         match source:
             case EntrySource():
                 reader = self._reader(source, facts, self._ledger)
+                reader = replace(reader, scan=partial(self._scan, fields=fields))
                 if kernel is not None:
                     lines = Lines(kernel, self._accounts_with(kernel.fields))
                     later = source.arrange is not None and not kernel.partly
@@ -229,8 +233,8 @@ class Reader:
 
         return lambda ids: accounts(ids, found)
 
-    def _scan(self, segment: Segment) -> Iterator[Batch]:
-        scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after)
+    def _scan(self, segment: Segment, fields: tuple[str, ...] | None = None) -> Iterator[Batch]:
+        scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after, fields=fields)
         read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH)
         for batch in ahead(read):
             passing(CrashPoint.K09)

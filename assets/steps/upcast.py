@@ -62,6 +62,14 @@ def _named(**values: Kind) -> dict[str, Kind]:
 
 _V1_FIELDS: Final = ("created", "email", "market", "name", "optin", "phone")
 _V2_FIELDS: Final = ("markets", "optIns", "score")
+OLD_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "contact": ("email", "name", "phone"),
+    "consents": ("optIns", "optin"),
+    "createdAt": ("created",),
+    "preferences": ("market", "markets"),
+    "risk": ("score",),
+}
+"""Where earlier versions have what a field of today's shape is made of, beside that field."""
 
 # What the old forms called today's statuses. `standby` and those who were `confirmed` or a
 # `winner` stood on the two sides of the draw; the `denied` had failed the vetting before it.
@@ -143,7 +151,7 @@ def _merged(shaped: Block, old: Block, moved: tuple[str, ...], notes: list[str])
         if key not in moved and not (value is None and key in shaped)
     }
     status = old.get("status")
-    if isinstance(status, str):
+    if type(status) is str:  # code of JavaScript is a text, too, and cannot be looked up
         kept["status"] = _STATUSES.get(status, status)
         if kept["status"] not in _TODAYS:
             notes.append("unknown_status")

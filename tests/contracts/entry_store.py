@@ -1,6 +1,7 @@
 """What the store of entries promises."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ import bson
 import pytest
 from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
 
 from resources.errors import Refused
 from resources.mongo.entries import EntryStore, Scan
@@ -33,6 +35,11 @@ def entry(number: int, **fields: object) -> dict[str, Any]:
 def encoded(entries: Iterable[Mapping[str, Any]]) -> list[bytes]:
     """Return entries as BSON."""
     return [bson.encode(one) for one in entries]
+
+
+def _by_name(raw: bytes) -> list[tuple[str, bytes]]:
+    """The fields of a document and the bytes of each."""
+    return sorted((name, bson.encode({"": value})) for name, value in RawBSONDocument(raw).items())
 
 
 def numbers(batches: Iterable[Sequence[bytes]]) -> list[int]:
@@ -81,6 +88,42 @@ class EntryStoreContract:
         plant(stored)
 
         assert [list(batch) for batch in store.scan(SCAN)] == [stored]
+
+    def test_a_scan_of_some_fields_gives_those_as_they_are_stored(
+        self, store: EntryStore, plant: Plant
+    ) -> None:
+        """With the id and what it is sorted by; a block and a list are whole, nulls stay.
+
+        Their order is the server's to say: MongoDB's is the document's, the stand-in's is not.
+        """
+        some: dict[str, object] = {"text": "\0 é", "list": [1, {"a": 1}, "x"], "n": None}
+        block = {"b": {"c": bson.Int64(2)}, "d": [[]]}
+        stored = entry(1, z=1, block=block, **some, list_too=[{}])
+        other = entry(2, text={"a": 1})
+        plant(encoded([stored, other]))
+        fields = ("text", "n", "block", "nowhere", "list")
+
+        (batch,) = store.scan(replace(SCAN, fields=fields))
+
+        names = {"_id", "createdAt", *fields}
+        less = [{n: v for n, v in one.items() if n in names} for one in (stored, other)]
+        assert [_by_name(one) for one in batch] == [_by_name(one) for one in encoded(less)]
+        (of_none,) = store.scan(replace(SCAN, fields=()))
+        assert [sorted(bson.decode(one)) for one in of_none] == [["_id", "createdAt"]] * 2
+
+    def test_pages_of_some_fields_follow_each_other(self, store: EntryStore, plant: Plant) -> None:
+        """The next page begins behind what the last document is sorted by, asked for or not."""
+        plant(encoded(entry(number, block={"at": number % 3}) for number in range(30)))
+        scan = Scan(filter={}, sort=("block.at", "createdAt", "_id"), fields=("number",))
+
+        found = numbers(store.scan(scan, page_size=7, batch_size=3))
+
+        assert found == sorted(range(30), key=lambda number: (number % 3, number))
+
+    def test_a_part_of_a_field_is_not_asked_for(self) -> None:
+        """MongoDB would send nothing of what stands there instead of a block, without a word."""
+        with pytest.raises(ValueError, match="whole"):
+            Scan(filter={}, sort=("_id",), fields=("contact.email",))
 
     def test_a_scan_survives_documents_that_cannot_be_decoded(
         self, store: EntryStore, plant: Plant

@@ -21,6 +21,7 @@ from tests.fakes.asked import Asked
 from tests.fakes.collection import FakeCollection
 from tests.fakes.exports import NOWHERE
 from tests.fakes.matching import MISSING, at, matches, order, reached
+from tests.fakes.projected import projected
 
 HINTS = {None, *(index.document["name"] for index in INDEXES)}
 
@@ -53,7 +54,7 @@ class FakeEntryStore(EntryStore):
             for start in range(0, len(page), batch_size):
                 batch = page[start : start + batch_size]
                 last = sort_values(batch[-1], scan.sort)
-                yield Batch.of(batch)
+                yield Batch.of(projected(raw, scan.projection()) for raw in batch)
             if len(page) < page_size:
                 return
 

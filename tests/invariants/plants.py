@@ -19,7 +19,8 @@ Classes = tuple[str, ...]
 _WRONG: Final[Mapping[str, Classes]] = {
     "boost_points:not_integral": ("points_is_decimal",),
     "country:wrong_type": ("country_is_number",),
-    "email:wrong_type": ("contact_is_text", "email_is_list", "key_twice"),
+    # `key_twice` is a row: of two contacts the server sends the first (decision 23).
+    "email:wrong_type": ("contact_is_text", "email_is_list"),
     "first_name:wrong_type": ("name_is_number",),
     "last_name:wrong_type": ("name_is_binary",),
     "locale:wrong_type": ("locale_is_number",),

@@ -126,7 +126,7 @@ def _preferences(row: EntryRow) -> list[Preference]:
 
 
 def _id(value: object) -> object:
-    if isinstance(value, list | Mapping):
+    if type(value).__hash__ is None:  # a list, a block, code or a pattern: nothing is found by it
         raise Unfit("wrong_type")
     return value
 
@@ -164,7 +164,7 @@ def market(row: EntryRow, market_id: object) -> Market | None:
     """The market with this id; None when there is no id or no such market.
 
     Raises:
-        Unfit: A list or a document stands where an id is due.
+        Unfit: A list or a document stands where an id is due, or code or a pattern.
     """
     return None if market_id is None else row.facts.market_by_id.get(_id(market_id))
 

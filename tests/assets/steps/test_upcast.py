@@ -4,7 +4,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 
 import pytest
-from bson import Decimal128, Int64, ObjectId
+from bson import Code, Decimal128, Int64, ObjectId
 from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,6 +186,7 @@ def test_a_name_is_split_at_its_last_blank(name: object, first: object, last: ob
         (2, "withdrawn", "withdrawn", ()),
         (1, "pending", "pending", ("unknown_status",)),
         (1, 5, 5, ()),
+        (2, Code("f()"), Code("f()"), ()),  # a text that cannot be hashed
     ],
 )
 def test_an_old_status_has_todays_name(
