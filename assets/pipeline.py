@@ -17,7 +17,7 @@ from assets.reading import Doors, Reader
 from assets.steps.address import Address
 from assets.steps.encode.run import Run
 from assets.steps.manifest import balance
-from assets.steps.native.kernel import Kernel, NotNative, compile_plan
+from assets.steps.native.kernel import NOT_INSTALLED, Kernel, NotNative, compile_plan
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.projection import read_fields
 from assets.steps.rows import Aside, Converter, Ledger, Record, Sieve, pseudonym_key, rendering
@@ -187,9 +187,11 @@ class _Flow:
         except NotNative as reason:
             _LOG.debug("rows of %s are made in Python: %s", self._plan.export_type.name, reason)
             return None
+        name = self._plan.export_type.name
+        if kernel.in_python:
+            _LOG.debug("rows of %s are made by the twin: %s", name, NOT_INSTALLED)
         if kernel.partly:
-            name, why = self._plan.export_type.name, kernel.partly
-            _LOG.debug("rows of %s that stay are made in Python: %s", name, why)
+            _LOG.debug("rows of %s that stay are made in Python: %s", name, kernel.partly)
         return kernel
 
     def _aside(self, section: str) -> Aside:

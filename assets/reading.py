@@ -133,7 +133,9 @@ class Reader:
                 if kernel is not None:
                     lines = Lines(kernel, self._accounts_with(kernel.fields))
                     later = source.arrange is not None and not kernel.partly
-                    reader = replace(reader, made=lines.made, sorted_later=later, spread=spread)
+                    reader = replace(reader, made=lines.made, sorted_later=later)
+                    if not kernel.in_python:  # what C does lets another thread run meanwhile
+                        reader = replace(reader, spread=spread)
                 if behind is not None:
                     reader = replace(reader, place=_place(behind))
                 self._entry_reader = reader

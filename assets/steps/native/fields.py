@@ -7,6 +7,7 @@ from typing import Final
 
 from bson import ObjectId
 
+from assets.steps.native.numbers import Kept
 from assets.steps.upcast import PLACES, EachNested, Nested, Place
 
 # BSON types (bsonspec.org), as a bit each.
@@ -44,9 +45,14 @@ _ITEMS: Final[Mapping[str, Mapping[str, int]]] = {
 
 # Lists of blocks: those that are only looked through, and the first whose items are kept.
 _EACH: Final = 1
-_EACH_KEPT: Final = 2
+EACH_KEPT: Final = 2
 
 FieldNode = tuple[int, bytes, int, int, int]
+
+
+def item_names(kept: Kept) -> tuple[str, ...]:
+    """What is kept of the items of a list, in the order of its slots."""
+    return tuple(list(_ITEMS.values())[kept])
 
 
 @dataclass(slots=True)
@@ -71,7 +77,7 @@ class Fields:
             self._root.child(name).slot = slot
         for number, (name, items) in enumerate(_ITEMS.items()):
             each = self._root.child(name)
-            each.types, each.each = _LIST | _NULL, _EACH_KEPT + number
+            each.types, each.each = _LIST | _NULL, EACH_KEPT + number
             for slot, (item, types) in enumerate(items.items()):
                 each.child(item).types, each.child(item).slot = types, slot
         self._slots: dict[str, int] = {name: slot for slot, name in enumerate(_FIXED)}

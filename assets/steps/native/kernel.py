@@ -1,4 +1,4 @@
-"""Compiles the plan of an export for `_rows.c`, or says why it cannot be."""
+"""Compiles the plan of an export for `_rows.c` or its twin, or says why it cannot be."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,54 +16,56 @@ from assets.steps.arrange import packed
 from assets.steps.encode.delimited import DIALECTS, RECORD_END, CsvEncoder
 from assets.steps.formats import Rendering, canonical_locale
 from assets.steps.guards import guard
+from assets.steps.native import twin
 from assets.steps.native.fields import Fields
 from assets.steps.native.letters import pairs, simple_letters, simple_marks
+from assets.steps.native.numbers import Form, Input, KeyKind, Op, RuleKind
 from assets.steps.native.tables import Answer, Asked, Heard, Known, Tables, unless_warned
+from assets.steps.native.twin_values import Warned
 from assets.steps.native.zones import spans
 from assets.steps.plan import Plan, PlannedColumn
 from assets.steps.rows import Converter
 from resources.native import extension
 
-# The numbers of `_rows.c`, in its order.
 _OPS: Final[Mapping[What, int]] = {
-    What.PATH: 1,
-    What.PRESENT: 2,
-    What.MARKET: 3,
-    What.WISHES: 4,
-    What.WISH_MARKET: 5,
-    What.WISH_EVENTS: 6,
-    What.WISH_QUANTITY: 7,
-    What.GRANTED: 8,
-    What.GRANTED_TO: 9,
-    What.ANSWER: 10,
-    What.ANSWERED_DAY: 10,
-    What.ACCOUNT: 11,
-    What.USER: 11,
-    What.BAND: 12,
-    What.SAME: 13,
-    What.ELSE: 14,
-    What.HAS_CODE: 15,
-    What.LAST_CODE: 16,
-    What.RANK_OF: 17,
-    What.LINK: 18,
+    What.PATH: Op.VALUE,
+    What.PRESENT: Op.PRESENT,
+    What.MARKET: Op.MARKET,
+    What.WISHES: Op.WISHES,
+    What.WISH_MARKET: Op.WISH_MARKET,
+    What.WISH_EVENTS: Op.WISH_EVENTS,
+    What.WISH_QUANTITY: Op.WISH_QUANTITY,
+    What.GRANTED: Op.GRANTED,
+    What.GRANTED_TO: Op.GRANTED_TO,
+    What.ANSWER: Op.ANSWER,
+    What.ANSWERED_DAY: Op.ANSWER,
+    What.ACCOUNT: Op.USER,
+    What.USER: Op.USER,
+    What.BAND: Op.BAND,
+    What.SAME: Op.SAME,
+    What.ELSE: Op.ELSE,
+    What.HAS_CODE: Op.HAS_CODE,
+    What.LAST_CODE: Op.LAST_CODE,
+    What.RANK_OF: Op.RANK_OF,
+    What.LINK: Op.LINK,
 }
 # Formats that the kernel writes; of every other it writes the empty cell of an absent value.
 _FORMATS: Final[Mapping[FormatKind, int]] = {
-    FormatKind.ID: 1,
-    FormatKind.TEXT: 2,
-    FormatKind.ENUM: 3,
-    FormatKind.EMAIL: 4,
-    FormatKind.E164: 5,
-    FormatKind.LOCAL_TIME: 7,
-    FormatKind.UTC_TIME: 8,
-    FormatKind.YES_NO: 9,
-    FormatKind.INTEGER: 10,
-    FormatKind.NUMBER: 10,
-    FormatKind.LIST: 11,
-    FormatKind.LOCALE: 12,
-    FormatKind.COUNTRY: 13,
-    FormatKind.TRUE_FALSE: 15,
-    FormatKind.HASH: 16,
+    FormatKind.ID: Form.ID,
+    FormatKind.TEXT: Form.TEXT,
+    FormatKind.ENUM: Form.ENUM,
+    FormatKind.EMAIL: Form.EMAIL,
+    FormatKind.E164: Form.PHONE,
+    FormatKind.LOCAL_TIME: Form.LOCAL,
+    FormatKind.UTC_TIME: Form.UTC,
+    FormatKind.YES_NO: Form.TRUTH,
+    FormatKind.INTEGER: Form.INTEGER,
+    FormatKind.NUMBER: Form.INTEGER,
+    FormatKind.LIST: Form.LIST,
+    FormatKind.LOCALE: Form.LOCALE,
+    FormatKind.COUNTRY: Form.COUNTRY,
+    FormatKind.TRUE_FALSE: Form.TRUE_FALSE,
+    FormatKind.HASH: Form.HASH,
 }
 # What the policy leaves of a text (`_rows.c`, M_EMAIL and the following).
 _MASKS: Final[Mapping[Transform, int]] = {
@@ -79,8 +81,6 @@ _MASKS: Final[Mapping[Transform, int]] = {
 _MASKED: Final = frozenset({FormatKind.ID, FormatKind.TEXT, FormatKind.EMAIL, FormatKind.E164})
 USER_FIELDS: Final = ("accountId", "erasure", "flags", "mergedInto")
 """What is read of an account where nothing but its id is shown."""
-_DIGITS: Final = 6
-_DAY: Final = 14
 # Meanings whose cell is made in C without a look at the column's format, but for kinds of truths.
 _TRUTHS: Final = (FormatKind.YES_NO, FormatKind.TRUE_FALSE)
 _FIXED_FORMAT: Final[Mapping[What, tuple[FormatKind, ...]]] = {
@@ -96,22 +96,22 @@ _FIXED_FORMAT: Final[Mapping[What, tuple[FormatKind, ...]]] = {
 # Meanings whose cells Python makes, and the policy's changes with them.
 _MADE: Final = frozenset({What.ACCOUNT, What.USER, What.SAME})
 _RULES: Final[Mapping[What, int]] = {
-    What.ABSENT: 0,
-    What.NOT_TEXT: 1,
-    What.NOT_FALSE: 2,
-    What.NOT_ERASED_USER: 3,
-    What.ONE_OF: 4,
-    What.SINCE: 5,
-    What.BEFORE: 6,
-    What.HAS_CODE: 7,
-    What.NO_FLAG: 8,
-    What.MARKETS: 9,
-    What.SAME: 10,
-    What.USER: 11,
-    What.KNOWN_USER: 12,
-    What.EMAIL: 13,
-    What.NOT_STOPPED: 14,
-    What.GRANTED: 15,
+    What.ABSENT: RuleKind.ABSENT,
+    What.NOT_TEXT: RuleKind.NOT_TEXT,
+    What.NOT_FALSE: RuleKind.NOT_FALSE,
+    What.NOT_ERASED_USER: RuleKind.NOT_ERASED_USER,
+    What.ONE_OF: RuleKind.ONE_OF,
+    What.SINCE: RuleKind.SINCE,
+    What.BEFORE: RuleKind.BEFORE,
+    What.HAS_CODE: RuleKind.HAS_CODE,
+    What.NO_FLAG: RuleKind.NO_FLAG,
+    What.MARKETS: RuleKind.MARKETS,
+    What.SAME: RuleKind.SAME,
+    What.USER: RuleKind.USER,
+    What.KNOWN_USER: RuleKind.KNOWN_USER,
+    What.EMAIL: RuleKind.EMAIL,
+    What.NOT_STOPPED: RuleKind.NOT_STOPPED,
+    What.GRANTED: RuleKind.GRANTED,
 }
 # Rules that leave hardly anybody out: judging by these alone was measured to cost a quarter more.
 _PASSED_BY_MOST: Final = frozenset(
@@ -130,14 +130,18 @@ _PASSED_BY_MOST: Final = frozenset(
 )
 # Parts of a key, and what is looked at for a table, likewise.
 _KEYS: Final[Mapping[What, int]] = {
-    What.REGISTERED: 0,
-    What.ID: 1,
-    What.SAME: 2,
-    What.USER: 3,
-    What.NUMBER_LAST: 4,
-    What.HAS_CODE: 5,
+    What.REGISTERED: KeyKind.REGISTERED,
+    What.ID: KeyKind.ID,
+    What.SAME: KeyKind.SAME,
+    What.USER: KeyKind.USER,
+    What.NUMBER_LAST: KeyKind.NUMBER,
+    What.HAS_CODE: KeyKind.HAS_CODE,
 }
-_INPUTS: Final[Mapping[What, int]] = {What.PATH: 0, What.PRESENT: 1, What.WISH: 2}
+_INPUTS: Final[Mapping[What, int]] = {
+    What.PATH: Input.VALUE,
+    What.PRESENT: Input.PRESENT,
+    What.WISH: Input.WISH,
+}
 # Bits of an account beside those that have a name there, and the most cells of one.
 _FIRST_BIT, _MOST_BITS, _MOST_CELLS = 3, 30, 16
 
@@ -190,6 +194,7 @@ class Kernel:
         fields: Of an account, as far as it is looked at; None: all that rows read.
         facts: The ground of the rows.
         partly: Why it judges rows and makes none; empty where it makes them.
+        in_python: Whether the twin makes them: without other threads beside it.
     """
 
     native: Native
@@ -202,10 +207,16 @@ class Kernel:
     fields: tuple[str, ...] | None
     facts: Facts
     partly: str = ""
+    in_python: bool = False
 
 
 def compile_plan(
-    plan: Plan, *, verdict: Verdict, rendering: Rendering, converter: Converter
+    plan: Plan,
+    *,
+    verdict: Verdict,
+    rendering: Rendering,
+    converter: Converter,
+    runner: Any = None,
 ) -> Kernel:
     """Compile a plan; where its rows cannot be made, as many of its rules as can be judged.
 
@@ -214,45 +225,53 @@ def compile_plan(
         verdict: The one of this export.
         rendering: How its values become text.
         converter: Makes the cells that are the same in many rows.
+        runner: Makes rows; None: the one of this process (`chosen`).
 
     Raises:
-        NotNative: Its rows are judged and made in Python, and why.
+        NotNative: Its rows are judged and made one by one in Python, and why.
     """
-    compiler = _Compiler(plan, verdict, rendering, converter)
+    given = plan, verdict, rendering, converter, chosen() if runner is None else runner
     try:
-        return compiler.whole()
+        return _Compiler(*given).whole()
     except NotNative as why:
-        if str(why) == NOT_INSTALLED:
-            raise
-        return _Compiler(plan, verdict, rendering, converter).judge(str(why))
+        return _Compiler(*given).judge(str(why))
+
+
+def chosen() -> Any:
+    """What makes rows in this process: the extension, and where there is none its twin."""
+    return native() or twin
+
+
+def native() -> Any | None:
+    """The extension, if it is of its source as it is now."""
+    return extension("assets.steps.native._rows")
 
 
 def preload() -> None:
     """Look at the letters now, which takes 50 ms once a process."""
-    simple_letters()
-    simple_marks()
-    pairs()
+    _letters()
 
 
 def build() -> str:
-    """Which extension makes rows in this process: the digest of its source, or "" for none."""
-    try:
-        return str(_module().SOURCE)
-    except NotNative:
-        return ""
+    """What makes rows in this process: of the extension the digest of its source."""
+    return str(chosen().SOURCE)
 
 
-def _module() -> Any:
-    module = extension("assets.steps.native._rows")
-    if module is None:
-        raise NotNative(NOT_INSTALLED)
-    return module
+def _letters() -> dict[str, Any]:
+    """What texts the extension leaves as they are."""
+    return {"simple": simple_letters(), "marks": simple_marks(), "pairs": pairs()}
 
 
 class _Compiler:
     def __init__(
-        self, plan: Plan, verdict: Verdict, rendering: Rendering, converter: Converter
+        self,
+        plan: Plan,
+        verdict: Verdict,
+        rendering: Rendering,
+        converter: Converter,
+        runner: Any,
     ) -> None:
+        self._runner = runner
         source = plan.export_type.rows
         if not isinstance(source, EntrySource):
             raise NotNative("its rows do not come from the collection of entries")
@@ -293,7 +312,8 @@ class _Compiler:
         """
         self._counted, self._questions = (), []
         rules, _ = self._judged()
-        if self._source.fold or all(rule[0] in _PASSED_BY_MOST for _, rule in rules):
+        passed_by_most = all(rule[0] in _PASSED_BY_MOST for _, rule in rules)
+        if self._source.fold or passed_by_most or self._runner is twin:
             raise NotNative(why)  # a second look at all of them costs more than it spares
         return replace(self._kernel((), rules, ()), partly=why, fields=None)
 
@@ -316,10 +336,11 @@ class _Compiler:
         rules: Sequence[tuple[str, _Rule]],
         keys: tuple[_Part, ...],
     ) -> Kernel:
-        module, markets = _module(), self._facts.markets
+        markets = self._facts.markets
         questions = tuple(key.encode() for key in self._questions)
         arrange = self._source.arrange
-        native: Native = module.Kernel(
+        runs: Native = self._runner.Kernel(
+            **self._of_runner(),
             nodes=self._fields.nodes(),
             columns=columns,
             rules=tuple(number for _, number in rules),
@@ -327,31 +348,36 @@ class _Compiler:
             lead=self._lead(arrange, keys),
             tables=tuple(self._inputs),
             user_cells=len(self._cells),
-            zone=spans(self._rendering.zone.key),
             markets=tuple(_binary(market.id) for market in markets),
             events=tuple(_events(market) for market in markets),
             questions=questions,
             counted=tuple(b"1" if key in self._counted else b"0" for key in self._questions),
             overridden=tuple(sorted(_binary(entry_id) for entry_id in self._facts.bands)),
-            simple=simple_letters(),
-            marks=simple_marks(),
-            pairs=pairs(),
             most_markets=self._facts.campaign.max_markets,
             delimiter=self._rules.delimiter.encode(),
             quote_all=self._rules.quote_all,
-            secret=self._converter.key,
         )
         return Kernel(
-            native=native,
+            native=runs,
             reasons=tuple(reason for reason, _ in rules),
             notes=(*_NOTES, *(f"answered:{key}" for key in self._questions)),
             flags=self._flags,
-            tables=Tables(self._answers, self._facts, module.Known),
+            tables=Tables(self._answers, self._facts, self._runner.Known),
             cells=tuple(self._cells),
             user_rules=tuple(self._user_rules),
             fields=self._user_fields(),
             facts=self._facts,
+            in_python=self._runner is twin,
         )
+
+    def _of_runner(self) -> dict[str, Any]:
+        """What one of the two needs alone: C the rules of texts, Python their formatters."""
+        if self._runner is not twin:
+            zone, secret = spans(self._rendering.zone.key), self._converter.key
+            return {"zone": zone, "secret": secret, **_letters()}
+        warned = Warned()
+        text = self._converter.warned(warned).text
+        return {"texts": [text(one) for one in self._plan.columns], "warned": warned}
 
     def _user_fields(self) -> tuple[str, ...] | None:
         """Few where its id alone is shown; what other functions read is theirs to say."""
@@ -516,9 +542,9 @@ class _Compiler:
         if not form.ordered:
             return 0
         if meaning.what is What.ANSWERED_DAY and form.kind is FormatKind.DATE:
-            return _DAY
+            return Form.DAY
         if form.kind is FormatKind.E164 and self._rendering.phone_style is PhoneStyle.DIGITS:
-            return _DIGITS
+            return Form.DIGITS
         return _FORMATS.get(form.kind, 0)
 
     def _slot(self, meaning: Meaning) -> int:

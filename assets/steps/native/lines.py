@@ -9,13 +9,9 @@ from bson import ObjectId
 from assets.model.source import EntryRow
 from assets.steps.encode.run import Run
 from assets.steps.native.kernel import Kernel
+from assets.steps.native.numbers import UserBit
 from assets.steps.read import MadeRows
 from assets.steps.rows import Ledger
-
-# What the kernel is told of an account (`_rows.c`, USER_ERASED and the following).
-_ERASED: Final = 1
-_FLAGGED: Final = 2
-_UNUSUAL: Final = 4
 
 Document = Mapping[str, Any]
 _ENDS: Final = "I"  # uint32_t, on every machine that Python runs on
@@ -90,16 +86,16 @@ class Lines:
         kernel, known = self._kernel, user or {}
         flags = known.get("flags") or ()
         readable = isinstance(flags, list | tuple) and all(isinstance(one, str) for one in flags)
-        bits = 0 if readable and not known.get("undecodable") else _UNUSUAL
+        bits = 0 if readable and not known.get("undecodable") else UserBit.UNUSUAL
         if bits == 0:
-            bits |= _FLAGGED if kernel.flags.intersection(flags) else 0
-            bits |= 0 if known.get("erasure") is None else _ERASED
+            bits |= UserBit.FLAGGED if kernel.flags.intersection(flags) else 0
+            bits |= 0 if known.get("erasure") is None else UserBit.ERASED
         row, cells = EntryRow({}, user, kernel.facts), list[bytes]()
         for cell in kernel.cells:
             made = cell(row)
-            bits |= _UNUSUAL if made is None else 0
+            bits |= UserBit.UNUSUAL if made is None else 0
             cells.append(made or b"")
         for bit, fails in kernel.user_rules:
             failed = fails(row)
-            bits |= _UNUSUAL if failed is None else bit * failed
+            bits |= UserBit.UNUSUAL if failed is None else bit * failed
         return bits, tuple(cells)

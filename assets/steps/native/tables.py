@@ -1,7 +1,7 @@
 """What Python has said of values that many rows share, for the kernel to say again (`same`)."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from assets.model.campaign import Facts
@@ -11,8 +11,9 @@ from assets.steps.read import decoded
 MOST: Final = 20_000
 """Values of one table: 5 MB of cells. What comes after them is made in Python."""
 
-# The place of a document, the table, and the values that it would be found by (`_rows.c`).
-Asked = tuple[int, int, bytes]
+# The place of a document, the table, and the values that it would be found by: bytes of `_rows.c`,
+# and of its twin the values themselves.
+Asked = tuple[int, int, Hashable]
 # The bytes that the kernel writes or compares; None where only Python can make the row.
 Answer = Callable[[EntryRow], bytes | None]
 
@@ -58,17 +59,17 @@ class Tables:
         self,
         answers: Sequence[Answer],
         facts: Facts,
-        known: Callable[[tuple[tuple[bytes | None, ...], ...]], Known],
+        known: Callable[[tuple[tuple[Any, ...], ...]], Known],
     ) -> None:
         self._answers, self._facts, self._make = answers, facts, known
-        self._said: list[dict[bytes, bytes | None]] = [{} for _ in answers]
+        self._said: list[dict[Hashable, bytes | None]] = [{} for _ in answers]
         self._learning = threading.Lock()
         self.known = self._frozen()
 
     def learn(self, batch: Sequence[bytes], asked: Sequence[Asked]) -> bool:
         """Answer what was asked; whether anything is known now that was not before."""
         with self._learning:
-            new: dict[int, list[tuple[int, bytes]]] = {}
+            new: dict[int, list[tuple[int, Hashable]]] = {}
             for place, table, token in asked:
                 said = self._said[table]
                 if token not in said and len(said) < MOST:
@@ -80,7 +81,7 @@ class Tables:
                 self.known = self._frozen()
             return bool(new)
 
-    def _say(self, entry: Mapping[str, Any], wanted: Sequence[tuple[int, bytes]]) -> None:
+    def _say(self, entry: Mapping[str, Any], wanted: Sequence[tuple[int, Hashable]]) -> None:
         row = EntryRow(entry, None, self._facts)
         for table, token in wanted:
             self._said[table][token] = self._answers[table](row)

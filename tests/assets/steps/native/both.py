@@ -1,4 +1,4 @@
-"""The two paths of one export side by side: what each makes of the same documents."""
+"""The paths of one export side by side: what each makes of the same documents."""
 
 import os
 import random
@@ -19,7 +19,8 @@ from assets.model.manifest import Accounting
 from assets.model.parameters import parse
 from assets.model.source import EntrySource
 from assets.steps.encode.kinds import encoder
-from assets.steps.native.kernel import NOT_INSTALLED, Kernel, NotNative, compile_plan
+from assets.steps.native import twin
+from assets.steps.native.kernel import NOT_INSTALLED, Kernel, compile_plan, native
 from assets.steps.native.lines import Lines
 from assets.steps.plan import Plan, plan, planned_fields
 from assets.steps.read import EntryReader, accounts
@@ -72,7 +73,11 @@ class Outcome:
 
 
 class Both:
-    """One export in both ways.
+    """One export in Python as it states every rule, by its twin in one piece, and in C.
+
+    Attributes:
+        kernel: The one in C.
+        twin: The one in Python.
 
     Args:
         name: Which kind.
@@ -92,27 +97,31 @@ class Both:
         assert isinstance(source, EntrySource)
         self.source = source
         self.users = dict(_users())
-        self.kernel = self._compiled()
+        self.twin = self._compiled(twin)
+        if (extension := native()) is None:
+            assert "CI" not in os.environ, NOT_INSTALLED
+            pytest.skip(NOT_INSTALLED)
+        self.kernel = self._compiled(extension)
 
-    def _compiled(self) -> Kernel:
-        try:
-            return compile_plan(
-                self.plan,
-                verdict=self.source.verdict(self.plan.facts),
-                rendering=rendering(self.plan, Ledger()),
-                converter=self._converter(Ledger()),
-            )
-        except NotNative as reason:
-            if str(reason) != NOT_INSTALLED or "CI" in os.environ:
-                raise
-        pytest.skip(NOT_INSTALLED)
+    def _compiled(self, runner: Any) -> Kernel:
+        return compile_plan(
+            self.plan,
+            verdict=self.source.verdict(self.plan.facts),
+            rendering=rendering(self.plan, Ledger()),
+            converter=self._converter(Ledger()),
+            runner=runner,
+        )
 
     def _converter(self, ledger: Ledger) -> Converter:
         style = rendering(self.plan, ledger)
         return Converter(self.plan.columns, rendering=style, key=b"the test's key")
 
     def made(self, batch: Sequence[bytes], *, native: bool) -> Outcome:
-        """The records of a batch and its accounting, by one path."""
+        """The records of a batch and its accounting, in C or as Python states the rules."""
+        return self.made_by(self.kernel if native else None, batch)
+
+    def made_by(self, kernel: Kernel | None, batch: Sequence[bytes]) -> Outcome:
+        """The same by a kernel, or by none."""
         ledger, facts = Ledger(), self.plan.facts
         reader = EntryReader(
             source=self.source,
@@ -121,18 +130,18 @@ class Both:
             users=self._found,
             ledger=ledger,
         )
-        pending: list[Sequence[bytes]] = [Batch.of(batch) if native else list(batch)]
+        pending: list[Sequence[bytes]] = [Batch.of(batch) if kernel else list(batch)]
         reader = replace(reader, scan=lambda _: iter([pending.pop()] if pending else []))
-        if native:
-            later = self.source.arrange is not None and not self.kernel.partly
-            reader = replace(reader, made=self._lines().made, sorted_later=later)
+        if kernel:
+            later = self.source.arrange is not None and not kernel.partly
+            reader = replace(reader, made=self._lines(kernel).made, sorted_later=later)
         sieve = Sieve(
             verdict=self.source.verdict(facts),
             notes=self.source.notes,
             converter=self._converter(ledger),
             ledger=ledger,
             arrange=self.source.arrange,
-            packed=native and not self.kernel.partly,
+            packed=kernel is not None and not kernel.partly,
         )
         writer = encoder(planned_fields(self.plan.columns), facts.request.output)
         try:
@@ -144,21 +153,22 @@ class Both:
 
     def differing(self, batch: Sequence[bytes]) -> list[bytes]:
         """The documents of a batch that the paths do not make the same of."""
-        ours, theirs = self.made(batch, native=True), self.made(batch, native=False)
+        stated = self.made_by(None, batch)
+        same = all(self.made_by(one, batch) == stated for one in (self.kernel, self.twin))
         if len(batch) == 1:
-            return [] if ours == theirs else list(batch)
-        if ours == theirs and not ours.raised:  # what raises hides those behind it
+            return [] if same else list(batch)
+        if same and not stated.raised:  # what raises hides those behind it
             return []
         middle = len(batch) // 2
         return self.differing(batch[:middle]) + self.differing(batch[middle:])
 
-    def usual(self, batch: Sequence[bytes]) -> int:
-        """How many documents the kernel judges by itself."""
-        made = self._lines().made(batch, Ledger())
+    def usual(self, batch: Sequence[bytes], kernel: Kernel | None = None) -> int:
+        """How many documents a kernel judges by itself; that in C if none is named."""
+        made = self._lines(kernel or self.kernel).made(batch, Ledger())
         return len(batch) - sum(isinstance(one, int) for one in made.rows)
 
-    def _lines(self) -> Lines:
-        return Lines(self.kernel, lambda ids: accounts(ids, self._found))
+    def _lines(self, kernel: Kernel) -> Lines:
+        return Lines(kernel, lambda ids: accounts(ids, self._found))
 
     def _found(self, ids: Iterable[ObjectId]) -> Mapping[ObjectId, Mapping[str, Any]]:
         return {one: self.users[one] for one in ids if one in self.users}

@@ -77,6 +77,7 @@ def test_the_pack_is_the_same(name: str) -> None:
     assert whole == both.made(varied(), native=False)
     assert whole.records.count(b"\n") > 2
     assert both.usual(varied()) > len(varied()) // 2
+    assert both.usual(varied(), both.twin) > len(varied()) * 3 // 4
 
 
 @pytest.mark.parametrize("name", PLAIN)

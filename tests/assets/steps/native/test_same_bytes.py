@@ -1,4 +1,4 @@
-"""The kernel and the Python path make the same bytes and the same accounting of every document.
+"""The kernel, its twin and the Python path make the same bytes and the same accounting.
 
 The kernel is fast because it knows the usual case only. A difference here is a wrong cell in a file
 that nobody would find by looking, so whatever BSON can hold stands in every place once, and then
@@ -166,12 +166,14 @@ def test_a_text_in_letters_and_marks_is_made_by_the_kernel(both: Both) -> None:
 def test_most_of_the_pack_is_made_by_the_kernel(both: Both) -> None:
     """Negative control: a kernel that gives everything back would never differ."""
     assert both.usual(usual()) > len(usual()) // 2
+    assert both.usual(usual(), both.twin) > len(usual()) * 9 // 10
 
 
-def test_a_kernel_that_writes_another_dialect_is_found() -> None:
+@pytest.mark.parametrize("which", ["kernel", "twin"])
+def test_a_kernel_that_writes_another_dialect_is_found(which: str) -> None:
     """Negative control: the comparison sees a difference of one byte a row."""
     wrong = Both()
-    wrong.kernel = Both(dialect="excel-eu").kernel
+    setattr(wrong, which, getattr(Both(dialect="excel-eu"), which))
 
     assert len(wrong.differing(usual())) > len(usual()) // 2
 
@@ -189,6 +191,7 @@ def test_every_type_of_value_in_every_place_is_the_same(both: Both) -> None:
     ]
     assert len(batch) > 5_000
     assert both.usual(batch) > len(batch) // 3
+    assert both.usual(batch, both.twin) > len(batch) // 3
     assert told(both.differing(batch)) == []
 
 

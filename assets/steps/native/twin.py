@@ -1,0 +1,115 @@
+"""The kernel of `_rows.c` in Python, for an install without a compiler.
+
+It takes the same plan and gives the same rows, and it too leaves to the Python path what is
+unusual. Texts are made by the very formatters of that path, each once for a value that many rows
+share; so no rule about a text stands here. What is saved is what surrounds them: the plan becomes
+one function (`twin_source.py`) that reads a document, judges it and joins its cells, with hardly a
+call a column.
+
+A document is decoded alone, by PyMongo, and forgotten before the next one: memory does not follow
+the batch, and Python's garbage collector, which counts what is alive, finds nothing to do.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final
+
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
+
+from assets.steps.native.twin_source import PlanArguments, compiled
+from assets.steps.native.twin_values import Texts, Warned
+
+SOURCE: Final = "python"
+"""Says in a digest of attempts (`assets/chunks.py`) that this made the rows."""
+
+# Instants come without a zone, which is UTC's: half of the time of decoding went into adding it.
+_OPTIONS: Final[CodecOptions[Any]] = CodecOptions(
+    tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
+# An element that names an account (bsonspec.org: type, name), and the size of its value.
+_USER: Final = b"\x07userId\x00"
+_ID: Final = 12
+_ENDS: Final = "I"
+
+# The place of a document, the table, and the values that it would be found by.
+Asked = tuple[int, int, Hashable]
+Told = tuple[int, tuple[bytes, ...]]
+
+
+class Known:
+    """What Python has said of some values.
+
+    Args:
+        tables: Each of tokens and cells by turns.
+    """
+
+    def __init__(self, tables: tuple[tuple[Any, ...], ...]) -> None:
+        self.tables = tuple(dict(zip(one[::2], one[1::2], strict=True)) for one in tables)
+
+
+class Kernel:
+    """A compiled plan, as the one of `_rows.c`.
+
+    Args:
+        texts: Of each column what makes the text of a value, as the Python path does.
+        warned: What these texts tell of leniencies.
+        plan: What `_rows.c` takes too (`kernel.py`, `_Compiler`).
+    """
+
+    def __init__(
+        self, *, texts: Sequence[Callable[[Any], str]], warned: Warned, **plan: Any
+    ) -> None:
+        given = PlanArguments(**plan)
+        cells = Texts(texts, warned, delimiter=given.delimiter.decode(), all=bool(given.quote_all))
+        self._make = compiled(given, cells)
+        self._plan = given
+        self._one_at_a_time = Lock()  # what has been warned of is the row's that is made
+
+    def user_ids(self, batch: Sequence[bytes]) -> set[bytes]:
+        """The accounts that the documents name, and perhaps some that only a text seems to name."""
+        pieces = batch if (whole := getattr(batch, "data", None)) is None else (whole.tobytes(),)
+        found = {piece[at : at + _ID] for piece in pieces for at in _places(piece)}
+        return {one for one in found if len(one) == _ID}  # one that was cut off is none
+
+    def convert(
+        self, batch: Sequence[bytes], users: Mapping[bytes, Told], known: Known
+    ) -> tuple[
+        bytes, bytes, bytes, bytes, list[tuple[int, int]], list[int], list[int], list[Asked]
+    ]:
+        """Records, keys and the ends of both; documents for Python, counts, what it asks."""
+        with self._one_at_a_time:
+            made = self._make(_decoded(batch), users, known.tables)
+        ends, notes = array(_ENDS), Counter[bytes](made.answered)
+        end = 0
+        for record in made.records:
+            ends.append(end := end + len(record))
+        return (
+            b"".join(made.records),
+            b"".join(made.keys),
+            b"" if self._plan.merged else array(_ENDS, made.parts).tobytes(),
+            ends.tobytes(),
+            made.odd,
+            [made.filtered[rule] for rule in range(len(self._plan.rules))],
+            [made.users, made.wishes, made.locales, *(notes[key] for key in self._plan.questions)],
+            made.asked,
+        )
+
+
+def _places(piece: bytes) -> Iterator[int]:
+    """Where ids of accounts begin."""
+    at = piece.find(_USER)
+    while at >= 0:
+        yield (at := at + len(_USER))
+        at = piece.find(_USER, at)
+
+
+def _decoded(batch: Sequence[bytes]) -> Iterator[dict[str, Any] | None]:
+    """The documents one by one; None for what cannot be decoded."""
+    for raw in batch:
+        try:
+            yield bson.decode(raw, _OPTIONS)
+        except Exception:  # noqa: BLE001 - the Python path meets it again, in its own place
+            yield None
