@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from assets.claims import take
-from assets.life import Document, ExportLife, IllegalMove, new_id
+from assets.life import Document, ExportLife, IllegalMove, Words, new_id
 from assets.model.lifecycle import GENERATING, LIVE, Status
 from assets.model.request import ExportRequest
 from resources.clock import Clock
@@ -64,7 +64,7 @@ class Contended(Exception):
     """Others were faster each time; the same request may succeed in a second."""
 
 
-class _Clash(Exception):
+class Clash(Exception):
     """Somebody has what is to be taken first."""
 
 
@@ -90,7 +90,16 @@ class Asking:
     fresh: bool = False
     traceparent: str | None = None
 
-    def words(self) -> dict[str, Any]:
+    @property
+    def shared(self) -> str:
+        """The claim of those who want the same files."""
+        return f"live:{self.request.fingerprint()}"
+
+    def places(self) -> list[tuple[str, str]]:
+        """Whose places it needs: limits, and a name of each."""
+        return _wanted(self.subject, self.request.campaign)
+
+    def words(self) -> Words:
         """What an export is created with, whoever makes its files."""
         return {
             "origin": self.origin,
@@ -132,23 +141,30 @@ class Admission:
             Contended: Others were faster each time.
             TooMany: The caller or the campaign has as many as it may.
         """
-        holder = _holder(new_id())
-        if asking.fresh:
-            return self._alone(asking, holder)
-        shared = f"live:{asking.request.fingerprint()}"
         # Most requests are unlike any that is live: what there is, is looked at after a clash only.
-        with suppress(_Clash):
-            return self._alone(asking, holder, first=(shared,))
+        with suppress(Clash):
+            return self.alone(asking)
+        shared = asking.shared
         for pause in PAUSES:
             claim = self._claims.held([shared]).get(shared)
             joined = self._joined(asking, claim) if claim is not None else None
             if joined is not None:
                 return joined
-            holder = _holder(new_id())
+            holder = holder_of(new_id())
             if take(self._claims, shared, claim, holder, keeping=GENERATING):
                 return self._alone(asking, holder, has=(shared,))
             self._clock.sleep(pause)
         raise Contended
+
+    def alone(self, asking: Asking) -> Document:
+        """Store a request with a generation of its own; nobody is waited for.
+
+        Raises:
+            Clash: There is a generation that it is to share; it was not stored.
+            AlreadyExists: As `ask`, and so are the others.
+        """
+        first = () if asking.fresh else (asking.shared,)
+        return self._alone(asking, holder_of(new_id()), first=first)
 
     def retry(self, document: Document, *, by: str) -> Document | None:
         """Queue an ended export again, if there is a place for it.
@@ -160,8 +176,8 @@ class Admission:
         """
         export_id = document["_id"]
         moved = self._placed(
-            {"caller": by, "campaign": document.get("campaign")},
-            _holder(export_id),
+            _wanted(by, document.get("campaign")),
+            holder_of(export_id),
             lambda holds: self._life.retry(export_id, by=by, holds=holds),
         )
         release(self._claims, document)  # what it had in its life before
@@ -177,15 +193,18 @@ class Admission:
         held = self._claims.held(self._all(limit, name)).values()
         return sum(claim.status in LIVE for claim in held)
 
+    def any_place(self, limit: str, name: str) -> str:
+        """The claim of one of the places, by chance, whoever has it."""
+        return _place_name(limit, name, self._any(range(getattr(self.limits, limit))))
+
     def _joined(self, asking: Asking, claim: Claim) -> Document | None:
         """One more request of a generation; None when that has ended, or is not stored yet."""
         generation = claim.holder.export
         if claim.status not in GENERATING or self._life.join(generation) is None:
             return None
+        also: Words = {**asking.words(), "status": Status.JOINED, "generation": generation}
         try:
-            return self._life.create(
-                asking.request, status=Status.JOINED, generation=generation, **asking.words()
-            )
+            return self._life.create(asking.request, **also)
         except AlreadyExists:
             self._life.part(generation, by=asking.subject)
             raise
@@ -194,19 +213,16 @@ class Admission:
         self, asking: Asking, holder: Holder, *, has: Sequence[str] = (), first: Sequence[str] = ()
     ) -> Document:
         """Store a request with a generation of its own."""
-        return self._placed(
-            {"caller": asking.subject, "campaign": asking.request.campaign},
-            holder,
-            lambda holds: self._life.create(
-                asking.request, export_id=holder.export, holds=holds, **asking.words()
-            ),
-            has=has,
-            first=first,
-        )
+
+        def write(holds: Mapping[str, object]) -> Document:
+            also: Words = {**asking.words(), "export_id": holder.export, "holds": holds}
+            return self._life.create(asking.request, **also)
+
+        return self._placed(asking.places(), holder, write, has=has, first=first)
 
     def _placed(
         self,
-        wanted: Mapping[str, str | None],
+        wanted: Sequence[tuple[str, str]],
         holder: Holder,
         write: Callable[[Mapping[str, object]], _T],
         *,
@@ -218,35 +234,31 @@ class Admission:
         Where the database did not confirm, the claims stay: the write may be in force.
 
         Args:
-            wanted: Whose places: a limit and a name of it, if the export has one.
+            wanted: Whose places: limits, and a name of each.
             holder: Who takes them.
             write: Stores the export, given what it holds.
             has: Claims that the holder has already.
             first: Claims to take before any place.
 
         Raises:
-            _Clash: Somebody has one of `first`; nothing was taken then.
+            Clash: Somebody has one of `first`; nothing was taken then.
         """
         begun = self._clock.monotonic()
         # All in one command, each place any of its kind: most are free.
-        places = {
-            _place_name(limit, name, self._any(range(getattr(self.limits, limit)))): (limit, name)
-            for limit, name in wanted.items()
-            if name is not None
-        }
+        places = {self.any_place(limit, name): (limit, name) for limit, name in wanted}
         asked = [*first, *places]
         taken = self._claims.take(asked, holder)
         claims = [*has, *asked[:taken]]
         try:
             if taken < len(first):
-                raise _Clash
+                raise Clash
             for place in asked[taken:]:
                 # Not `extend`: where one is refused, those before it must be known.
                 claims.append(self._place(*places[place], holder))  # noqa: PERF401
             if self._clock.monotonic() - begun > IN_TIME:
                 raise Contended
             return write({"token": holder.token, "claims": claims})
-        except (AlreadyExists, Contended, IllegalMove, TooMany, _Clash):
+        except (AlreadyExists, Contended, IllegalMove, TooMany, Clash):
             if claims:
                 self._claims.release(claims, holder)
             raise
@@ -288,12 +300,18 @@ def release(claims: ClaimStore, document: Document) -> None:
         claims.release(holds["claims"], holder)
 
 
+def _wanted(caller: str, campaign: str | None) -> list[tuple[str, str]]:
+    named = {"caller": caller, "campaign": campaign}
+    return [(limit, name) for limit, name in named.items() if name is not None]
+
+
 def _place_name(limit: str, name: str, number: int) -> str:
     """Whatever the name holds, the last `#` ends it."""
     return f"{limit}:{name}#{number}"
 
 
-def _holder(export_id: str) -> Holder:
+def holder_of(export_id: str) -> Holder:
+    """An export that is about to take claims; another one each time."""
     return Holder(export=export_id, token=secrets.token_hex(8))
 
 

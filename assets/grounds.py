@@ -22,6 +22,10 @@ EARLIER: Final = 1 / 3
 MOST = 512
 
 
+class NotRemembered(Exception):
+    """It has to be read, which takes a thread."""
+
+
 class Grounds:
     """Campaigns and what belongs to them; safe to use from many threads.
 
@@ -44,8 +48,8 @@ class Grounds:
             DoorError: The database failed.
         """
         now = self._clock.monotonic()
-        until, ground = self._known.get(key, (now, None))
-        if ground is not None and now < until:
+        ground = self._remembered(key, now)
+        if ground is not None:
             return ground
         ground = ground_of(key, snapshot, stores)
         with self._lock:
@@ -53,6 +57,21 @@ class Grounds:
             self._known[key] = now + self._life(), ground
             self._tidy(now)
         return ground
+
+    def at_once(self, key: str, snapshot: datetime, stores: Stores) -> Ground:  # noqa: ARG002
+        """The same for who must not wait, such as the event loop.
+
+        Raises:
+            NotRemembered: It would be read.
+        """
+        ground = self._remembered(key, self._clock.monotonic())
+        if ground is None:
+            raise NotRemembered
+        return ground
+
+    def _remembered(self, key: str, now: float) -> Ground | None:
+        until, ground = self._known.get(key, (now, None))
+        return ground if now < until else None
 
     def forget(self, key: str) -> bool:
         """Have it read anew the next time; whether it was remembered."""

@@ -6,8 +6,8 @@ raises `LeaseLost` for the holder of a lease) changed nothing. The methods stand
 in a file for each who makes them.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Required, TypedDict, Unpack
 
 from bson import ObjectId
 
@@ -19,9 +19,35 @@ from assets.moves.changes import COUNTED, Document, audit_entry, nothing_done
 from assets.moves.people import PeopleMoves
 from assets.moves.sensors import SensorMoves
 from assets.moves.workers import WorkerMoves
-from resources.mongo.exports import Change
+from resources.mongo.exports import Change, Newborn
 
-__all__ = ["COUNTED", "Document", "ExportLife", "IllegalMove", "LeaseLost", "new_id"]
+__all__ = ["COUNTED", "Document", "ExportLife", "IllegalMove", "LeaseLost", "Words", "new_id"]
+
+
+class Words(TypedDict, total=False):
+    """What an export is created with, beside what is asked for.
+
+    Attributes:
+        origin: Where it was asked.
+        subject: Who asks.
+        client: Which program asks for them.
+        idempotency: Digests of the key and of what was sent with it.
+        status: The first state.
+        export_id: Its id if that is known already, by `new_id`.
+        holds: The claims that it has taken, and their token (`assets/admission.py`).
+        generation: The export whose files a joined one waits for.
+        traceparent: The trace that it belongs to (W3C Trace Context).
+    """
+
+    origin: Required[str]
+    subject: Required[str]
+    client: str | None
+    idempotency: Mapping[str, str] | None
+    status: Status
+    export_id: str | None
+    holds: Mapping[str, object] | None
+    generation: str | None
+    traceparent: str | None
 
 
 class ExportLife(SensorMoves, WorkerMoves, PeopleMoves):
@@ -34,77 +60,23 @@ class ExportLife(SensorMoves, WorkerMoves, PeopleMoves):
             everywhere else, for the database's clock.
     """
 
-    def create(
-        self,
-        request: ExportRequest,
-        *,
-        origin: str,
-        subject: str,
-        client: str | None = None,
-        idempotency: Mapping[str, str] | None = None,
-        status: Status = Status.QUEUED,
-        export_id: str | None = None,
-        holds: Mapping[str, object] | None = None,
-        generation: str | None = None,
-        traceparent: str | None = None,
-    ) -> Document:
+    def create(self, request: ExportRequest, **words: Unpack[Words]) -> Document:
         """Insert a new export.
 
         Args:
             request: What is asked for.
-            origin: Where it was asked.
-            subject: Who asks.
-            client: Which program asks for them.
-            idempotency: Digests of the key and of what was sent with it.
-            status: The first state.
-            export_id: Its id if that is known already, by `new_id`.
-            holds: The claims that it has taken, and their token (`assets/admission.py`).
-            generation: The export whose files a joined one waits for.
-            traceparent: The trace that it belongs to (W3C Trace Context).
+            words: What else it is created with.
 
         Raises:
             AlreadyExists: An export with this idempotency digest exists.
         """
-        document: dict[str, Any] = {
-            "_id": export_id or new_id(),
-            "type": request.type,
-            "typeVersion": request.version,
-            "status": str(status),
-            "phase": None,
-            "origin": origin,
-            "partition": request.partition,
-            "campaign": request.campaign,
-            "request": request.to_document(),
-            "fingerprint": request.fingerprint(),
-            "priority": USUAL_PRIORITY,
-            "line": None,
-            "requestedBy": {"subject": subject, "client": client},
-            "attempt": 1 if status is Status.DISPATCHED else 0,
-            "maxAttempts": MAX_ATTEMPTS,
-            "failures": 0,
-            "rescues": 0,
-            "notBefore": None,
-            "lease": None,
-            "cancel": None,
-            "result": None,
-            "error": None,
-            "shipping": None,
-            "deliveries": {},
-            "progress": nothing_done(),
-            "sharers": 0,
-            "left": None,
-            "holds": dict(holds) if holds else None,
-            "outbox": None,
-        }
-        if idempotency:
-            document["idempotency"] = dict(idempotency)
-        if generation:
-            document["generation"] = generation
-        if traceparent:
-            document["traceparent"] = traceparent
-        # Who may see what was decided here; the trail must tell it without the request's help.
-        decided = {"origin": origin, "policy": request.policy.to_document()}
-        return self._store.insert(document, push=audit_entry("created", subject, decided))
+        document, push = _newborn(request, **words)
+        return self._store.insert(document, push=push)
+
+    def create_all(self, asked: Sequence[tuple[ExportRequest, Words]]) -> list[Document | None]:
+        """Insert several in one command; None for one that exists already (`create`)."""
+        born = [_newborn(request, **words) for request, words in asked]
+        return [*self._store.insert_all(born)]
 
     def latest(self, equal: Mapping[str, object]) -> Document | None:
         """The newest export whose fields equal these, or None."""
@@ -122,3 +94,45 @@ class ExportLife(SensorMoves, WorkerMoves, PeopleMoves):
 def new_id() -> str:
     """The id of an export that is not stored yet."""
     return f"exp_{ObjectId()}"
+
+
+def _newborn(request: ExportRequest, **words: Unpack[Words]) -> Newborn:
+    """The document of a new export, and how its trail begins."""
+    status = words.get("status", Status.QUEUED)
+    document: dict[str, Any] = {
+        "_id": words.get("export_id") or new_id(),
+        "type": request.type,
+        "typeVersion": request.version,
+        "status": str(status),
+        "phase": None,
+        "origin": words["origin"],
+        "partition": request.partition,
+        "campaign": request.campaign,
+        "request": request.to_document(),
+        "fingerprint": request.fingerprint(),
+        "priority": USUAL_PRIORITY,
+        "line": None,
+        "requestedBy": {"subject": words["subject"], "client": words.get("client")},
+        "attempt": 1 if status is Status.DISPATCHED else 0,
+        "maxAttempts": MAX_ATTEMPTS,
+        "failures": 0,
+        "rescues": 0,
+        "notBefore": None,
+        "lease": None,
+        "cancel": None,
+        "result": None,
+        "error": None,
+        "shipping": None,
+        "deliveries": {},
+        "progress": nothing_done(),
+        "sharers": 0,
+        "left": None,
+        "holds": words.get("holds") or None,
+        "outbox": None,
+    }
+    # Absent where there is none: the unique index is of those that have one.
+    given = {name: words.get(name) for name in ("idempotency", "generation", "traceparent")}
+    document |= {name: value for name, value in given.items() if value}
+    # Who may see what was decided here; the trail must tell it without the request's help.
+    decided = {"origin": words["origin"], "policy": request.policy.to_document()}
+    return document, audit_entry("created", words["subject"], decided)

@@ -17,10 +17,11 @@ from api_bridge.telemetry.durations import Durations
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.waiting.changes import Changes
 from api_bridge.waiting.looks import Looks
+from api_bridge.waiting.together import Together
 from api_bridge.webhooks.endpoints import Endpoints
-from assets.admission import Admission
+from assets.admission import Admission, Asking
 from assets.grounds import Grounds
-from assets.life import ExportLife
+from assets.life import Document, ExportLife
 from assets.model.export_type import Catalog
 from resources.clock import Clock
 from resources.mongo.stores import MongoStores
@@ -41,6 +42,7 @@ class Bridge:
         changes: Tells those who wait that an export has changed.
         looks: Reads what many look at, together.
         admission: Who may have how many exports, and who shares one.
+        crowd: The same for many who come together.
         grounds: What requests stand on.
         authenticator: From header to caller.
         endpoints: Who is told of exports.
@@ -66,6 +68,7 @@ class Bridge:
     changes: Changes
     looks: Looks
     admission: Admission
+    crowd: Together[Asking, Document | Exception]
     grounds: Grounds
     authenticator: Authenticator
     endpoints: Endpoints

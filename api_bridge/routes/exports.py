@@ -1,11 +1,11 @@
 """Asking for exports, watching them, and stopping, repeating or deleting them (API.md 1)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -44,11 +44,12 @@ from api_bridge.routes.lookup import (
 )
 from api_bridge.routes.patience import paced, until_changed, until_ended
 from api_bridge.waiting.changes import Full
-from assets.admission import Asking, Contended, TooMany
+from assets.admission import Asking, Clash, Contended, TooMany
+from assets.grounds import NotRemembered
 from assets.life import IllegalMove
 from assets.loading import UNKNOWN_CAMPAIGN, load
 from assets.model.campaign import Facts
-from assets.model.export_type import ExportType
+from assets.model.export_type import ExportType, Scope
 from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status
 from assets.model.parameters import Forbidden, InvalidRequest, parse
@@ -60,7 +61,8 @@ from resources.errors import AlreadyExists
 
 ORIGIN = "api"
 
-_T = TypeVar("_T")
+# A longer body may take milliseconds to check, in which nobody else would be served.
+SHORT_BYTES = 4 * 1024
 
 router = APIRouter()
 
@@ -74,7 +76,10 @@ async def create_export(
     With `Prefer: wait=N` the answer waits for the end, and is a 200 if that comes in time.
     """
     preferred = preference(request.headers.getlist("prefer"))
-    document = await run_in_threadpool(_created, request, bridge, caller, raw, preferred)
+    asking = await _asking(request, bridge, caller, raw, preferred)
+    passing(CrashPoint.K01)
+    document = await _stored(bridge, asking)
+    passing(CrashPoint.K02)
     waited = False
     if preferred.wait:
         with suppress(Full):
@@ -85,10 +90,26 @@ async def create_export(
     return _accepted(bridge, document, ended=ended, headers=headers)
 
 
-def _created(
+async def _asking(
     request: Request, bridge: Bridge, caller: Caller, raw: bytes, preferred: Preference
-) -> Document:
-    """The export that is asked for: a new one, or the first with this Idempotency-Key."""
+) -> Asking:
+    """What is asked for, checked; in a thread if it is long, or if something has to be read."""
+    checked = partial(_checked, request, bridge, caller, raw, preferred)
+    if len(raw) <= SHORT_BYTES:
+        with suppress(NotRemembered):
+            return checked(at_once=True)
+    return await run_in_threadpool(checked)
+
+
+def _checked(
+    request: Request,
+    bridge: Bridge,
+    caller: Caller,
+    raw: bytes,
+    preferred: Preference,
+    *,
+    at_once: bool = False,
+) -> Asking:
     headers = request.headers
     submission = parse_submission(
         raw, headers.getlist("content-type"), bridge.catalog, bridge.known
@@ -98,10 +119,10 @@ def _created(
         headers.getlist("idempotency-key"), owner, "POST /v1/exports", submission.payload
     )
     caller.require(create_scope(submission.export_type.name))
-    export_request = asked_for(bridge, caller, submission, lenient=preferred.lenient)
-    checked_ground(bridge, submission.export_type, export_request)
-    asking = Asking(
-        request=export_request,
+    wanted = asked_for(bridge, caller, submission, lenient=preferred.lenient, at_once=at_once)
+    checked_ground(bridge, submission.export_type, wanted, at_once=at_once)
+    return Asking(
+        request=wanted,
         origin=ORIGIN,
         subject=caller.subject,
         client=caller.client,
@@ -109,13 +130,28 @@ def _created(
         fresh=submission.fresh,
         traceparent=traceparent(request.scope),
     )
-    passing(CrashPoint.K01)
+
+
+async def _stored(bridge: Bridge, asking: Asking) -> Document:
+    """The export that is asked for: a new one, or the first with this Idempotency-Key."""
     try:
-        document = admitted(lambda: bridge.admission.ask(asking))
+        with admitting():
+            document = await _let_in(bridge, asking)
     except AlreadyExists:
-        document = _first_with(bridge, key)
-    passing(CrashPoint.K02)
-    return view(bridge, document)
+        document = await run_in_threadpool(_first_with, bridge, asking.idempotency)
+    if document["status"] == Status.QUEUED and not document.get("line"):
+        return document  # nobody has looked at it yet
+    return await run_in_threadpool(view, bridge, document)
+
+
+async def _let_in(bridge: Bridge, asking: Asking) -> Document:
+    """The new export; whoever meets others waits for them in a thread of his own."""
+    told = await bridge.crowd.of(asking)
+    if isinstance(told, Clash):
+        return await run_in_threadpool(bridge.admission.ask, asking)
+    if isinstance(told, Exception):
+        raise told
+    return told
 
 
 @router.get("/v1/exports", summary="List exports, newest first")
@@ -198,7 +234,8 @@ def retry_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> Re
 
 
 def _retried(bridge: Bridge, document: Document, caller: Caller) -> Document | None:
-    return admitted(lambda: bridge.admission.retry(document, by=caller.subject))
+    with admitting():
+        return bridge.admission.retry(document, by=caller.subject)
 
 
 @router.delete("/v1/exports/{export_id}", status_code=204, summary="Delete an export")
@@ -222,15 +259,21 @@ def delete_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> R
 
 
 def asked_for(
-    bridge: Bridge, caller: Caller, submission: Submission, *, lenient: bool
+    bridge: Bridge,
+    caller: Caller,
+    submission: Submission,
+    *,
+    lenient: bool,
+    at_once: bool = False,
 ) -> ExportRequest:
     """The canonical request of a body, if the caller may have it.
 
     Raises:
+        NotRemembered: Something has to be read; only where `at_once` says that it may not be.
         ProblemError: 400, 403, or the 404 of a campaign that is not the caller's.
     """
     request = _parsed(submission, caller, lenient=lenient)
-    _check_campaign(bridge, caller, request)
+    _check_campaign(bridge, caller, request, at_once=at_once)
     return request
 
 
@@ -251,27 +294,36 @@ def _parsed(submission: Submission, caller: Caller, *, lenient: bool) -> ExportR
         ) from None
 
 
-def _check_campaign(bridge: Bridge, caller: Caller, request: ExportRequest) -> None:
+def _check_campaign(
+    bridge: Bridge, caller: Caller, request: ExportRequest, *, at_once: bool
+) -> None:
     if request.campaign is None:
         if not caller.sees_every_campaign:
             raise not_found()
         return
     if not caller.sees(request.campaign):
+        if at_once:
+            raise NotRemembered
         # Read all the same, so that foreign and unknown take the same time.
         bridge.stores.campaigns.by_key(request.campaign)
         raise not_found("/params/campaign_id")
 
 
-def checked_ground(bridge: Bridge, export_type: ExportType, request: ExportRequest) -> Facts:
+def checked_ground(
+    bridge: Bridge, export_type: ExportType, request: ExportRequest, *, at_once: bool = False
+) -> Facts:
     """The ground that a run would find now, or would have found seconds ago (`assets/grounds.py`).
 
     Raises:
+        NotRemembered: It has to be read; only where `at_once` says that it may not be.
         ProblemError: 422 for what a run would refuse before its first row (DOMAIN.md 5.1), and
             the 404 of a campaign that is not there.
     """
     try:
-        return _planned(bridge, export_type, request)
+        return _planned(bridge, export_type, request, at_once=at_once)
     except ExportFailed as failed:
+        if at_once:
+            raise NotRemembered from None
         # What is remembered refuses nobody: what there is now decides.
         if not bridge.grounds.forget(request.partition):
             raise _not_exportable(failed) from None
@@ -281,9 +333,13 @@ def checked_ground(bridge: Bridge, export_type: ExportType, request: ExportReque
         raise _not_exportable(failed) from None
 
 
-def _planned(bridge: Bridge, export_type: ExportType, request: ExportRequest) -> Facts:
-    now, grounds = bridge.clock.now(), bridge.grounds
-    facts = load(export_type, request, now, bridge.stores, reads=grounds.of)
+def _planned(
+    bridge: Bridge, export_type: ExportType, request: ExportRequest, *, at_once: bool = False
+) -> Facts:
+    if at_once and export_type.scope is not Scope.CAMPAIGN:
+        raise NotRemembered
+    now, reads = bridge.clock.now(), bridge.grounds.at_once if at_once else bridge.grounds.of
+    facts = load(export_type, request, now, bridge.stores, reads=reads)
     plan(export_type, facts)
     return facts
 
@@ -298,7 +354,7 @@ def _not_exportable(failed: ExportFailed) -> ProblemError:
     )
 
 
-def _first_with(bridge: Bridge, key: dict[str, str] | None) -> Document:
+def _first_with(bridge: Bridge, key: Mapping[str, str] | None) -> Document:
     """The export that was made with this Idempotency-Key."""
     first = bridge.stores.exports.first({"idempotency.digest": key["digest"]}) if key else None
     if key is None or first is None:
@@ -357,10 +413,11 @@ def _as_seen(bridge: Bridge, page: list[Document]) -> list[Document]:
     ]
 
 
-def admitted(admit: Callable[[], _T]) -> _T:
-    """What an admission gives, or the 429 that says whose places are taken."""
+@contextmanager
+def admitting() -> Iterator[None]:
+    """Let requests in inside the block; the 429 says whose places are taken."""
     try:
-        return admit()
+        yield
     except TooMany as too_many:
         raise ProblemError(
             Code.TOO_MANY_EXPORTS,

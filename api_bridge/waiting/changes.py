@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 
 from resources.errors import DoorError
-from resources.mongo.exports import ExportStore
+from resources.mongo.operations import OperationsStore
 
 # How late a change is told; a worker's heartbeat comes every 10 s, so more often tells little more.
 TICK_SECONDS = 0.5
@@ -35,14 +35,14 @@ class Changes:
     """Tells when exports change; all of it runs on one event loop.
 
     Args:
-        store: Where the exports are.
+        store: Knows the revisions of exports.
         most: How many may wait at once.
         tick_seconds: Between two questions to the database.
     """
 
     def __init__(
         self,
-        store: ExportStore,
+        store: OperationsStore,
         *,
         most: int,
         tick_seconds: float = TICK_SECONDS,
@@ -116,6 +116,8 @@ class Changes:
 
     async def _tell(self) -> None:
         asked = sorted({export_id for waiter in self._waiters for export_id in waiter.known})
+        if not asked:
+            return  # whoever waited went while we slept
         known = {} if self.closed else await run_in_threadpool(self._store.revisions, asked)
         for waiter in list(self._waiters):
             unheard = not waiter.known.keys() <= set(asked)  # came while the database was thinking

@@ -92,7 +92,7 @@ class Memory:
         known: Mapping[str, Callable[[Document], Document]] = {
             "find": self._found,
             "findAndModify": self._stored,
-            "update": self._taken,
+            "update": self._upserted,
             "delete": self._freed,
             "hello": _hello,
             "ismaster": _hello,
@@ -130,7 +130,12 @@ class Memory:
             raise _Refused(_BAD_VALUE, "nothing but an upsert of an export")
         if key in self._exports:
             raise _Refused(_DUPLICATE, "E11000 duplicate key")
-        (step,) = body["update"]
+        stored = self._born(key, body["update"])
+        said = {"n": 1, "updatedExisting": False, "upserted": key}
+        return {"lastErrorObject": said, "value": stored if body.get("new") else None}
+
+    def _born(self, key: str, update: Sequence[Document]) -> Document:
+        (step,) = update
         stored = {"_id": key, **made(step["$replaceWith"])}
         self._exports[key] = bson.encode(stored)
         holds = stored.get("holds") or {}
@@ -139,8 +144,7 @@ class Memory:
         self._begun.append((key, holds.get("claims", ())))
         if len(self._begun) > self.live:
             self._end(*self._begun.popleft())
-        said = {"n": 1, "updatedExisting": False, "upserted": key}
-        return {"lastErrorObject": said, "value": stored if body.get("new") else None}
+        return stored
 
     def _freed(self, body: Document) -> Document:
         """The deletion by which the bridge gives claims back."""
@@ -163,20 +167,33 @@ class Memory:
             if self._claims.get(claim, {}).get("export") == key:
                 del self._claims[claim]
 
-    def _taken(self, body: Document) -> Document:
-        """The upserts by which the bridge takes claims, up to the first that is there."""
-        if body["update"] != CLAIMS or not all(one.get("upsert") for one in body["updates"]):
-            raise _Refused(_BAD_VALUE, "nothing but upserts of claims")
-        upserted: list[Document] = []
-        for index, one in enumerate(body["updates"]):
+    def _upserted(self, body: Document) -> Document:
+        """The upserts by which the bridge takes claims and stores exports.
+
+        One that is there is a duplicate; where they are ordered, none behind it is made.
+        """
+        name, updates = body["update"], body["updates"]
+        if name not in (CLAIMS, EXPORTS) or not all(one.get("upsert") for one in updates):
+            raise _Refused(_BAD_VALUE, "nothing but upserts of claims and exports")
+        there = self._claims if name == CLAIMS else self._exports
+        made_now: list[Document] = []
+        clashes: list[Document] = []
+        for index, one in enumerate(updates):
             key = one["q"]["_id"]["$eq"]
-            if key in self._claims:
+            if key in there:
                 clash = {"index": index, "code": _DUPLICATE, "errmsg": "E11000 duplicate key"}
-                return {"n": index, "nModified": 0, "upserted": upserted, "writeErrors": [clash]}
-            (step,) = one["u"]
-            self._claims[key] = {"_id": key, **made(step["$set"])}
-            upserted.append({"index": index, "_id": key})
-        return {"n": len(upserted), "nModified": 0, "upserted": upserted}
+                clashes.append(clash)
+                if body.get("ordered", True):
+                    break
+                continue
+            if name == EXPORTS:
+                self._born(key, one["u"])
+            else:
+                (step,) = one["u"]
+                self._claims[key] = {"_id": key, **made(step["$set"])}
+            made_now.append({"index": index, "_id": key})
+        said: Document = {"n": len(made_now), "nModified": 0, "upserted": made_now}
+        return said | ({"writeErrors": clashes} if clashes else {})
 
 
 def made(expression: Any) -> Any:

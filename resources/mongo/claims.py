@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from resources.mongo.connection import DUPLICATE, Document, MongoConnection, classify
+from resources.mongo.connection import (
+    DUPLICATE,
+    Document,
+    MongoConnection,
+    classify,
+    upserted,
+)
 from resources.mongo.exports import NAME as EXPORTS
 from resources.mongo.exports import is_older
 
@@ -64,15 +70,7 @@ class ClaimStore:
         Raises:
             Unavailable: The database did not confirm; any of them may or may not be taken.
         """
-        named = {"export": {"$literal": holder.export}, "token": {"$literal": holder.token}}
-        writes = [
-            UpdateOne(
-                {"_id": {"$eq": claim}, "token": {"$eq": None}},
-                [{"$set": {**named, "at": "$$NOW"}}],
-                upsert=True,
-            )
-            for claim in claims
-        ]
+        writes = [_taking(claim, holder) for claim in claims]
         if not writes:
             return 0
         with self._connection.bounded("take claims"):
@@ -83,6 +81,22 @@ class ClaimStore:
                     raise
                 return int(refused.details["writeErrors"][0]["index"])
         return len(writes)
+
+    def take_each(self, wanted: Sequence[tuple[str, Holder]]) -> list[bool]:
+        """Take claims of several holders in one command, whatever becomes of the others.
+
+        Returns:
+            Of each, whether it is its holder's now, or was somebody's before.
+
+        Raises:
+            Unavailable: The database did not confirm; any of them may or may not be taken.
+        """
+        writes = [_taking(claim, holder) for claim, holder in wanted]
+        if not writes:
+            return []
+        with self._connection.bounded("take claims"):
+            refused = upserted(self._connection.collection(NAME), writes)
+        return [index not in refused for index in range(len(writes))]
 
     def take_over(
         self, claim: str, holder: Holder, *, instead_of: Holder, older: float | None = None
@@ -138,6 +152,12 @@ class ClaimStore:
             self._connection.collection(NAME).delete_many(
                 {"_id": {"$in": list(claims)}, **_of(holder)}
             )
+
+
+def _taking(claim: str, holder: Holder) -> UpdateOne:
+    named = {"export": {"$literal": holder.export}, "token": {"$literal": holder.token}}
+    query = {"_id": {"$eq": claim}, "token": {"$eq": None}}
+    return UpdateOne(query, [{"$set": {**named, "at": "$$NOW"}}], upsert=True)
 
 
 def _of(holder: Holder) -> Document:

@@ -1,7 +1,7 @@
 """One lazy client for the database, and the only place that reads the driver's errors."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,6 +115,29 @@ def _classify_bulk(error: errors.BulkWriteError, attempted: str) -> DoorError:
         return AlreadyExists(DUPLICATE, attempted)
     stopped = errors.OperationFailure("", first.get("code"), error.details)
     return _classify_answer(stopped, attempted)
+
+
+def upserted(collection: Collection[Any], writes: Sequence[pymongo.UpdateOne]) -> set[int]:
+    """Make upserts in one command, each whatever becomes of the others.
+
+    Returns:
+        The places of those that a unique key has refused.
+
+    Raises:
+        OperationFailure: One of them failed otherwise, or the database did not confirm those that
+            did not; it says what stopped it.
+    """
+    try:
+        collection.bulk_write(writes, ordered=False)
+    except errors.BulkWriteError as refused:
+        failed = refused.details.get("writeErrors") or []
+        others = [one for one in failed if one.get("code") != _DUPLICATE_KEY]
+        if refused.details.get("writeConcernErrors") or not failed:
+            raise
+        if others:
+            raise errors.OperationFailure("", others[0].get("code"), refused.details) from None
+        return {int(one["index"]) for one in failed}
+    return set()
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any, TypedDict, cast
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 
-from resources.mongo.connection import Document, MongoConnection
+from resources.mongo.connection import Document, MongoConnection, upserted
 from resources.mongo.documents import decoded, raw
 
 NAME = "exports"
@@ -89,6 +89,10 @@ APPENDED = frozenset({"audit"})
 
 # Set by the database clock when a document is inserted.
 BORN = ("createdAt", "updatedAt", "queuedAt")
+
+
+# An export that is to be stored, and the lists that it starts with (`ExportStore.insert`).
+Newborn = tuple[Mapping[str, object], Mapping[str, Mapping[str, object]] | None]
 
 
 class LeaseDocument(TypedDict, total=False):
@@ -233,16 +237,34 @@ class ExportStore:
             Unavailable: The database did not confirm; it may or may not be stored, so ask before
                 trying again.
         """
-        born = {"revision": {"$literal": 1}} | dict.fromkeys(BORN, "$$NOW")
-        born |= _tree({path: _appended(path, entry) for path, entry in (push or {}).items()})
+        query, change = _birth(document, push)
         with self._connection.bounded("insert an export document"):
             stored = self._raw().find_one_and_update(
-                {"_id": {"$eq": document["_id"]}, "revision": {"$lt": 0}},
-                [{"$replaceWith": {"$mergeObjects": [{"$literal": dict(document)}, born]}}],
-                upsert=True,
-                return_document=ReturnDocument.AFTER,
+                query, change, upsert=True, return_document=ReturnDocument.AFTER
             )
         return cast(ExportDocument, decoded(cast(RawBSONDocument, stored)))
+
+    def insert_all(self, newborn: Sequence[Newborn]) -> list[ExportDocument | None]:
+        """Store several as `insert` does, in one command, whatever becomes of the others.
+
+        Returns:
+            Each as it is stored, once that is so; None for one whose ``_id`` or idempotency digest
+            is taken.
+
+        Raises:
+            Unavailable: The database did not confirm; any of them may or may not be stored.
+        """
+        births = [_birth(*one) for one in newborn]
+        if not births:
+            return []
+        writes = [UpdateOne(query, change, upsert=True) for query, change in births]
+        with self._connection.bounded("insert export documents"):
+            refused = upserted(self._connection.collection(NAME), writes)
+        ids = [document["_id"] for document, _ in newborn]
+        there = [one for index, one in enumerate(ids) if index not in refused]
+        match = Match(statuses=None, equal={"_id": tuple(there)})
+        found = {one["_id"]: one for one in self.candidates(match, limit=len(there))}
+        return [None if index in refused else found[str(one)] for index, one in enumerate(ids)]
 
     def find(self, export_id: str) -> ExportDocument | None:
         """Return the export with this id, or None."""
@@ -253,13 +275,6 @@ class ExportStore:
         with self._connection.bounded("find an export document"):
             found = self._raw().find_one(compile_equal(equal))
         return None if found is None else cast(ExportDocument, decoded(found))
-
-    def revisions(self, ids: Sequence[str]) -> dict[str, int]:
-        """Return the revision of each export that there is, by id: what tells a change, cheaply."""
-        wanted = {"_id": {"$in": list(ids)}, "revision": {"$type": "number"}}
-        with self._connection.bounded("read the revisions of exports"):
-            found = self._connection.collection(NAME).find(wanted, {"revision": 1})
-            return {document["_id"]: int(document["revision"]) for document in found}
 
     def change(self, export_id: str, match: Match, change: Change) -> ExportDocument | None:
         """Change the export if it still is as expected, in one atomic write.
@@ -346,6 +361,16 @@ class ExportStore:
         with self._connection.bounded("list export documents"):
             found = list(self._raw().find(query).sort(order).limit(limit))
         return [cast(ExportDocument, decoded(document)) for document in found]
+
+
+def _birth(
+    document: Mapping[str, object], push: Mapping[str, Mapping[str, object]] | None
+) -> tuple[Document, list[Document]]:
+    """The query and the pipeline of an insert."""
+    born = {"revision": {"$literal": 1}} | dict.fromkeys(BORN, "$$NOW")
+    born |= _tree({path: _appended(path, entry) for path, entry in (push or {}).items()})
+    query = {"_id": {"$eq": document["_id"]}, "revision": {"$lt": 0}}
+    return query, [{"$replaceWith": {"$mergeObjects": [{"$literal": dict(document)}, born]}}]
 
 
 def compile_match(match: Match) -> Document:

@@ -102,5 +102,12 @@ class OperationsStore:
             found = list(cursor.sort([("finishedAt", DESCENDING)]).limit(limit))
         return [decoded(document) for document in found]
 
+    def revisions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the revision of each export that there is, by id: what tells a change, cheaply."""
+        wanted = {"_id": {"$in": list(ids)}, "revision": {"$type": "number"}}
+        with self._connection.bounded("read the revisions of exports"):
+            found = self._exports().find(wanted, {"revision": 1})
+            return {document["_id"]: int(document["revision"]) for document in found}
+
     def _exports(self) -> Collection[Document]:
         return self._connection.collection(exports.NAME)

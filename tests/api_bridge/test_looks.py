@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from api_bridge.waiting.looks import AT_ONCE, MOST, Looks
+from api_bridge.waiting.looks import APART_SECONDS, MOST, Looks
+from api_bridge.waiting.together import AT_ONCE
 from resources.errors import Unavailable
 from resources.mongo.exports import ExportDocument, Match
 from tests.fakes.clock import ManualClock
@@ -103,6 +104,28 @@ def test_nobody_is_given_what_was_read_before_he_asked() -> None:
         store.go.release(3 * AT_ONCE)
 
         assert [revision(await one) for one in (before, after)] == [1, 2]
+
+    run(store, scene)
+
+
+def test_one_who_comes_alone_goes_at_once_and_the_next_not_too_soon() -> None:
+    """A query for each look would cost as much as all else that a look does."""
+    store = Held("exp_1", "exp_2")
+    store.go.release(3 * AT_ONCE)
+
+    async def scene(looks: Looks) -> None:
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(2 * APART_SECONDS)
+        began = clock()
+        first = asyncio.ensure_future(looks.at("exp_1"))
+        await asyncio.sleep(0)
+        second = asyncio.ensure_future(looks.at("exp_2"))
+        await asyncio.sleep(0)
+        assert store.asked_for in ([], [("exp_1",)])
+        await asyncio.gather(first, second)
+
+        assert clock() - began >= APART_SECONDS
+        assert store.asked_for == [("exp_1",), ("exp_2",)]
 
     run(store, scene)
 

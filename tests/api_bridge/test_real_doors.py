@@ -179,6 +179,7 @@ def test_without_the_claims_both_promises_break(
 ) -> None:
     """The negative control: the same bursts where a claim is given to everybody."""
     monkeypatch.setattr(ClaimStore, "take", lambda _, claims, __: len(claims))
+    monkeypatch.setattr(ClaimStore, "take_each", lambda _, wanted: [True] * len(wanted))
     at_once(tight, [BODY] * 8)
     doubled = len(mongo.exports.page({"status": "queued"}, limit=50))
     at_once(tight, [unlike(n) for n in range(FEW + 2)])

@@ -23,6 +23,7 @@ from tests.api_bridge.schemas import wrong
 from tests.api_bridge.toys import TOYS
 from tests.fakes.clock import ManualClock
 from tests.fakes.exports import FakeExportStore
+from tests.fakes.mongo import FakeOperationsStore
 
 OVERLOADED = 503
 
@@ -52,7 +53,7 @@ class Later(threading.Thread):
 
 def waiting(bench: Bench) -> int:
     """How many times the database was asked for revisions."""
-    return sum(call.name == "revisions" for call in bench.stores.exports.asked.calls)
+    return sum(call.name == "revisions" for call in bench.stores.operations.asked.calls)
 
 
 def seated(bench: Bench) -> float:
@@ -363,7 +364,7 @@ def test_a_database_that_is_away_for_a_moment_ends_no_stream(bench: Bench) -> No
     with following(bench, export_id) as stream:
         stream.events(3)
         failure = Unavailable("MONGO_UNREACHABLE", "read the revisions")
-        bench.stores.exports.asked.fail_next(failure, name="revisions")
+        bench.stores.operations.asked.fail_next(failure, name="revisions")
         before = waiting(bench)
         wait_for(lambda: waiting(bench) > before + 1)
         bench.start(export_id)
@@ -376,7 +377,8 @@ def test_a_database_that_is_away_for_a_moment_ends_no_stream(bench: Bench) -> No
 
 def test_nobody_takes_every_seat() -> None:
     """One client with a loop must not keep the others from waiting (S14)."""
-    changes = Changes(FakeExportStore(ManualClock()), most=6)  # a fifth, rounded up, is two
+    store = FakeOperationsStore(FakeExportStore(ManualClock()))
+    changes = Changes(store, most=6)  # a fifth, rounded up, is two
 
     with changes.seat("a"), changes.seat("a"):
         with pytest.raises(Full), changes.seat("a"):
@@ -414,7 +416,7 @@ def test_everybody_is_let_go_when_the_bridge_stops() -> None:
 
     async def ends() -> tuple[bool, float]:
         store = FakeExportStore(ManualClock(), [{"_id": "exp_1", "revision": 1}])
-        changes = Changes(store, most=1, tick_seconds=0.01)
+        changes = Changes(FakeOperationsStore(store), most=1, tick_seconds=0.01)
         begun = time.monotonic()
         asyncio.get_running_loop().call_later(0.05, changes.close)
         told = await changes.following({"exp_1": 1}, 30)

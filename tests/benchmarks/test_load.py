@@ -66,6 +66,23 @@ def test_claims_are_taken_up_to_the_first_that_is_there(memory: Memory) -> None:
     ]
 
 
+def test_upserts_without_an_order_go_on_behind_one_that_is_there() -> None:
+    """The bridge makes them in crowds: of claims and of exports."""
+    memory = Memory(campaigns=2)
+    take = {"update": "export_claims", "ordered": False}
+    store = {"update": "exports", "ordered": False}
+    born = [{**upsert(f"exp_{n}"), "q": {"_id": {"$eq": f"exp_{n}"}}} for n in (1, 1, 2)]
+
+    taken = said(memory, **take, updates=[claim("live:1"), claim("live:1"), claim("live:2")])
+    stored = said(memory, **store, updates=[{**one, "u": one["update"]} for one in born])
+    found = said(memory, find="exports", filter={"_id": {"$in": ["exp_1", "exp_2"]}})
+
+    for answer in (taken, stored):
+        assert answer["n"] == 2
+        assert [(one["index"], one["code"]) for one in answer["writeErrors"]] == [(1, 11_000)]
+    assert len(found["cursor"]["firstBatch"]) == 2
+
+
 def test_an_export_is_stored_once_and_found_beside_others(memory: Memory) -> None:
     """One export a key, and several looks in one query."""
     first, second = (said(memory, **upsert("exp_1")) for _ in range(2))

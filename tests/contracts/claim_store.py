@@ -48,6 +48,23 @@ class ClaimStoreContract:
             "e": THREE,
         }
 
+    def test_claims_of_several_are_taken_each_whatever_becomes_of_the_others(
+        self, claims: ClaimStore
+    ) -> None:
+        """Who is refused stops nobody behind him, and of two who want the same one has it."""
+        claims.take(["b"], THREE)
+
+        taken = claims.take_each([("a", ONE), ("b", ONE), ("c", ONE), ("c", TWO), ("d", TWO)])
+
+        assert taken == [True, False, True, False, True]
+        assert claims.take_each([]) == []
+        assert {name: claim.holder for name, claim in claims.held("abcd").items()} == {
+            "a": ONE,
+            "b": THREE,
+            "c": ONE,
+            "d": TWO,
+        }
+
     def test_of_many_who_take_several_in_one_order_one_has_them_all(
         self, claims: ClaimStore
     ) -> None:

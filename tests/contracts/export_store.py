@@ -66,6 +66,33 @@ class ExportStoreContract:
         assert found is not None
         assert found["_id"] == "exp_1"
 
+    def test_exports_that_come_together_are_stored_each_whatever_becomes_of_the_others(
+        self, store: ExportStore
+    ) -> None:
+        """An id or a digest that is taken refuses one of them; the others are born as alone."""
+        first = store.insert({"_id": "exp_1", "status": "queued", "idempotency": {"digest": "d"}})
+        trail = {"audit": {"actor": "me", "action": "$set"}}
+
+        stored = store.insert_all(
+            [
+                ({"_id": "exp_1", "status": "failed"}, None),
+                ({"_id": "exp_2", "status": "queued", "createdAt": LONG_AGO}, trail),
+                ({"_id": "exp_3", "status": "queued", "idempotency": {"digest": "d"}}, trail),
+                ({"_id": "exp_4", "status": "$queued"}, None),
+            ]
+        )
+
+        assert store.insert_all([]) == []
+        assert stored[::2] == [None, None]
+        assert (store.find("exp_1"), store.find("exp_3")) == (first, None)
+        _, second, _, fourth = stored
+        assert second is not None
+        assert fourth is not None
+        assert (second, fourth) == (store.find("exp_2"), store.find("exp_4"))
+        assert (second["revision"], fourth["status"]) == (1, "$queued")
+        assert second["createdAt"] == second["updatedAt"] == second["queuedAt"] > LONG_AGO
+        assert second["audit"] == [{"actor": "me", "action": "$set", "at": second["createdAt"]}]
+
     def test_the_audit_trail_can_be_added_to_and_nothing_else(self, store: ExportStore) -> None:
         """A trail that a bug can rewrite proves nothing about who has had which file."""
         store.insert({"_id": "exp_1", "status": "queued"}, push={"audit": {"actor": "me"}})
@@ -105,15 +132,6 @@ class ExportStoreContract:
         assert store.change("exp_1", ANY, Change()) is None
         assert store.candidates(ANY, limit=5) == []
         assert store.page({}, before=None, limit=5) == []
-
-    def test_revisions_tell_which_exports_have_changed(self, store: ExportStore) -> None:
-        """Those who wait are told by this; an export that is not there has none."""
-        for export_id in ("exp_1", "exp_2", "exp_3"):
-            store.insert({"_id": export_id, "status": "queued"})
-        store.change("exp_2", QUEUED, Change())
-
-        assert store.revisions(["exp_1", "exp_2", "exp_4"]) == {"exp_1": 1, "exp_2": 2}
-        assert store.revisions([]) == {}
 
     def test_a_change_writes_all_of_it_at_one_instant(self, store: ExportStore) -> None:
         """Status, lease, counters and audit must never be seen half changed."""

@@ -43,6 +43,15 @@ class OperationsContract:
         assert second["requests"] > first["requests"]
         assert first["requests"].utcoffset() == timedelta(0)
 
+    def test_revisions_tell_which_exports_have_changed(self, stores: MongoStores) -> None:
+        """Those who wait are told by this; an export that is not there has none."""
+        for export_id in ("exp_1", "exp_2", "exp_3"):
+            stores.exports.insert({"_id": export_id, "status": "queued"})
+        stores.exports.change("exp_2", QUEUED, Change())
+
+        assert stores.operations.revisions(["exp_1", "exp_2", "exp_4"]) == {"exp_1": 1, "exp_2": 2}
+        assert stores.operations.revisions([]) == {}
+
     def test_the_earliest_of_those_that_match_is_found(
         self, stores: MongoStores, passes: Callable[[float], None]
     ) -> None:

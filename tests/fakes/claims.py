@@ -42,6 +42,10 @@ class FakeClaimStore(ClaimStore):
                 self._kept[claim] = _Kept(holder, self._clock.now())
             return len(claims)
 
+    def take_each(self, wanted: Sequence[tuple[str, Holder]]) -> list[bool]:
+        """Take claims of several, each as if it were taken alone."""
+        return [self.take([claim], holder) == 1 for claim, holder in wanted]
+
     def take_over(
         self, claim: str, holder: Holder, *, instead_of: Holder, older: float | None = None
     ) -> bool:

@@ -13,6 +13,7 @@ from resources.mongo.exports import (
     ExportDocument,
     ExportStore,
     Match,
+    Newborn,
     compile_change,
     compile_match,
 )
@@ -57,6 +58,18 @@ class FakeExportStore(ExportStore):
             self.kept.keep({**document, **born, **lists})
             return self._given(document["_id"])
 
+    def insert_all(self, newborn: Sequence[Newborn]) -> list[ExportDocument | None]:
+        """Store new documents, each as if it were stored alone."""
+        return [self._inserted(document, push) for document, push in newborn]
+
+    def _inserted(
+        self, document: Mapping[str, object], push: Mapping[str, Mapping[str, object]] | None
+    ) -> ExportDocument | None:
+        try:
+            return self.insert(document, push=push)
+        except AlreadyExists:
+            return None
+
     def find(self, export_id: str) -> ExportDocument | None:
         """Return one document."""
         self.asked.note("find", export_id)
@@ -67,15 +80,6 @@ class FakeExportStore(ExportStore):
         self.asked.note("first", equal)
         found = self._found(lambda document: equals(document, equal))
         return found[0] if found else None
-
-    def revisions(self, ids: Sequence[str]) -> dict[str, int]:
-        """Return the revisions of the documents that there are."""
-        self.asked.note("revisions", tuple(ids))
-        return {
-            document["_id"]: document["revision"]
-            for document, _ in self.kept.seen()
-            if document["_id"] in ids and isinstance(document.get("revision"), int)
-        }
 
     def change(self, export_id: str, match: Match, change: Change) -> ExportDocument | None:
         """Change a document if it matches, in one step that no other thread sees half done."""

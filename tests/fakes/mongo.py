@@ -186,6 +186,15 @@ class FakeOperationsStore(OperationsStore):
         dates = [document.get(path) for document in found]
         return min((date for date in dates if isinstance(date, datetime)), default=None)
 
+    def revisions(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the revisions of the documents that there are."""
+        self.asked.note("revisions", tuple(ids))
+        return {
+            document["_id"]: document["revision"]
+            for document, _ in self._fake.kept.seen()
+            if document["_id"] in ids and isinstance(document.get("revision"), int)
+        }
+
     def latest(
         self, match: Match, path: str, *, by: Sequence[str]
     ) -> dict[tuple[object, ...], datetime]:
