@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,16 @@ from resources.clock import SystemClock
 
 
 @contextmanager
-def deployed(entries: int, variables: Mapping[str, str] | None = None) -> Iterator[Deployment]:
+def deployed(
+    entries: int, variables: Mapping[str, str] | None = None, **more: Any
+) -> Iterator[Deployment]:
     """A running deployment with the hand-written pack and a campaign of so many entries.
 
-    Its credentials are in the environment as long; `variables` are more of its processes' own.
+    Its credentials are in the environment as long; `variables` are more of its processes' own, and
+    `more` is what else a `Deployment` may be told.
     """
     home = Path(tempfile.mkdtemp(prefix="deployed"))
-    deployment = Deployment(home, SystemClock(), variables=variables)
+    deployment = Deployment(home, SystemClock(), variables=variables, **more)
     try:
         with pytest.MonkeyPatch.context() as patch:
             given = deployment.stack.up()

@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export_platform.commands.terminal import ended_by_sigterm
 from tests.conftest import running_stack
 from tests.faults.company import breaks, kills, slots, worked, zombies
 from tests.faults.corruption import missed_at_rest, wrong_before_publishing
+from tests.faults.full_stack import controlled, full_kills, full_stack
 from tests.faults.rounds import POINTS
 from tests.faults.slot import Tally
 from tests.faults.storm import BATCH, batch
@@ -30,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--kills", type=int, default=1, help="at each of the 24 points")
     parser.add_argument("--points", nargs="*", choices=POINTS, default=POINTS)
+    parser.add_argument("--full-stack-kills", type=int, default=0, help="as many on the platform")
+    parser.add_argument("--full-stack-control", action="store_true", help="and without guards")
     parser.add_argument("--zombies", type=int, default=20)
     parser.add_argument("--breaks", type=int, default=0, help="connections to MongoDB and S3")
     parser.add_argument("--exports", type=int, default=0, help="of whose calls one in 100 fails")
@@ -38,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     said = parser.parse_args(argv)
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"{said.seed}.log"
-    with log.open("w", encoding="utf-8") as file:
+    with log.open("w", encoding="utf-8") as file, ended_by_sigterm():
 
         def note(line: str) -> None:
             file.write(f"{line}\n")
@@ -48,6 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         total = _storms(said, note) + _damage(said, note)
         if said.kills or said.zombies or said.breaks:
             total += _engine(said, note)
+        if said.full_stack_kills:
+            total += _platform(said, note)
+        if said.full_stack_control:
+            with tempfile.TemporaryDirectory() as name:
+                total += controlled(said.seed, Path(name), note)
     for line in total.notes:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"seed {said.seed}, log {log}\n{summary(total)}\n")
@@ -92,12 +101,27 @@ def _engine(said: argparse.Namespace, note: Note) -> Tally:
             return total + worked(places, zombies(said.seed, said.zombies), note)
 
 
+def _platform(said: argparse.Namespace, note: Note) -> Tally:
+    """Kills of a whole platform's processes, of each of which exports are asked for over HTTP."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        full_stack(said.slots, Path(name)) as places,
+    ):
+        note("the platform is up, and all kinds of export were made without a fault")
+        rounds = full_kills(said.seed, said.full_stack_kills, said.points)
+        total = worked(places, rounds, note)
+        total += places[0].bench.judged()
+        note(f"looked {places[0].bench.looked()}")
+        return total
+
+
 def summary(total: Tally) -> str:
     """The figures of a run, a line for each kind of round; the kills and zombies last."""
     lines = (
         ("exports", "attempts", "ended", "stuck", "unproved"),
         ("corruptions", "unfound"),
         ("breaks", "unlike", "pending", "missed"),
+        ("unseen",),
         ("kills", "lost", "doubled", "partial", "zombies", "stale"),
     )
     return "\n".join(" ".join(f"{name}={total.counts[name]}" for name in line) for line in lines)

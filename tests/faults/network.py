@@ -1,5 +1,7 @@
 """Rounds of a network that breaks: one export each, whose worker speaks to a server through it.
 
+The servers are MongoDB, S3, Athena and the partners' services; and whoever is told by webhook.
+
 It breaks once, at any byte that goes to the worker or comes from it; what comes after gets through.
 """
 
@@ -8,17 +10,28 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 from assets.model.lifecycle import Status
 from resources.wiring import environment
 from tests.api_bridge.forwarder import Forwarder
-from tests.faults.rounds import judged
-from tests.faults.slot import LARGE, SMALL, Load, Observer, Slot, Tally
+from tests.faults.rounds import TURN, judged
+from tests.faults.slot import DELIVERED, LARGE, SMALL, TABLE, Load, Observer, Slot, Tally
 
-SERVERS = (environment.MONGODB_URI, environment.AWS_ENDPOINT_URL_S3)
+# Which exports speak to a server; to MongoDB and S3 all of them do.
+SPEAKING: Mapping[str, Sequence[Load]] = {
+    environment.AWS_ENDPOINT_URL_ATHENA: (
+        Load(name="code-redemptions", params=TABLE),
+        Load(name="email-engagement", params=TABLE),
+    ),
+    environment.CODES_SERVICE_URL: (Load(name="codes", params=TABLE),),
+    environment.ENTRIES_SERVICE_URL: (DELIVERED,),
+    environment.SFMC_AUTH_URL: (DELIVERED,),
+    environment.SFMC_REST_URL: (DELIVERED,),
+}
+SERVERS = (environment.MONGODB_URI, environment.AWS_ENDPOINT_URL_S3, *SPEAKING)
 # The server's answer is kept back for so long at most: then the connection ends.
 STALL_SECONDS = 8.0
 # One in so many is an export whose file goes up in parts.
@@ -119,8 +132,23 @@ def break_round(
     slot: Slot, way: Break, server: str, draw: random.Random, *, without: Sequence[str] = ()
 ) -> Tally:
     """Break a worker's connection at any byte, and see what becomes of its export."""
-    load = LARGE if draw.randrange(SMALL_FOR_LARGE + 1) == 0 else draw.choice(SMALL)
-    expected, at = slot.faultless(load), int(draw.random() * _size(slot, load, server))
+    load = _load_of(server, draw)
+    with TURN if load is DELIVERED else nullcontext():
+        at = int(draw.random() * _size(slot, load, server))
+        return _broken(slot, (way, server, at), load, without)
+
+
+def _load_of(server: str, draw: random.Random) -> Load:
+    """An export that speaks to a server."""
+    if server in SPEAKING:
+        return draw.choice(SPEAKING[server])
+    return LARGE if draw.randrange(SMALL_FOR_LARGE + 1) == 0 else draw.choice(SMALL)
+
+
+def _broken(
+    slot: Slot, broken: tuple[Break, str, int], load: Load, without: Sequence[str]
+) -> Tally:
+    expected, (way, server, at) = slot.faultless(load), broken
     export_id, tally = slot.asked(load), Tally()
     stores = slot.stores[load.large]
     with (

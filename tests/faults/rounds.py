@@ -40,7 +40,7 @@ SCOPES = " ".join((EVERYTHING, *EVERY_SCOPE))
 FREEZES = ("K09", "K11", "K15", "K16", "K17")
 TRIES = 3
 # The slots share one table of Marketing Cloud, whose rows name the export that wrote them last.
-_TABLE = threading.Lock()
+TURN = threading.Lock()
 POINTS = tuple(CrashPoint.__members__)
 
 
@@ -71,7 +71,7 @@ def kill_round(
         seconds: How long recovery may take.
     """
     load = load_at(point, draw)
-    with _TABLE if load is DELIVERED else nullcontext():
+    with TURN if load is DELIVERED else nullcontext():
         for _ in range(TRIES):  # on a machine that stands still a worker stops itself before
             tally = _kill(slot, point, load, without=without, reaper=reaper, seconds=seconds)
             if not tally.counts["missed"]:

@@ -69,8 +69,8 @@ class Load:
         return {"campaign_id": CAMPAIGN, "pii": "full", "reason": "a test", **self.params}
 
 
-_TABLE = {"dialect": "rfc4180"}
-SMALL = tuple(Load(name=name, params=_TABLE) for name in ("waitlist", "entries", "survey-answers"))
+TABLE = {"dialect": "rfc4180"}
+SMALL = tuple(Load(name=name, params=TABLE) for name in ("waitlist", "entries", "survey-answers"))
 LARGE = Load(
     name="entries",
     large=True,
@@ -82,8 +82,8 @@ DELIVERED = Load(
 
 # More than a batch of rows, and as JSON lines more than the smallest part of an upload: with an
 # answer of 6 kB that no form asks for, they cost two fifths of as many bytes in rows of 1.5 kB.
-_COPIES = 1_100
-_LONG = {"key": "long", "value": "x" * 6_000, "version": 1}
+COPIES = 1_100
+LONG = {"key": "long", "value": "x" * 6_000, "version": 1}
 
 
 def digest(document: Document, read: Callable[[str], bytes]) -> str:
@@ -270,33 +270,64 @@ def _await(worker: BaseProcess | None) -> None:
         CLOCK.sleep(LOOK_SECONDS)
 
 
-def _seed(env: Mapping[str, str], *, large: bool) -> None:
-    pack = pack_named("tiny")
+class _Kept:
+    """In place of the lake, which all slots share: what is there stays, and exports may read it."""
+
+    def put_object(self, **_: object) -> None:
+        """It is there already."""
+
+    def delete_objects(self, **_: object) -> None:
+        """It stays."""
+
+    def get_paginator(self, _: object) -> "_Kept":
+        """Of nothing."""
+        return self
+
+    def paginate(self, **_: object) -> list[dict[str, object]]:
+        """There is nothing to be deleted."""
+        return []
+
+
+def seed_shared(stack: Mapping[str, str]) -> None:
+    """What the exports of all slots read beside their databases: the lake, scores and codes."""
     load(
-        pack,
-        mongo_uri=env[environment.MONGODB_URI],
-        database=env[environment.MONGODB_DATABASE],
-        s3=lake_client(env[environment.AWS_ENDPOINT_URL_S3]),
+        pack_named("tiny"),
+        mongo_uri=stack[environment.MONGODB_URI],
+        database="faults_shared",
+        s3=lake_client(stack[environment.AWS_ENDPOINT_URL_S3]),
+        codes_url=stack[environment.CODES_SERVICE_URL],
+        codes_token=stack[environment.CODES_SERVICE_TOKEN],
     )
-    connection = MongoConnection(
-        uri=env[environment.MONGODB_URI], database=env[environment.MONGODB_DATABASE]
-    )
+
+
+def _seed(env: Mapping[str, str], *, large: bool) -> None:
+    uri, database = env[environment.MONGODB_URI], env[environment.MONGODB_DATABASE]
+    load(pack_named("tiny"), mongo_uri=uri, database=database, s3=_Kept())
+    connection = MongoConnection(uri=uri, database=database)
     with closing(MongoStores(connection)):
         if large:
-            multiply(connection.collection("entries"), _COPIES, answers=[_LONG])
+            multiply(connection.collection("entries"), COPIES, answers=[LONG])
 
 
-def multiply(entries: Any, times: int, **changed: Any) -> None:
+def multiply(
+    entries: Any,
+    times: int,
+    *,
+    campaign: str = CAMPAIGN,
+    status: str = "registered",
+    **changed: Any,
+) -> None:
     """Let one fan register very often, with something else in the entry than what is there."""
-    whole = {"status": "registered", "isCurrent": True, "schemaVersion": 3}
-    one = entries.find_one({**whole, "campaignId": _campaign(entries), "userId": {"$ne": None}})
+    whole = {"status": status, "isCurrent": True, "schemaVersion": 3}
+    of = {"campaignId": _campaign(entries, campaign), "userId": {"$ne": None}}
+    one = entries.find_one({**whole, **of})
     one.update(changed)
     fresh = ({"_id": ObjectId(), "userId": ObjectId()} for _ in range(times))
     entries.insert_many([{**one, **ids} for ids in fresh])
 
 
-def _campaign(entries: Any) -> ObjectId:
-    found = entries.database["campaigns"].find_one({"key": CAMPAIGN})
+def _campaign(entries: Any, key: str) -> ObjectId:
+    found = entries.database["campaigns"].find_one({"key": key})
     assert found is not None
     return ObjectId(found["_id"])
 
@@ -400,5 +431,5 @@ class Tally:
     def faults(self) -> int:
         """How much of it must not be."""
         engine = ("lost", "doubled", "partial", "stale", "unlike", "pending", "missed")
-        wrong = (*engine, "stuck", "unproved", "unfound")
+        wrong = (*engine, "stuck", "unproved", "unfound", "unseen")
         return sum(self.counts[name] for name in wrong)

@@ -12,12 +12,20 @@ from tests.faults.company import breaks, kills, worked, zombies
 from tests.faults.network import SERVERS, Break, break_round
 from tests.faults.rounds import kill_round, seeded, zombie_round
 from tests.faults.slot import SMALL, Slot, Tally
+from tests.faults.webhooks import RECEIVER, webhook_round
 
 SEED = 7
 # Upload and commit; `make faults-quick` has all 24.
 SHORT = ("K13", "K17")
 # What draws a byte from the middle of a connection, while entries are read.
 HALF_WAY = 5
+ATHENA = environment.AWS_ENDPOINT_URL_ATHENA
+# A way of each; `make faults-quick` has all four to each server.
+SERVICES = (
+    f"break cut {ATHENA} 8",
+    f"break reset {environment.SFMC_REST_URL} 25",
+    f"break cut {RECEIVER} 28",
+)
 
 
 def test_a_kill_at_any_point_leaves_one_right_file(places: list[Slot]) -> None:
@@ -54,6 +62,32 @@ def test_a_connection_that_breaks_loses_the_export_that_is_not_tried_again(
 
     assert tally.counts["lost"] == 1
     assert "MONGO_UNREACHABLE" in tally.notes[0]
+
+
+def test_a_connection_to_a_service_that_breaks_leaves_one_right_file(places: list[Slot]) -> None:
+    """Athena's, Marketing Cloud's, and that to a receiver of webhooks, who is told all the same."""
+    total = worked(places, (one for one in breaks(SEED, 32) if one[0] in SERVICES))
+
+    assert total.notes == []
+    assert total.counts["breaks"] == len(SERVICES)
+
+
+def test_a_connection_to_a_service_that_breaks_is_seen_where_nobody_tries_again(
+    places: list[Slot],
+) -> None:
+    """The control of the test above: half-way, and what has failed once has failed for good."""
+    once = ("another try",)
+    controls: dict[str, Callable[[Slot], Tally]] = {
+        "athena": lambda slot: break_round(
+            slot, Break.CUT, ATHENA, seeded(HALF_WAY, "cut", 0), without=once
+        ),
+        "webhook": lambda slot: webhook_round(
+            slot, Break.CUT, seeded(HALF_WAY, "cut", 0), without=once
+        ),
+    }
+
+    for seen, tally in _beside(places, controls).items():
+        assert tally.counts["lost"] == 1, seen
 
 
 def test_without_its_guard_each_count_is_seen_to_rise(places: list[Slot]) -> None:

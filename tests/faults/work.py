@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ import pymongo
 from api_bridge import app as bridge
 from api_bridge.__main__ import server_config
 from api_bridge.settings import Settings
+from api_bridge.webhooks import __main__ as webhooks
+from api_bridge.webhooks.sender import Sender
 from assets import chunks
 from assets.attempt import Attempt, Build, NotOurs
 from assets.chunks import Chunks
@@ -172,6 +174,12 @@ def reap(env: Mapping[str, str]) -> None:
         _tick("housekeeping", {"mongo": mongo, "object_store": objects, "platform": PLATFORM})
 
 
+def tell(env: Mapping[str, str], without: Sequence[str] = ()) -> None:
+    """Be the sender of webhooks until told to stop; it may call this machine's own receivers."""
+    _begin({**env, environment.WEBHOOKS_LOOPBACK: "true"}, without)
+    sys.exit(webhooks.main())
+
+
 @cache
 def issuer() -> Issuer:
     """Who signs tokens: to make its key takes a tenth of a second."""
@@ -251,8 +259,20 @@ def _without_look_for_uploads() -> None:
     ObjectStore.keys = objects_only  # type: ignore[method-assign]
 
 
+def _without_reaper() -> None:
+    """Nobody takes an export from a dead worker."""
+
+    def left(*_: object) -> None:
+        return None
+
+    ExportLife.rescue = left  # type: ignore[assignment,method-assign]
+
+
 def _without_another_try() -> None:
-    """What has failed once has failed for good: neither a driver nor the export tries it again."""
+    """What has failed once has failed for good: nobody tries it again.
+
+    Neither a driver nor an export, nor the sender of webhooks.
+    """
     aws.MAX_ATTEMPTS = 1
     connect, fail = pymongo.MongoClient, ExportLife.fail
 
@@ -262,6 +282,7 @@ def _without_another_try() -> None:
     def at_once(self: ExportLife, document: Any, token: str, *, error: Any, **more: Any) -> Any:
         return fail(self, document, token, error={**error, "retryable": False}, **more)
 
+    Sender.__init__ = partialmethod(Sender.__init__, waits=())  # type: ignore[assignment,method-assign]
     pymongo.MongoClient = connected  # type: ignore[assignment,misc]
     ExportLife.fail = at_once  # type: ignore[assignment]
 
@@ -270,6 +291,7 @@ GUARDS: Mapping[str, Callable[[], None]] = {
     "fence": _without_fence,
     "keys": _without_keys,
     "manifest": _without_manifest,
+    "reaper": _without_reaper,
     "look for uploads": _without_look_for_uploads,
     "another try": _without_another_try,
 }
