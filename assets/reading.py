@@ -57,6 +57,9 @@ from resources.scoring_files import ScoringFiles
 # Documents of one answer of the server: 2 MB, of which a strand holds five. Where they are decoded
 # they are 20 kB of Python objects each, 20 MB at a time.
 BATCH = 1_000
+# So many times as many where C makes the rows: nothing is decoded, and what is read of a document is
+# half of it. A tenth less CPU than one time, for 10 MB; a third time was measured to gain nothing.
+IN_C = 2
 # Documents that one cursor reads. Servers end a cursor that idles for 10 minutes; at 10,000 rows
 # a second a page takes 10 s. Smaller ones cost the stand-in a sort of everything each.
 PAGE = 100_000
@@ -129,7 +132,8 @@ class Reader:
         match source:
             case EntrySource():
                 reader = self._reader(source, facts, self._ledger)
-                reader = replace(reader, scan=partial(self._scan, fields=fields))
+                scan = partial(self._scan, fields=fields, batch=_batch(kernel))
+                reader = replace(reader, scan=scan)
                 if kernel is not None:
                     lines = Lines(kernel, self._accounts_with(kernel.fields))
                     later = source.arrange is not None and not kernel.partly
@@ -235,13 +239,15 @@ class Reader:
 
         return lambda ids: accounts(ids, found)
 
-    def _scan(self, segment: Segment, fields: tuple[str, ...] | None = None) -> Iterator[Batch]:
+    def _scan(
+        self, segment: Segment, fields: tuple[str, ...] | None = None, batch: int | None = None
+    ) -> Iterator[Batch]:
         scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after, fields=fields)
-        read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=BATCH)
-        for batch in ahead(read):
+        read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=batch or BATCH)
+        for found in ahead(read):
             passing(CrashPoint.K09)
             self.progress()
-            yield batch
+            yield found
             passing(CrashPoint.K10)
 
     def _results(self, source: AthenaSource, facts: Facts) -> Iterator[Mapping[str, Any]]:
@@ -409,6 +415,12 @@ class Reader:
         with suppress(IndexError):
             return self._doors.mongo.exports.page(same, before=None, limit=1)[0]
         return None
+
+
+def _batch(kernel: Kernel | None) -> int:
+    """Documents of one answer, by who makes rows of them."""
+    in_c = kernel is not None and not kernel.partly and not kernel.in_python
+    return BATCH * IN_C if in_c else BATCH
 
 
 def _place(stood: Mapping[str, Any]) -> Place:

@@ -20,11 +20,12 @@ def extension(name: str) -> Any | None:
     except ImportError:
         return None
     package, _, own = name.rpartition(".")
-    source = Path(str(sys.modules[package].__file__)).with_name(f"{own}.c")
-    return module if _digest(source) == module.SOURCE else None
+    # Asked for with every batch, so nothing is done here but to look the digest up.
+    return module if _digest(str(sys.modules[package].__file__), own) == module.SOURCE else None
 
 
 @cache
-def _digest(source: Path) -> str:
+def _digest(beside: str, own: str) -> str:
+    source = Path(beside).with_name(f"{own}.c")
     headers = sorted(source.parent.glob(f"{source.stem}_*.h"))
     return sha256(b"".join(one.read_bytes() for one in (source, *headers))).hexdigest()
