@@ -1,4 +1,8 @@
-"""The doors as Dagster resources: thin shells that build a plain door and close it after the run.
+"""The doors as Dagster resources: thin shells that build a plain door.
+
+Those to the database and to the bucket, which every run and tick needs, are opened once a process
+and kept: to connect, to make a client of S3 and to end both took a sixth of what a small export
+takes, and a tick of a sensor more than its looks. Others are closed after the run.
 
 What an asset receives is the door itself (``create_resource`` returns it), so nothing outside this
 file knows that Dagster made it; an asset annotates the parameter with
@@ -10,6 +14,7 @@ variables that ``environment.py`` names.
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 
 import dagster as dg
 from pydantic import Field
@@ -33,14 +38,8 @@ class MongoResource(dg.ConfigurableResource[MongoStores]):
         self,
         context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
     ) -> MongoStores:
-        """Build the door; nothing is opened."""
-        return environment.mongo_stores({**os.environ, environment.MONGODB_URI: self.uri})
-
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[MongoStores]:
-        """Close the connection when the run or tick is over, however it ended."""
-        with closing(self.create_resource(context)) as door:
-            yield door
+        """The door of this process; it connects when it is first used, which is after any fork."""
+        return _stores(self.uri, os.environ.get(environment.MONGODB_DATABASE, ""))
 
 
 class AthenaResource(dg.ConfigurableResource[AthenaDoor]):
@@ -71,14 +70,8 @@ class ObjectStoreResource(dg.ConfigurableResource[ObjectStore]):
         self,
         context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster\'s
     ) -> ObjectStore:
-        """Build the door; nothing is opened."""
-        return environment.object_store({**os.environ, environment.EXPORTS_BUCKET: self.bucket})
-
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[ObjectStore]:
-        """Close the connections when the run or tick is over, however it ended."""
-        with closing(self.create_resource(context)) as door:
-            yield door
+        """The door of this process; it connects when it is first used, which is after any fork."""
+        return _bucket(self.bucket, *(os.environ.get(name, "") for name in _OF_S3))
 
 
 class CodesServiceResource(dg.ConfigurableResource[CodesService]):
@@ -163,6 +156,22 @@ class ScoringFilesResource(dg.ConfigurableResource[ScoringFiles]):
         """Close the connections when the run or tick is over, however it ended."""
         with closing(self.create_resource(context)) as door:
             yield door
+
+
+_OF_S3 = (environment.AWS_REGION, environment.AWS_ENDPOINT_URL, environment.AWS_ENDPOINT_URL_S3)
+
+
+@cache
+def _stores(uri: str, database: str) -> MongoStores:
+    return environment.mongo_stores(
+        {environment.MONGODB_URI: uri, environment.MONGODB_DATABASE: database}
+    )
+
+
+@cache
+def _bucket(name: str, *of_s3: str) -> ObjectStore:
+    said = dict(zip(_OF_S3, of_s3, strict=True))
+    return environment.object_store({environment.EXPORTS_BUCKET: name, **said})
 
 
 def configured_doors() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The Dagster shells: an asset gets the plain door, and it is closed afterwards."""
+"""The Dagster shells: an asset gets the plain door; some are kept, some are closed afterwards."""
 
 from collections.abc import Mapping
 
@@ -15,6 +15,7 @@ from resources.wiring.configured import (
     CodesServiceResource,
     EntriesServiceResource,
     MongoResource,
+    ObjectStoreResource,
     configured_doors,
 )
 from tests.fakes.clock import MORNING
@@ -35,9 +36,10 @@ def _materialise(body: object, doors: Mapping[str, object]) -> bool:
 
 
 @pytest.mark.usefixtures("stack")
-def test_an_asset_gets_plain_doors_that_are_closed_after_the_run() -> None:
-    """A code server that kept the connections of every run would run out of them."""
-    received: list[MongoStores] = []
+def test_runs_of_a_process_share_its_doors_to_the_database_and_the_bucket() -> None:
+    """To open them for each took a sixth of what a small export takes; Athena is rare."""
+    received: list[tuple[MongoStores, ObjectStore]] = []
+    queried: list[AthenaDoor] = []
 
     @dg.asset
     def probe(
@@ -48,17 +50,38 @@ def test_an_asset_gets_plain_doors_that_are_closed_after_the_run() -> None:
         mongo.ping()
         assert object_store.head("none") is None
         assert list(athena.select("SELECT 1", [], token="probe").batches()) == [[(1,)]]
-        received.append(mongo)
-        assert mongo._connection._client is not None
+        received.append((mongo, object_store))
+        queried.append(athena)
 
-    assert _materialise(probe, configured_doors())
-    assert type(received[0]) is MongoStores
-    assert received[0]._connection._client is None
+    for _ in range(2):
+        assert _materialise(probe, configured_doors())
+
+    (mongo, bucket), again = received
+    assert again == (mongo, bucket)
+    assert type(mongo) is MongoStores
+    assert mongo._connection._client is not None
+    assert bucket._client is not None
+    assert queried[0] is not queried[1]
+
+
+def test_another_database_or_bucket_is_another_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two deployments in one process, as in these tests, must never share one."""
+    places = [("mongodb://a", "x", "eu"), ("mongodb://b", "x", "eu"), ("mongodb://b", "y", "us")]
+    doors: list[object] = []
+    for uri, name, region in places:
+        monkeypatch.setenv("MONGODB_DATABASE", name)
+        monkeypatch.setenv("AWS_REGION", region)
+        doors.append(MongoResource(uri=uri).create_resource(dg.build_init_resource_context()))
+        doors.append(
+            ObjectStoreResource(bucket=uri[-1]).create_resource(dg.build_init_resource_context())
+        )
+
+    assert len(doors) == len(set(map(id, doors)))
 
 
 @pytest.mark.usefixtures("stack")
 def test_an_asset_gets_the_doors_to_the_partners_that_are_closed_too() -> None:
-    """Each holds connections to a server of somebody else."""
+    """Each holds connections to a server of somebody else, and few runs need one."""
     received: list[CodesService | EntriesService] = []
 
     @dg.asset
@@ -80,16 +103,16 @@ def test_an_asset_gets_the_doors_to_the_partners_that_are_closed_too() -> None:
 @pytest.mark.usefixtures("stack")
 def test_a_run_that_fails_closes_its_doors_too() -> None:
     """Failures are when connections leak."""
-    received: list[MongoStores] = []
+    received: list[CodesService] = []
 
     @dg.asset
-    def probe(mongo: dg.ResourceParam[MongoStores]) -> None:
-        mongo.ping()
-        received.append(mongo)
+    def probe(codes: dg.ResourceParam[CodesService]) -> None:
+        assert codes.configs(CAMPAIGN) == []
+        received.append(codes)
         raise RuntimeError
 
     assert not _materialise(probe, configured_doors())
-    assert received[0]._connection._client is None
+    assert received[0]._http._session is None
 
 
 def test_a_shell_does_not_show_its_secrets() -> None:
