@@ -32,8 +32,9 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     Args:
         port: Of the run workers, on 127.0.0.1.
         tag_concurrency_limits: How many runs with a tag are executed at the same time, in the words
-            of Dagster's queued coordinator: `key`, perhaps `value`, and `limit`. A run is in the
-            lane of the first that fits it.
+            of Dagster's queued coordinator: `key`, perhaps `value`, and `limit`; and perhaps
+            `niceness`, how far they stand back for other processes. A run is in the lane of the
+            first that fits it.
         inst_data: As Dagster gives it.
     """
 
@@ -56,7 +57,12 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     @classmethod
     def config_type(cls) -> UserConfigSchema:
         """What `dagster.yaml` may say."""
-        limit = {"key": str, "value": dg.Field(str, is_required=False), "limit": int}
+        limit = {
+            "key": str,
+            "value": dg.Field(str, is_required=False),
+            "limit": int,
+            "niceness": dg.Field(int, default_value=0),
+        }
         return {
             "port": dg.IntSource,
             "tag_concurrency_limits": dg.Field([limit], default_value=[]),
@@ -111,7 +117,8 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             key, value = limit["key"], limit.get("value")
             if key in tags and value in (None, tags[key]):
                 name = key if value is None else f"{key}={value}"
-                return f"?{urlencode({'lane': name, 'most': limit['limit']})}"
+                lane = {"lane": name, "most": limit["limit"]}
+                return f"?{urlencode({**lane, 'niceness': limit.get('niceness', 0)})}"
         return ""
 
     def _ask(self, method: str, run_id: str) -> str | None:

@@ -49,10 +49,12 @@ class Lane:
     Attributes:
         name: Tells lanes apart.
         most: How many.
+        niceness: How far they stand back for other processes (nice(2), 0 to 19).
     """
 
     name: str
     most: int
+    niceness: int = 0
 
 
 class Pool:
@@ -134,14 +136,19 @@ class Pool:
 
     def _give(self, worker: Worker, run_id: str, lane: Lane | None) -> None:
         try:
-            worker.take(run_id, None if lane is None else lane.name)
+            if lane is None:
+                worker.take(run_id)
+            else:
+                worker.take(run_id, lane.name, lane.niceness)
         except OSError:  # it died while it waited; `heard` is told too, and replaces it
             worker.stopping = True
             self._waiting[run_id] = lane
             self._waiting.move_to_end(run_id, last=False)
 
     def _is_spent(self, worker: Worker, memory: int) -> bool:
-        return worker.stopping or worker.runs >= self._size.runs or memory > self._size.memory
+        # A process may stand back, and may not come forward again (setpriority(2)).
+        used_up = worker.stopping or bool(worker.niceness)
+        return used_up or worker.runs >= self._size.runs or memory > self._size.memory
 
     def _free(self) -> Worker | None:
         idle = (each for each in self.workers if each.run_id is None and not each.stopping)

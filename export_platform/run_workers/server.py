@@ -9,7 +9,7 @@ import socket
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import FrameType
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from export_platform.run_workers.pool import Lane, Pool, Size, State
 from export_platform.run_workers.worker import Execute, Worker, fork
@@ -90,7 +90,7 @@ class Server:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """`POST` (with `lane` and `most`, if it has one), `GET` and `DELETE` of `/runs/<run id>`."""
+    """`POST` (with a lane, if it has one), `GET` and `DELETE` of `/runs/<run id>`."""
 
     timeout = _CALLER_SECONDS
 
@@ -121,8 +121,12 @@ class _Handler(BaseHTTPRequestHandler):
         return urlsplit(self.path).path.rpartition("/")[2]
 
     def _lane(self) -> Lane | None:
-        said = parse_qs(urlsplit(self.path).query)
-        return Lane(name=said["lane"][0], most=int(said["most"][0])) if said else None
+        said = dict(parse_qsl(urlsplit(self.path).query))
+        if not said:
+            return None
+        return Lane(
+            name=said["lane"], most=int(said["most"]), niceness=int(said.get("niceness", 0))
+        )
 
     def _answer(self, state: State) -> None:
         body = state.encode()

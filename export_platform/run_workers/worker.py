@@ -14,8 +14,11 @@ from pathlib import Path
 from export_platform.local import kernel
 from resources import tracing
 
-# What a run id and an answer fit into: a UUID of 36 characters, a number of bytes.
+# What an answer fits into: a number of bytes.
 _LINE_BYTES = 64
+# What a worker may hold more than it was forked with before it looks for garbage: a small export
+# leaves a few, and to look takes a twentieth of its time.
+_COLLECTED_FROM = 64 * 1024 * 1024
 
 Execute = Callable[[str], None]
 
@@ -26,9 +29,10 @@ class Worker:
 
     Attributes:
         process: Names the process, and no later one with the same id.
-        channel: Run ids go in; after each run its memory comes out, in bytes.
+        channel: Run ids go in, with a niceness; after each run its memory comes out, in bytes.
         run_id: What it executes, None while it waits.
         lane: Which lane that run is in; None for none.
+        niceness: How far it stands back for other processes; what it once is it stays.
         runs: How many it has taken.
         stopping: Whether it was told to end; it is given no more runs.
     """
@@ -37,17 +41,23 @@ class Worker:
     channel: socket.socket
     run_id: str | None = None
     lane: str | None = None
+    niceness: int = 0
     runs: int = 0
     stopping: bool = False
 
-    def take(self, run_id: str, lane: str | None = None) -> None:
+    def take(self, run_id: str, lane: str | None = None, niceness: int = 0) -> None:
         """Hand it a run; it must be waiting.
+
+        Args:
+            run_id: Which run.
+            lane: Which lane it is in.
+            niceness: How far it is to stand back for other processes (nice(2), 0 to 19).
 
         Raises:
             OSError: It is gone.
         """
-        self.channel.sendall(f"{run_id}\n".encode())
-        self.run_id, self.lane = run_id, lane
+        self.channel.sendall(f"{run_id} {niceness}\n".encode())
+        self.run_id, self.lane, self.niceness = run_id, lane, niceness
         self.runs += 1
 
     def heard(self) -> int | None:
@@ -113,12 +123,21 @@ def _become_worker(
 
 
 def _work(execute: Execute, channel: socket.socket) -> None:
+    forked_with = _resident_bytes()
     with channel.makefile("r", encoding="utf-8") as said:
         for line in said:
-            execute(line.strip())
-            gc.collect()  # what a run left behind is not to be counted, nor to be kept
+            run_id, niceness = line.split()
+            os.nice(int(niceness))
+            execute(run_id)
             with suppress(OSError):  # the parent is gone; the end of the channel says so next
-                channel.sendall(f"{_resident_bytes()}\n".encode())
+                channel.sendall(f"{_kept_bytes(forked_with)}\n".encode())
+
+
+def _kept_bytes(forked_with: int) -> int:
+    """What is in memory after a run; garbage, once it is much, is neither counted nor kept."""
+    if _resident_bytes() > forked_with + _COLLECTED_FROM:
+        gc.collect()
+    return _resident_bytes()
 
 
 def _resident_bytes() -> int:

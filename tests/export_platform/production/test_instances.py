@@ -149,7 +149,7 @@ def test_what_is_launched_has_the_lanes_of_the_queue(name: str, section: str) ->
     large = {"key": LANE_TAG, "value": str(Lane.LARGE), "limit": most_large(USUALLY_AT_ONCE)}
     together = [one["limit"] for one in limits if one["key"] in (LANE_TAG, "dagster/backfill")]
 
-    assert large in limits
+    assert any(large.items() <= one.items() for one in limits)
     assert 2 == len(together)
     assert sum(together) < Size().most
 

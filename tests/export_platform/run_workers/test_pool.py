@@ -26,11 +26,16 @@ class Stage:
         return Worker(process=kernel.Identity(pid=os.getpid(), started=0), channel=ours)
 
     def given(self, number: int) -> str:
-        """What a worker was told to run; empty for nothing."""
+        """What a worker was told to run, in order; empty for nothing."""
+        return " ".join(run for run, _ in self.told(number))
+
+    def told(self, number: int) -> list[tuple[str, str]]:
+        """What a worker was told: runs, and how far to stand back for them."""
         try:
-            return self.ends[number].recv(100).decode().strip()
+            lines = self.ends[number].recv(1_000).decode().splitlines()
         except BlockingIOError:
-            return ""
+            return []
+        return [(run, niceness) for run, niceness in map(str.split, lines)]
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def test_runs_above_the_most_wait_in_the_order_they_came(stage: Stage) -> None:
 
     assert State.ENDED is pool.state("a")
     assert State.RUNNING is pool.state("c")
-    assert ["a", "c"] == "".join(stage.ends[0].recv(100).decode()).split()
+    assert "a c" == stage.given(0)
 
 
 def test_a_run_that_is_launched_twice_is_executed_once(stage: Stage) -> None:
@@ -92,7 +97,7 @@ def test_a_run_that_is_launched_twice_is_executed_once(stage: Stage) -> None:
     pool.launch("a")
     pool.fill()
 
-    assert ["a"] == stage.ends[0].recv(100).decode().split()
+    assert "a" == stage.given(0)
 
 
 def test_a_worker_that_died_is_replaced_and_its_run_is_said_to_have_died(stage: Stage) -> None:
@@ -154,7 +159,7 @@ def test_a_run_that_waits_can_be_ended(stage: Stage) -> None:
     assert not pool.terminate("unheard-of")
     ended(pool, stage, 0)
 
-    assert ["a"] == stage.ends[0].recv(100).decode().split()
+    assert "a" == stage.given(0)
 
 
 def test_a_process_with_threads_is_never_forked() -> None:
@@ -208,3 +213,21 @@ def test_a_run_whose_worker_died_before_it_took_it_keeps_its_lane(stage: Stage) 
     pool.fill()
 
     assert [State.RUNNING, State.WAITING] == [pool.state(run) for run in "ab"]
+
+
+def test_a_worker_that_stood_back_for_a_run_is_not_given_another(stage: Stage) -> None:
+    """A process may not come forward again, and a small run would be as slow as the large one."""
+    pool = pool_of(stage, most=3)
+    standing_back = pool.workers[0]
+    pool.launch("large", Lane(name="large", most=1, niceness=10))
+    pool.launch("small", Lane(name="small", most=1))
+    pool.fill()
+    keen = pool.workers[1]
+
+    for number in (1, 0):
+        ended(pool, stage, number)
+
+    assert [("large", "10")] == stage.told(0)
+    assert [("small", "0")] == stage.told(1)
+    assert standing_back not in pool.workers
+    assert keen in pool.workers

@@ -18,7 +18,10 @@ from resources.clock import SystemClock
 from tests.waiting import eventually
 
 CLOCK = SystemClock()
-LIMITS = [{"key": "backfill", "limit": 2}, {"key": "lane", "value": "large", "limit": 1}]
+LIMITS = [
+    {"key": "backfill", "limit": 2},
+    {"key": "lane", "value": "large", "limit": 1, "niceness": 7},
+]
 
 
 @pytest.fixture
@@ -167,3 +170,17 @@ def test_the_tags_of_a_run_decide_its_lane(launcher: WarmRunLauncher, tmp_path: 
     assert State.WAITING == launcher.check_run_worker_health(second).msg
     launcher.terminate(first.run_id)
     becomes(WorkerStatus.SUCCESS, launcher, second)
+
+
+def test_a_run_of_a_lane_stands_back_as_far_as_the_lane_says(
+    launcher: WarmRunLauncher, tmp_path: Path
+) -> None:
+    """Three large exports would else have most of the processors for as long as they run."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    launched(launcher, "sleep-1", lane="large")
+    launched(launcher, "sleep-2")
+
+    large, small = (worker_of(tmp_path, run) for run in ("sleep-1", "sleep-2"))
+
+    assert before + 7 == os.getpriority(os.PRIO_PROCESS, large)
+    assert before == os.getpriority(os.PRIO_PROCESS, small)
