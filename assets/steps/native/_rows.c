@@ -105,6 +105,8 @@ typedef struct {
  * names that followed before are compared before any is looked up, two of them as some fields are optional.
  */
 enum { STEP_NAME = 24, STEPS = 1024, STEP_TRIES = 8 };
+/* Bytes of a document that are sent for before it is its turn; nearly all are shorter. */
+enum { SENT_FOR = 4096, CACHE_LINE = 64 };
 typedef struct Step Step;
 typedef struct { Step *usual, *other; } Following;
 struct Step {
@@ -1476,9 +1478,15 @@ static void note_missing(Row *row, Made *made, uint32_t document) {
     }
 }
 
+/* Ask the memory for a document before its turn: the first look at one is at its end, and waited a quarter of the walk. */
+static inline void send_for(Slice document) {
+    for (size_t at = 0; at < (size_t)document.size && at < SENT_FOR; at += CACHE_LINE) __builtin_prefetch(document.at + at);
+}
+
 static void make(Row *row, Made *made, const Documents *documents, const User *owners) {
     for (Py_ssize_t i = 0; i < documents->all.count; i++) {
         Slice document = documents->all.items[i];
+        if (i + 1 < documents->all.count) send_for(documents->all.items[i + 1]);
         int outcome = UNUSUAL;
         row->user = &owners[i], row->end = readable(documents, document);
         if (begin(row, (const uint8_t *)document.at, (size_t)document.size)) {
