@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from api_bridge.access.auth import Authenticator
 from api_bridge.access.keys import KeyRing, key_source
@@ -106,7 +106,20 @@ class Doors:
 
 
 class _DescribedApp(FastAPI):
-    """An application whose description tells of the bodies and queries that we parse ourselves."""
+    """An application whose description tells of the bodies and queries that we parse ourselves.
+
+    What surrounds it is ours alone: the framework's own layers are inside, for what leads to none
+    of our functions (`middleware/dispatch.py`).
+    """
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put ours around the framework's."""
+        ours, self.user_middleware = self.user_middleware, []
+        app = super().build_middleware_stack()
+        self.user_middleware = ours
+        for middleware, arguments, named in reversed(ours):
+            app = middleware(app, *arguments, **named)
+        return app
 
     def openapi(self) -> dict[str, Any]:
         """Describe the application; made once."""

@@ -113,7 +113,8 @@ def parsed(text: str) -> str | None:
 
 def fresh() -> str:
     """The beginning of a trace that nobody else began."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    ids = secrets.token_hex(24)  # at once: it is a call of the system
+    return f"00-{ids[:32]}-{ids[32:]}-01"
 
 
 def current() -> str | None:

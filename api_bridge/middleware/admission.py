@@ -5,9 +5,9 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api_bridge.middleware.headers import sent
 from api_bridge.protocol.problems import Code, ProblemError
 from assets.model.parameters import Problem
 
@@ -24,7 +24,7 @@ class AllowedHostsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http" and not self._ours(Headers(scope=scope).getlist("host")):
+        if scope["type"] == "http" and not self._ours(sent(scope, b"host")):
             remedy = "must be one of the bridge's own names"
             raise ProblemError(
                 Code.INVALID_HOST,
@@ -33,8 +33,8 @@ class AllowedHostsMiddleware:
             )
         await self._app(scope, receive, send)
 
-    def _ours(self, sent: list[str]) -> bool:
-        found = _HOST.fullmatch(sent[0].lower()) if len(sent) == 1 else None
+    def _ours(self, hosts: list[str]) -> bool:
+        found = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
         return found is not None and found.group(1) in self._hosts
 
 

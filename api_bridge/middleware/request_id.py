@@ -7,11 +7,12 @@ and the log give as well.
 import re
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api_bridge.middleware.headers import put, sent
+
 HEADER = "X-Request-Id"
+_FIELD = HEADER.lower().encode()
 _HARMLESS = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -26,14 +27,14 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get(HEADER, "")
+        first = next(iter(sent(scope, _FIELD)), "")
         own = str(uuid.uuid4())
-        chosen = sent if _HARMLESS.fullmatch(sent) else own
+        chosen = first if _HARMLESS.fullmatch(first) else own
         scope.setdefault("state", {}).update(request_id=chosen, occurrence=own)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = chosen
+                put(message, (_FIELD, chosen.encode()))
             await send(message)
 
         await self._app(scope, receive, send_with_id)
@@ -41,7 +42,8 @@ class RequestIdMiddleware:
 
 def request_id(scope: Scope) -> str | None:
     """The id of the request that a scope belongs to."""
-    return getattr(Request(scope).state, "request_id", None)
+    found: str | None = scope.get("state", {}).get("request_id")
+    return found
 
 
 def instance(scope: Scope) -> str:

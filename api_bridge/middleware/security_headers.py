@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api_bridge.middleware.headers import fields, put_missing
 
 # No CORS header on purpose: pages of other origins have no business here.
 HEADERS: Mapping[str, str] = {
@@ -12,6 +13,7 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_FIELDS = fields({**HEADERS, "Cache-Control": "no-store"})
 
 
 class SecurityHeadersMiddleware:
@@ -25,9 +27,7 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in {**HEADERS, "Cache-Control": "no-store"}.items():
-                    headers.setdefault(name, value)
+                put_missing(message, _FIELDS)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -5,15 +5,15 @@ request is made only where one is (`resources/tracing.py`). Only ids and the rou
 said in it.
 """
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_bridge.middleware.access_log import METHODS
+from api_bridge.middleware.headers import put, sent
 from resources import tracing
 from resources.tracing import TRACEPARENT, Attribute, Name
 
 _FIRST_SERVER_ERROR = 500
+_FIELD = TRACEPARENT.encode()
 
 
 class TracingMiddleware:
@@ -28,15 +28,15 @@ class TracingMiddleware:
             await self._app(scope, receive, send)
             return
         # Two of them are as good as none: nobody could say which is meant.
-        sent = Headers(scope=scope).getlist(TRACEPARENT)
-        given = tracing.parsed(sent[0]) if len(sent) == 1 else None
+        said = sent(scope, _FIELD)
+        given = tracing.parsed(said[0]) if len(said) == 1 else None
         parent = given or tracing.fresh()
         with tracing.span(Name.REQUEST, parent=parent) as span:
             scope.setdefault("state", {})[TRACEPARENT] = span.traceparent or parent
 
             async def send_with_trace(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    MutableHeaders(scope=message)[TRACEPARENT] = parent
+                    put(message, (_FIELD, parent.encode()))
                     _say(span, scope, message["status"])
                 await send(message)
 
@@ -45,7 +45,8 @@ class TracingMiddleware:
 
 def traceparent(scope: Scope) -> str | None:
     """What an export belongs to that this request asks for."""
-    return getattr(Request(scope).state, TRACEPARENT, None)
+    found: str | None = scope.get("state", {}).get(TRACEPARENT)
+    return found
 
 
 def _say(span: tracing.Span, scope: Scope, status: int) -> None:
