@@ -6,6 +6,7 @@ An upload that is not completed is invisible; one left behind by a killed proces
 
 import re
 import threading
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -291,6 +292,8 @@ class Upload:
         self._described = described
         self._part_bytes = part_bytes
         self._in_flight = in_flight
+        # Parts that are full and wait for the reserve, and the one that is being filled.
+        self._full: deque[bytearray] = deque()
         self._buffer = bytearray()
         self._size = 0
         self._parts: list[Future[Part]] = []
@@ -306,11 +309,17 @@ class Upload:
             Refused: The store does not accept a part, or there would be more than 10,000.
         """
         self._size += len(data)
-        self._buffer += data
-        while len(self._buffer) >= self._part_bytes + self.reserve:
-            part, self._buffer = self._buffer, self._buffer[self._part_bytes :]
-            del part[self._part_bytes :]
-            self._send(part)
+        # Nothing is copied but into its part: what waits for a cut would be, with every part.
+        rest = memoryview(data)
+        while len(self._buffer) + len(rest) >= self._part_bytes:
+            room = self._part_bytes - len(self._buffer)
+            self._buffer += rest[:room]
+            rest = rest[room:]
+            self._full.append(self._buffer)
+            self._buffer = bytearray()
+        self._buffer += rest
+        while self._full and self._waiting() >= self._part_bytes + self.reserve:
+            self._send(self._full.popleft())
 
     def begin(self, upload_id: str, parts: Sequence[Part]) -> None:
         """Go on with an upload in parts; before anything is written."""
@@ -330,10 +339,10 @@ class Upload:
         Returns:
             None, and nothing is cut, where the part would be shorter than the store allows.
         """
-        if self._buffer and (last or len(self._buffer) >= self.shortest):
-            part, self._buffer = self._buffer, bytearray()
-            self._send(part)
-        return None if self._buffer or not self._parts else tuple(self._parts)
+        waiting = self._waiting()
+        if waiting and (last or waiting >= self.shortest):
+            self._send(self._taken())
+        return None if self._waiting() or not self._parts else tuple(self._parts)
 
     def holds(self) -> int | None:
         """Say how many of the parts, from the first, the store still has as they were sent.
@@ -377,11 +386,24 @@ class Upload:
         finally:
             self._end()
 
+    def _waiting(self) -> int:
+        """Bytes that are in no part yet that was sent."""
+        return sum(map(len, self._full)) + len(self._buffer)
+
+    def _taken(self) -> bytearray:
+        """All that waits, as one."""
+        first = self._full.popleft() if self._full else bytearray()
+        for part in (*self._full, self._buffer):
+            first += part
+        self._full.clear()
+        self._buffer = bytearray()
+        return first
+
     def _finish(self) -> StoredObject:
         if self.upload_id is None:
-            return self._there.put(bytes(self._buffer), self._described)
-        if self._buffer:
-            self._send(self._buffer)
+            return self._there.put(bytes(self._taken()), self._described)
+        if self._waiting():
+            self._send(self._taken())
         parts = self.parts()
         passing(CrashPoint.K14)
         etag = self._there.complete(self.upload_id, parts, self._size)
