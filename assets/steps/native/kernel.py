@@ -302,7 +302,10 @@ class _Compiler:
         rules, why = self._judged()
         if why:
             raise NotNative(why)
-        return self._kernel(columns, rules, self._key())
+        try:
+            return self._kernel(columns, rules, self._key())
+        except NotImplementedError as error:
+            raise NotNative(f"the twin does not know {error}") from None
 
     def judge(self, why: str) -> Kernel:
         """What judges rows only, by the rules before the first that it does not know.

@@ -12,7 +12,8 @@ the batch, and Python's garbage collector, which counts what is alive, finds not
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from threading import Lock
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 
 from assets.steps.native.twin_source import PlanArguments, compiled
 from assets.steps.native.twin_values import Texts, Warned
+from resources.mongo.batch import Batch
 
 SOURCE: Final = "python"
 """Says in a digest of attempts (`assets/chunks.py`) that this made the rows."""
@@ -70,7 +72,7 @@ class Kernel:
 
     def user_ids(self, batch: Sequence[bytes]) -> set[bytes]:
         """The accounts that the documents name, and perhaps some that only a text seems to name."""
-        pieces = batch if (whole := getattr(batch, "data", None)) is None else (whole.tobytes(),)
+        pieces = (batch.data.tobytes(),) if isinstance(batch, Batch) else batch
         found = {piece[at : at + _ID] for piece in pieces for at in _places(piece)}
         return {one for one in found if len(one) == _ID}  # one that was cut off is none
 
@@ -82,10 +84,8 @@ class Kernel:
         """Records, keys and the ends of both; documents for Python, counts, what it asks."""
         with self._one_at_a_time:
             made = self._make(_decoded(batch), users, known.tables)
-        ends, notes = array(_ENDS), Counter[bytes](made.answered)
-        end = 0
-        for record in made.records:
-            ends.append(end := end + len(record))
+        ends = array(_ENDS, accumulate(map(len, made.records)))
+        notes = Counter[bytes](made.answered)
         return (
             b"".join(made.records),
             b"".join(made.keys),
@@ -108,8 +108,17 @@ def _places(piece: bytes) -> Iterator[int]:
 
 def _decoded(batch: Sequence[bytes]) -> Iterator[dict[str, Any] | None]:
     """The documents one by one; None for what cannot be decoded."""
-    for raw in batch:
+    decode = bson.decode
+    for raw in _raw(batch):
         try:
-            yield bson.decode(raw, _OPTIONS)
+            yield decode(raw, _OPTIONS)
         except Exception:  # noqa: BLE001 - the Python path meets it again, in its own place
             yield None
+
+
+def _raw(batch: Sequence[bytes]) -> Iterable[bytes | memoryview]:
+    """The bytes of each document; of a batch as it was received where they lie."""
+    if not isinstance(batch, Batch):
+        return batch
+    places = iter(batch.places)
+    return (batch.data[begin:end] for begin, end in zip(places, places, strict=True))

@@ -1,14 +1,14 @@
 """Writes the function that makes the rows of one plan: straight code, with no call a column.
 
-What it is made of comes from tables that this project declares, never from a request or a document:
-names of fields stand in it as literals, every other value by the name of a variable.
+No text of a request or a document becomes code: names of fields, keys of questions and consents and
+what truths look like stand in it as literals, every other value by the name of a variable.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import NoneType
 from typing import Any, Final, NamedTuple
 
@@ -34,16 +34,19 @@ _CLASSES: Final[Mapping[int, type]] = {
     18: Int64,
 }
 _ANY: Final = sum(1 << kind for kind in _CLASSES)
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - documents are decoded without a zone, as UTC
-_MILLISECOND: Final = timedelta(milliseconds=1)
+_QUARTER: Final = int(twin_values.QUARTER.total_seconds())
 # Instants as bytes that sort as they do: from the lowest of 64 bits on.
 _LOWEST: Final = 2**63
 _MOST_ASKED: Final = 16_384
+# Fields of a consent that nobody looks at unless it is in force: its key, and to whom.
+_OF_GRANTED: Final = (0, 1)
+# What is known to be a text once it is found among the questions.
+_KEY_OF_ANSWER: Final = (Kept.ANSWERS, 0)
 # What stands before the items of each list are looked through.
 _KEPT_IN: Final[Mapping[Kept | None, str]] = {
     Kept.PREFERENCES: "wishes, before, in_order = [], -UNRANKED, True",
     Kept.CONSENTS: "granted, granted_to = [], []",
-    Kept.ANSWERS: "latest, versions, given = {}, {}, []",
+    Kept.ANSWERS: "latest, versions, given = {}, {}, {}",
     Kept.CODES: "states, code = [], NOTHING",
 }
 
@@ -125,8 +128,6 @@ class _Writer:
         self.names: dict[str, Any] = {
             **vars(twin_values),
             "Made": Made,
-            "EPOCH": _EPOCH,
-            "MILLISECOND": _MILLISECOND,
             "LOWEST": _LOWEST,
             "ObjectId": ObjectId,
             "datetime": datetime,
@@ -190,8 +191,8 @@ class _Writer:
             self._rule(number, *rule)
         for number, column in enumerate(self._plan.columns):
             self._column(number, _Column(*column))
-        cells = self._texts.delimiter.join(f"{{c{n}}}" for n in range(len(self._plan.columns)))
-        self._put(f"record = f'{cells}\\r\\n'.encode()")
+        cells = ", ".join(f"c{number}" for number in range(len(self._plan.columns)))
+        self._put(f"record = ({self._texts.delimiter!r}.join(({cells})) + '\\r\\n').encode()")
         self._key()
 
     def _otherwise(self) -> None:
@@ -214,8 +215,8 @@ class _Writer:
         self._put("records.append(record)", "keys.append(key)", "answered += given")
         if not self._plan.merged:
             self._put("parts += (end + len(leading), end + len(key))", "end += len(key)")
-        self._put("made.users += account is None and s2 is not None")
-        self._put(f"made.wishes += len(wishes) > {self._plan.most_markets}")
+        self._put("if account is None and s2 is not None: made.users += 1")
+        self._put(f"if len(wishes) > {self._plan.most_markets}: made.wishes += 1")
 
     # --- what is read -----------------------------------------------------------------------
 
@@ -230,8 +231,8 @@ class _Writer:
                 self._list(child, found, each)
             elif self._children.get(child):
                 if self._holds(child):
-                    self._put(f"if {found} is None: {found} = NOTHING")
-                    self._block(child, found)
+                    self._put(f"b{child} = NOTHING if {found} is None else {found}")
+                    self._block(child, f"b{child}")
                 else:
                     with self._under(f"if {found} is not None:"):
                         self._block(child, found)
@@ -274,9 +275,12 @@ class _Writer:
             self._put("if item.__class__ is not dict: raise Unusual")
             for child in self._children.get(node, ()):
                 _, name, types, slot, _ = self._plan.nodes[child]
+                if kept is Kept.CONSENTS and slot in _OF_GRANTED:
+                    continue
                 one = f"i{slot}" if slot >= 0 else "other"
                 self._put(f"{one} = item.get({name.decode()!r})")
-                self._typed(one, types)
+                if (kept, slot) != _KEY_OF_ANSWER:
+                    self._typed(one, types)
             if keeps is not None:
                 keeps()
         if kept is Kept.PREFERENCES:
@@ -306,21 +310,26 @@ class _Writer:
         self._put("wishes.append((rank, i0 if i0 is None else i0.binary, events, i3))")
 
     def _keep_consent(self) -> None:
+        key, promoter, *_ = item_names(Kept.CONSENTS)
         with self._under("if i2 is True and i3 is None:"):
-            self._put("granted.append(i0) if i1 is None else granted_to.append(i1.binary)")
+            self._put(f"promoter, key = item.get({promoter!r}), item.get({key!r})")
+            self._put("if promoter is None: granted.append(key)")
+            self._put("elif promoter.__class__ is ObjectId: granted_to.append(promoter.binary)")
+            self._put("else: raise Unusual")
 
     def _keep_answer(self) -> None:
         """The latest by version, of equals the first; and whether any is counted."""
         plan = self._plan
-        names = [key.decode() for key in plan.questions]
-        counted = {n: n.encode() for n, yes in zip(names, plan.counted, strict=True) if yes == b"1"}
-        asked, counts = self._value(frozenset(names)), self._value(counted)
-        with self._under(f"if i0 in {asked}:"):
+        counted = zip(plan.questions, plan.counted, strict=True)
+        asked = {key.decode(): key if yes == b"1" else b"" for key, yes in counted}
+        self._put(f"question = {self._value(asked)}.get(i0)")
+        with self._under("if question is not None:"):
             self._put("version = i1 or 0")
             with self._under("if i0 not in latest or version > versions[i0]:"):
                 self._put("latest[i0], versions[i0] = i2, version")
-            with self._under(f"if i0 in {counts} and i2 is not None and i2 != '' and i2 != []:"):
-                self._put(f"if {counts}[i0] not in given: given.append({counts}[i0])")
+            # Most are true; of the others only these are as good as none.
+            self._put("if question and (i2 or i2 not in (None, '', [])): given[question] = True")
+        self._put("elif i0.__class__ is not str: raise Unusual")
 
     def _keep_code(self) -> None:
         self._put("states.append(i0)", "code = item")
@@ -329,7 +338,9 @@ class _Writer:
         """What every row is: an entry of today with an id, an instant, and no manual decision."""
         self._put("if s0.__class__ is not ObjectId or s1.__class__ is not datetime: raise Unusual")
         self._put("if s3.__class__ is not int or s3 != 3: raise Unusual")
-        self._put("identity = s0.binary", "millis = (s1 - EPOCH) // MILLISECOND")
+        self._put("identity, since = s0.binary, s1 - EPOCH")
+        self._put("seconds = 86400 * since.days + since.seconds")
+        self._put("millis = 1000 * seconds + since.microseconds // 1000")
         if self._plan.overridden:
             self._put(
                 f"if identity in {self._value(frozenset(self._plan.overridden))}: raise Unusual"
@@ -377,7 +388,7 @@ class _Writer:
         """Count a row that fails, and go on with the next."""
         stays = self._stays(kind, f"s{slot}", stated, data)
         with self._under(f"if not ({stays}):"):
-            self._put("WARNED.locales = locales", f"made.filtered[{number}] += 1", "continue")
+            self._put(f"made.filtered[{number}] += 1", "continue")
 
     def _stays(self, kind: int, found: str, stated: int, data: tuple[bytes, ...]) -> str:  # noqa: C901, PLR0911, PLR0912 - a line each
         match kind:
@@ -514,16 +525,18 @@ class _Writer:
         other = f"EMPTY if {found} is None else {named}({found})"
         match form:
             case Form.ID:
-                shown = f"f'{quote}{{{found}.binary.hex()}}{quote}'"
+                binary = "identity" if found == "s0" else f"{found}.binary"
+                shown = f"f'{quote}{{{binary}.hex()}}{quote}'"
                 self._put(f"{cell}{shown} if {found}.__class__ is ObjectId else {other}")
-            case Form.LOCAL:
-                minutes, text = self._value(texts.minutes(number)), self._dated_text(found)
-                shown = f"f'{{{minutes}[{text}[:16]]}}{{{text}[16:19]}}{quote}'"
-                self._put(f"{cell}{shown} if {text} else {other}")
-            case Form.UTC:
-                text = self._dated_text(found)
-                shown = f"f'{quote}{{{text}[:10]}}T{{{text}[11:19]}}Z{quote}'"
-                self._put(f"{cell}{shown} if {text} else {other}")
+            case Form.LOCAL | Form.UTC:
+                end = "Z" if form is Form.UTC else ""
+                quarter, rest = self._quarter(found)
+                with self._under(f"if {quarter} is None:"):
+                    self._put(f"{cell}{other}")
+                with self._under("else:"):
+                    begun = self._value(texts.quarters(number, end))
+                    self._put(f"begun, within = {begun}[{quarter}]")
+                    self._put(f"{cell}f'{{begun}}{{within[{rest}]}}{end}{quote}'")
             case Form.EMAIL | Form.PHONE:
                 easy = "easy_address" if form is Form.EMAIL else "easy_phone"
                 shown = f"f'{quote}{{{found}}}{quote}'"
@@ -534,13 +547,17 @@ class _Writer:
                 condition = f"{found}.__class__ is str or {found}.__class__ is int"
                 self._put(f"{cell}{kept}[{found}] if {condition} else {other}")
 
-    def _dated_text(self, found: str) -> str:
-        """The text of an instant in UTC, empty for what is none; made once a row."""
-        text = f"x_{found}"
-        if text not in self._dated:
-            self._dated.add(text)
-            self._put(f"{text} = str({found}) if {found}.__class__ is datetime else ''")
-        return text
+    def _quarter(self, found: str) -> tuple[str, str]:
+        """The quarter of an hour of an instant, None for what is none, and its second within it."""
+        quarter, rest = f"x_{found}", f"y_{found}"
+        if quarter not in self._dated:
+            self._dated.add(quarter)
+            self._put(f"{quarter} = None")
+            with self._under(f"if {found}.__class__ is datetime:"):
+                self._put(f"since = {found} - EPOCH")
+                seconds = "86400 * since.days + since.seconds"
+                self._put(f"{quarter}, {rest} = divmod({seconds}, {_QUARTER})")
+        return quarter, rest
 
     # --- keys -------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import re
 from base64 import urlsafe_b64encode
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from types import NoneType
 from typing import Any, Final
@@ -16,8 +16,20 @@ from assets.steps.arrange import packed
 
 MOST_CELLS: Final = 4_096
 """Cells of one column that are remembered; those of other values are made each time."""
-LONGEST_CELL: Final = 200
+LONGEST_CELL: Final = 100
 """Letters of a cell that is remembered: with the value 2 MB a column at the most."""
+
+MOST_QUARTERS: Final = 17_520
+"""Those of half a year, which is longer than people register for: 4 MB a column."""
+EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - documents are decoded without a zone, as UTC
+QUARTER: Final = timedelta(minutes=15)
+_SECOND: Final = timedelta(seconds=1)
+_FIRST: Final = "00:00"
+# Minutes and seconds of the four quarters of an hour.
+_WITHIN: Final = tuple(
+    tuple(f"{minute:02}:{second:02}" for minute in range(start, start + 15) for second in range(60))
+    for start in range(0, 60, 15)
+)
 
 Wish = tuple[float, bytes | None, Sequence[str], Any]
 
@@ -64,30 +76,34 @@ class Cells(dict[Any, str]):
         return cell
 
 
-class Minutes(dict[str, str]):
-    """What a clock on a wall shows, without its seconds, by the minute in UTC.
+class Quarters(dict[int, tuple[str, tuple[str, ...]]]):
+    """How instants begin, by the quarter of an hour, and how they go on by the second within it.
 
-    Zones differ by whole minutes, and change their offset at one, in our time; where a formatter
-    says otherwise of a minute, its rows are made in Python.
+    Within one nothing but minutes and seconds change, in UTC and in every zone of our time. Where a
+    formatter says otherwise of the first or the last second, the rows are made in Python.
 
     Args:
         write: Makes the text of an instant.
         quote: Stands before it.
+        end: What stands behind the seconds.
     """
 
-    def __init__(self, write: Callable[[Any], str], quote: str) -> None:
-        self._write, self._quote = write, quote
+    def __init__(self, write: Callable[[Any], str], *, quote: str, end: str) -> None:
+        self._write, self._quote, self._end = write, quote, end
 
-    def __missing__(self, minute: str) -> str:
-        """The text of a minute that is not remembered."""
-        begins = datetime.fromisoformat(minute)
-        first, last = self._write(begins), self._write(begins.replace(second=59))
-        shown = first.removesuffix(":00")
-        if f"{shown}:00" != first or f"{shown}:59" != last:
+    def __missing__(self, quarter: int) -> tuple[str, tuple[str, ...]]:
+        """A quarter that is not remembered."""
+        begins = EPOCH + quarter * QUARTER
+        first, last = self._write(begins), self._write(begins + QUARTER - _SECOND)
+        stem = first[: -len(_FIRST) - len(self._end)]
+        for within in _WITHIN:
+            if (stem + within[0] + self._end, stem + within[-1] + self._end) == (first, last):
+                break
+        else:
             raise Unusual
-        if len(self) >= MOST_CELLS:  # rows come by the time at which they were registered
+        if len(self) >= MOST_QUARTERS:
             self.clear()
-        self[minute] = found = self._quote + shown
+        found = self[quarter] = self._quote + stem, within
         return found
 
 
@@ -138,9 +154,9 @@ class Texts:
         """The same cells, each made once."""
         return Cells(write, self.warned)
 
-    def minutes(self, column: int) -> Minutes:
-        """What begins the local times of a column."""
-        return Minutes(self._texts[column], self.quote)
+    def quarters(self, column: int, end: str) -> Quarters:
+        """The beginnings of the instants of a column; `end` stands behind their seconds."""
+        return Quarters(self._texts[column], quote=self.quote, end=end)
 
 
 # What every rule about texts leaves as it is, most addresses and all numbers that are some: a

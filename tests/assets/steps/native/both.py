@@ -76,8 +76,7 @@ class Both:
     """One export in Python as it states every rule, by its twin in one piece, and in C.
 
     Attributes:
-        kernel: The one in C.
-        twin: The one in Python.
+        twin: The kernel in Python.
 
     Args:
         name: Which kind.
@@ -98,10 +97,20 @@ class Both:
         self.source = source
         self.users = dict(_users())
         self.twin = self._compiled(twin)
-        if (extension := native()) is None:
+        extension = native()
+        self._in_c = None if extension is None else self._compiled(extension)
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel in C; without it the test that asks for it is skipped."""
+        if self._in_c is None:
             assert "CI" not in os.environ, NOT_INSTALLED
             pytest.skip(NOT_INSTALLED)
-        self.kernel = self._compiled(extension)
+        return self._in_c
+
+    @kernel.setter
+    def kernel(self, other: Kernel) -> None:
+        self._in_c = other
 
     def _compiled(self, runner: Any) -> Kernel:
         return compile_plan(
@@ -154,7 +163,8 @@ class Both:
     def differing(self, batch: Sequence[bytes]) -> list[bytes]:
         """The documents of a batch that the paths do not make the same of."""
         stated = self.made_by(None, batch)
-        same = all(self.made_by(one, batch) == stated for one in (self.kernel, self.twin))
+        kernels = [one for one in (self._in_c, self.twin) if one is not None]
+        same = all(self.made_by(one, batch) == stated for one in kernels)
         if len(batch) == 1:
             return [] if same else list(batch)
         if same and not stated.raised:  # what raises hides those behind it
