@@ -8,8 +8,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.storage.runs import SqliteRunStorage
+from sqlalchemy.event import listen
 
-from export_platform.local.dagster_storage import RunStorage, ScheduleStorage, _in_order
+from export_platform.local.dagster_storage import (
+    OneFileEventLog,
+    RunStorage,
+    ScheduleStorage,
+    _in_order,
+)
 
 STORAGES = (
     ("run_storage", "RunStorage"),
@@ -122,6 +128,21 @@ def test_a_connection_is_kept_and_no_fork_inherits_it(
         os._exit(len(_open_below(tmp_path)))
 
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_run_opens_no_file_that_the_process_has_open(instance: dg.DagsterInstance) -> None:
+    """Fifty statements are on its way: to open the file for each and to close it was half of it."""
+    dg.materialize([entries], instance=instance)
+    opened = list[object]()
+    storages = (instance.run_storage, instance.event_log_storage)
+    for storage in storages:
+        assert isinstance(storage, RunStorage | OneFileEventLog)
+        with storage.connect() as connection:
+            listen(connection.engine, "connect", lambda connection, _: opened.append(connection))
+
+    dg.materialize([entries], instance=instance)
+
+    assert opened == []
 
 
 def test_storage_that_is_lost_is_made_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:
