@@ -110,8 +110,10 @@ class Keeper:
 
     def _keep(self) -> None:
         alive = self._alive()
+        expected = set(alive)
         while not self._end.wait(LOOK_SECONDS):
-            dead = [name for name, one in alive.items() if not kernel.is_alive(one)]
+            # Who died again before he was looked at is not among those that lived then.
+            dead = [n for n in expected if n not in alive or not kernel.is_alive(alive[n])]
             if dead:
                 self.deaths.update(dead)
                 for _ in range(TRIES_UP):
