@@ -177,7 +177,7 @@ def test_the_rows_of_any_columns_are_those_of_whole_documents(data: st.DataObjec
     assert both.made(less, native=True) == both.made(less, native=False)
 
 
-@pytest.mark.parametrize("name", READS_SOME)
+@pytest.mark.parametrize("name", sorted(READS_SOME))
 def test_what_is_odd_in_what_is_read_is_counted_the_same(name: str) -> None:
     """Every note of every entry that is sound where nobody looks."""
     both, entry = sides(name), decoded(max(usual(), key=len))
@@ -195,7 +195,7 @@ def _beside(entry: Mapping[str, Any], raw: bytes) -> bytes:
     return bson.encode({**entry, **decoded(raw)})
 
 
-@pytest.mark.parametrize("name", READS_SOME)
+@pytest.mark.parametrize("name", sorted(READS_SOME))
 def test_a_field_that_is_left_out_is_missed(name: str) -> None:
     """Negative control, of every field: nothing is read in vain, and nothing could be left out.
 
