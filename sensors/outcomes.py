@@ -1,10 +1,14 @@
 """The sensor that tells exports what became of their runs, and of the exports that they share."""
 
+from dataclasses import dataclass
+
 import dagster as dg
+from dagster._core.launcher import WorkerStatus
 
 from assets.factory import Platform
 from assets.life import Document, ExportLife, IllegalMove
 from assets.model.lifecycle import run_key
+from resources.clock import Clock
 from resources.mongo.stores import MongoStores
 from sensors.decisions import Outcome, outcome
 from sensors.each import on_each, paged
@@ -12,6 +16,9 @@ from sensors.each import on_each, paged
 # Generations of one tick whose first request is gone; there is rarely one.
 MOST_FORSAKEN = 100
 RUN_KEY_TAG = "dagster/run_key"
+# Dagster says that a run starts and calls the launcher, which has 5 s for it (`launcher.py`).
+LAUNCH_SECONDS = 15
+NEVER_LAUNCHED = "No worker was ever told of this run: who was to start it died. It is tried again."
 
 
 def build_outcomes_sensor() -> dg.SensorDefinition:
@@ -26,13 +33,15 @@ def build_outcomes_sensor() -> dg.SensorDefinition:
     def outcomes(
         context: dg.SensorEvaluationContext,
         mongo: dg.ResourceParam[MongoStores],
+        clock: dg.ResourceParam[Clock],
         platform: dg.ResourceParam[Platform],
     ) -> dg.SkipReason:
         life = ExportLife(mongo.exports, timing=platform.timing)
+        runs = _Runs(context.instance, clock)
         settled = on_each(
             context,
             paged(life.in_flight),
-            lambda document: _settle(context, life, document),
+            lambda document: _settle(runs, life, document),
         )
         told = on_each(
             context, paged(life.joined), lambda document: life.settle(document) is not None
@@ -48,9 +57,9 @@ def build_outcomes_sensor() -> dg.SensorDefinition:
     return outcomes
 
 
-def _settle(context: dg.SensorEvaluationContext, life: ExportLife, document: Document) -> bool:
+def _settle(runs: "_Runs", life: ExportLife, document: Document) -> bool:
     """Act on what became of one export's run; whether anything changed."""
-    match outcome(document["status"], _run_status(context, document)):
+    match outcome(document["status"], runs.status(document)):
         case Outcome.CANCEL:
             try:
                 return life.halt(document["_id"], by="dagster") is not None
@@ -65,11 +74,40 @@ def _settle(context: dg.SensorEvaluationContext, life: ExportLife, document: Doc
             return False
 
 
-def _run_status(context: dg.SensorEvaluationContext, document: Document) -> str | None:
-    run_id = (document.get("dagster") or {}).get("runId")
-    if document["status"] == "dispatched" or run_id is None:
-        tags = {RUN_KEY_TAG: run_key(document["_id"], document["attempt"])}
-        records = context.instance.get_run_records(dg.RunsFilter(tags=tags), limit=1)
-    else:
-        records = context.instance.get_run_records(dg.RunsFilter(run_ids=[run_id]), limit=1)
-    return records[0].dagster_run.status.value if records else None
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What Dagster knows of the runs of exports."""
+
+    instance: dg.DagsterInstance
+    clock: Clock
+
+    def status(self, document: Document) -> str | None:
+        """Of the run of an export's attempt; None when there is none."""
+        run_id = (document.get("dagster") or {}).get("runId")
+        if document["status"] == "dispatched" or run_id is None:
+            tags = {RUN_KEY_TAG: run_key(document["_id"], document["attempt"])}
+            records = self.instance.get_run_records(dg.RunsFilter(tags=tags), limit=1)
+        else:
+            records = self.instance.get_run_records(dg.RunsFilter(run_ids=[run_id]), limit=1)
+        if not records:
+            return None
+        run = records[0].dagster_run
+        if self._was_never_launched(run):
+            self.instance.report_run_failed(run, NEVER_LAUNCHED)
+            return dg.DagsterRunStatus.FAILURE.value
+        return run.status.value
+
+    def _was_never_launched(self, run: dg.DagsterRun) -> bool:
+        """Whether the daemon died between saying that a run starts and having it started.
+
+        Dagster itself finds out after `start_timeout_seconds`, and asks no launcher before. One
+        that does not know its runs (ECS before there is a task) says so, and is not taken at that.
+        """
+        launcher = self.instance.run_launcher
+        starts = run.status is dg.DagsterRunStatus.STARTING
+        if not starts or not launcher.supports_check_run_worker_health:
+            return False
+        since = self.instance.get_run_stats(run.run_id).launch_time
+        if since is None or self.clock.now().timestamp() - since < LAUNCH_SECONDS:
+            return False
+        return launcher.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND

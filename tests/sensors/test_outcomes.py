@@ -2,9 +2,14 @@
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEvent
+from dagster._core.instance import DagsterInstance
+from dagster._core.launcher import CheckRunHealthResult, RunLauncher, WorkerStatus
 
+from sensors import outcomes
 from tests.sensors.scene import Scene
 
+NEVER = WorkerStatus.NOT_FOUND
 ENDED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS)
 
 
@@ -141,3 +146,74 @@ def test_an_export_that_waits_without_any_run_goes_back_uncounted(stage: Scene) 
 
     found = stage.found(export_id)
     assert (found["status"], found["rescues"]) == ("queued", 0)
+
+
+class Launcher(RunLauncher[DagsterInstance]):
+    """Says the same of every run."""
+
+    def __init__(self, state: WorkerStatus, *, knows: bool = True) -> None:
+        super().__init__()
+        self._state, self._knows = state, knows
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """Whether it can be asked."""
+        return self._knows
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """The same."""
+        return CheckRunHealthResult(self._state)
+
+    def launch_run(self, context: object) -> None:
+        """Nothing is launched here."""
+
+    def terminate(self, run_id: str) -> bool:
+        """Nor ended."""
+        return False
+
+
+def starting(stage: Scene, launcher: Launcher, *, ago: float) -> str:
+    """An export whose run Dagster said was starting so many seconds ago."""
+    export_id = stage.asked()
+    stage.requested()
+    stage.instance._run_launcher = launcher
+    stage.run(dg.DagsterRunStatus.STARTING, key=f"{export_id}:1", run_id="r1")
+    said = DagsterEvent("PIPELINE_STARTING", job_name="__ASSET_JOB")
+    now = stage.clock.now().timestamp()
+    stage.instance.store_event(dg.EventLogEntry(None, 20, "", "r1", now, dagster_event=said))
+    stage.clock.advance(ago)
+    return export_id
+
+
+def test_a_run_that_no_worker_was_told_of_gives_its_export_back(stage: Scene) -> None:
+    """The daemon died in the middle of launching it: nobody waits for the 180 s of Dagster."""
+    export_id = starting(stage, Launcher(NEVER), ago=outcomes.LAUNCH_SECONDS + 16)
+
+    stage.tick("outcomes")
+
+    run = stage.instance.get_run_by_id("r1")
+    assert run is not None
+    assert ("queued", dg.DagsterRunStatus.FAILURE) == (stage.status(export_id), run.status)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "ago"),
+    [
+        (Launcher(NEVER), outcomes.LAUNCH_SECONDS - 1),
+        (Launcher(NEVER, knows=False), 500),
+        (Launcher(WorkerStatus.RUNNING), 500),
+        (Launcher(WorkerStatus.UNKNOWN), 500),
+    ],
+    ids=("just now", "cannot be asked", "waits for a worker", "does not know"),
+)
+def test_a_run_that_may_yet_start_is_left_in_peace(
+    stage: Scene, launcher: Launcher, ago: float
+) -> None:
+    """A worker of it may come at any time; only one that never can is given up."""
+    export_id = starting(stage, launcher, ago=ago)
+
+    stage.tick("outcomes")
+
+    run = stage.instance.get_run_by_id("r1")
+    assert run is not None
+    assert ("dispatched", dg.DagsterRunStatus.STARTING) == (stage.status(export_id), run.status)
