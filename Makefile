@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick resume recovery neighbours invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-athena bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick platform-kills resume recovery neighbours invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-athena bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -109,6 +109,9 @@ faults-quick: setup ## Kill and freeze processes, break connections, fail calls,
 
 faults: setup ## The same for hours: 4,800 kills, 500 zombies, 400 breaks, 1,000 exports and corruptions (ARGS="--seed 7" replays)
 	@$(BIN)/python -m tests.faults --kills 200 --zombies 500 --breaks 400 --exports 1000 --corruptions 1000 $(ARGS)
+
+platform-kills: setup ## Kill the whole platform's processes 25 times at each of the 24 points, then without its guards (hours)
+	@$(BIN)/python -m tests.faults --kills 0 --zombies 0 --slots 12 --full-stack-kills 25 --full-stack-control $(ARGS)
 
 resume: setup ## Kill the worker of a large export 50 times: one sha256, at most one chunk again (about 15 minutes)
 	@$(BIN)/python -m tests.faults.resume $(ARGS)
