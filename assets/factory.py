@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.attempt import Attempt, Build, Done, NotOurs, reduced
-from assets.checks import check_results, check_specs
+from assets.checks import MOST_ROWS_CHECKED, check_results, check_specs
 from assets.failures import as_failure
 from assets.heartbeat import Cancelled
 from assets.life import ExportLife, LeaseLost
@@ -173,7 +173,11 @@ def _run(
 def _findings(done: Done, object_store: ObjectStore) -> list[Finding]:
     """What does not hold of a published export, read back once more."""
     try:
-        return verify(done.manifest, lambda entry: object_store.read(entry.key))
+        return verify(
+            done.manifest,
+            lambda entry: object_store.read(entry.key),
+            most_rows=MOST_ROWS_CHECKED,
+        )
     except DoorError as error:
         # It is published and was confirmed before that, so the check fails and not the run.
         return [Finding(subject="files", problem=f"{error.code}: could not {error.attempted}")]

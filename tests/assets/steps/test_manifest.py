@@ -95,6 +95,25 @@ def test_a_dropped_row_is_found_even_if_the_stored_digest_is_made_to_fit() -> No
     assert relabelled(sound, shorter).findings()
 
 
+def test_of_a_file_that_is_too_large_to_read_the_digests_are_compared(sound: Export) -> None:
+    """The check in Dagster must not take as long as the export; what it leaves is no byte."""
+    (entry,) = sound.manifest.files
+    accounting = replace(sound.manifest.accounting, written=entry.rows + 1)
+    more = replace(entry, rows=entry.rows + 1)
+    miscounted = replace(sound.manifest, files=(more,), accounting=accounting)
+    harmed = bytearray(sound.files[1])
+    harmed[-9] ^= 1
+
+    def found(manifest: Manifest, most_rows: int) -> set[str]:
+        findings = verify(manifest, sound.opened, most_rows=most_rows)
+        return {finding.subject for finding in findings}
+
+    assert {"accounting", entry.name} == found(miscounted, more.rows)
+    assert {"accounting"} == found(miscounted, entry.rows)
+    broken = replace(sound, files={1: bytes(harmed)})
+    assert verify(sound.manifest, broken.opened, most_rows=entry.rows - 1)
+
+
 def test_a_missing_file_is_found(sound: Export) -> None:
     """A manifest that is there alone proves nothing."""
     assert ["the file is missing"] == [
