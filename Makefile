@@ -105,7 +105,7 @@ invariants: setup ## Hold the invariants of DOMAIN.md 11 on whole packs (`make t
 	@$(BIN)/python -m pytest -o faulthandler_timeout=3600 -m whole_packs tests/invariants $(ARGS)
 
 faults-quick: setup ## Kill and freeze processes, break connections, fail calls, damage files (below 8 minutes)
-	@$(BIN)/python -m tests.faults --breaks 16 --exports 60 --corruptions 100 $(ARGS)
+	@$(BIN)/python -m tests.faults --breaks 32 --exports 60 --corruptions 100 $(ARGS)
 
 faults: setup ## The same for hours: 4,800 kills, 500 zombies, 400 breaks, 1,000 exports and corruptions (ARGS="--seed 7" replays)
 	@$(BIN)/python -m tests.faults --kills 200 --zombies 500 --breaks 400 --exports 1000 --corruptions 1000 $(ARGS)
