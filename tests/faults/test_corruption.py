@@ -27,7 +27,7 @@ def test_each_of_a_thousand_corruptions_is_found() -> None:
 
 def test_corruptions_pass_when_no_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without the second look at the bytes hundreds are missed."""
-    monkeypatch.setattr(proof, "_file", lambda *_: iter(()))
+    monkeypatch.setattr(proof, "_file", lambda *_, **__: iter(()))
 
     assert len(missed_at_rest(SEED, CORRUPTIONS)) > CORRUPTIONS // 3
 
