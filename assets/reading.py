@@ -237,10 +237,10 @@ class Reader:
         return lambda ids: accounts(ids, found)
 
     def _scan(
-        self, segment: Segment, fields: tuple[str, ...] | None = None, batch: int | None = None
+        self, segment: Segment, fields: tuple[str, ...] | None = None, batch: int = BATCH
     ) -> Iterator[Batch]:
         scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after, fields=fields)
-        read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=batch or BATCH)
+        read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=batch)
         for found in ahead(read):
             passing(CrashPoint.K09)
             self.progress()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from operator import is_
 from types import NoneType
 from typing import Final, TypeVar
@@ -60,14 +61,23 @@ def _named(**values: Kind) -> dict[str, Kind]:
     return values
 
 
-_V1_FIELDS: Final = ("created", "email", "market", "name", "optin", "phone")
-_V2_FIELDS: Final = ("markets", "optIns", "score")
-OLD_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+# Where an earlier version has what a field of today's shape is made of.
+_V1_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "contact": ("email", "name", "phone"),
-    "consents": ("optIns", "optin"),
+    "consents": ("optin",),
     "createdAt": ("created",),
-    "preferences": ("market", "markets"),
+    "preferences": ("market",),
+}
+_V2_PLACES: Final[Mapping[str, tuple[str, ...]]] = {
+    "consents": ("optIns",),
+    "preferences": ("markets",),
     "risk": ("score",),
+}
+_V1_FIELDS: Final = tuple(chain.from_iterable(_V1_PLACES.values()))
+_V2_FIELDS: Final = tuple(chain.from_iterable(_V2_PLACES.values()))
+OLD_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: (*_V1_PLACES.get(name, ()), *_V2_PLACES.get(name, ()))
+    for name in {**_V1_PLACES, **_V2_PLACES}
 }
 """Where earlier versions have what a field of today's shape is made of, beside that field."""
 

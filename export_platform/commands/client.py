@@ -169,15 +169,19 @@ class BridgeClient:
         """One kind of export."""
         return self._json("GET", f"v1/export-types/{_segment(name)}")
 
-    def create(self, name: str, params: Mapping[str, Any], *, fresh: bool = False) -> Export:
+    def create(
+        self, name: str, params: Mapping[str, Any], *, fresh: bool = False, key: str | None = None
+    ) -> Export:
         """Ask for an export; sent twice by the network, it is still one.
 
         Args:
             name: The kind.
             params: What its schema describes.
             fresh: Whether it must not share the files of an identical export that is live.
+            key: Of those who ask again with the same one each is told of the first's export;
+                None: nobody else has it.
         """
-        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
         body = {"type": name, "params": dict(params), **({"fresh": True} if fresh else {})}
         return Export.from_wire(self._json("POST", "v1/exports", json=body, headers=headers))
 

@@ -117,8 +117,9 @@ class WarmRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             key, value = limit["key"], limit.get("value")
             if key in tags and value in (None, tags[key]):
                 name = key if value is None else f"{key}={value}"
-                lane = {"lane": name, "most": limit["limit"]}
-                return f"?{urlencode({**lane, 'niceness': limit.get('niceness', 0)})}"
+                niceness = limit.get("niceness", 0)
+                lane = {"lane": name, "most": limit["limit"], "niceness": niceness}
+                return f"?{urlencode(lane)}"
         return ""
 
     def _ask(self, method: str, run_id: str) -> str | None:

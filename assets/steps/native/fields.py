@@ -14,7 +14,7 @@ from assets.steps.upcast import PLACES, EachNested, Nested, Place
 _DOUBLE, _TEXT, _BLOCK, _LIST, _ID, _TRUTH, _DATE, _NULL, _INT32, _INT64 = (
     1 << kind for kind in (1, 2, 3, 4, 7, 8, 9, 10, 16, 18)
 )
-_ANY: Final = _DOUBLE | _TEXT | _BLOCK | _LIST | _ID | _TRUTH | _DATE | _NULL | _INT32 | _INT64
+ANY: Final = _DOUBLE | _TEXT | _BLOCK | _LIST | _ID | _TRUTH | _DATE | _NULL | _INT32 | _INT64
 # Numbers are repaired where they are text, instants wherever they are no date (`upcast.py`).
 _CLEAN: Final[Mapping[type, int]] = {
     datetime: _DATE | _NULL,
@@ -39,8 +39,8 @@ _ITEMS: Final[Mapping[str, Mapping[str, int]]] = {
         "granted": _TRUTH | _NULL,
         "withdrawnAt": _DATE | _NULL,
     },
-    "answers": {"key": _TEXT, "version": _INT32 | _NULL, "value": _ANY},
-    "codes": {"state": _ANY, "sentAt": _DATE | _NULL},
+    "answers": {"key": _TEXT, "version": _INT32 | _NULL, "value": ANY},
+    "codes": {"state": ANY, "sentAt": _DATE | _NULL},
 }
 
 # Lists of blocks: those that are only looked through, and the first whose items are kept.
@@ -57,7 +57,7 @@ def item_names(kept: Kept) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class _Node:
-    types: int = _ANY
+    types: int = ANY
     slot: int = -1
     each: int = 0
     children: dict[str, "_Node"] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from bson import Int64, ObjectId
 
 from assets.steps.arrange import packed
 from assets.steps.native import twin_values
-from assets.steps.native.fields import EACH_KEPT, FieldNode, item_names
+from assets.steps.native.fields import ANY, EACH_KEPT, FieldNode, item_names
 from assets.steps.native.numbers import Form, Input, Kept, KeyKind, Op, RuleKind, UserBit
 from assets.steps.native.twin_values import Missing, Texts, Unusual
 
@@ -33,7 +33,6 @@ _CLASSES: Final[Mapping[int, type]] = {
     16: int,
     18: Int64,
 }
-_ANY: Final = sum(1 << kind for kind in _CLASSES)
 _QUARTER: Final = int(twin_values.QUARTER.total_seconds())
 # Instants as bytes that sort as they do: from the lowest of 64 bits on.
 _LOWEST: Final = 2**63
@@ -238,18 +237,21 @@ class _Writer:
                         self._block(child, found)
 
     def _typed(self, found: str, types: int) -> None:
-        if types == _ANY:
+        if types == ANY:
             return
         classes = {kind for bit, kind in _CLASSES.items() if types >> bit & 1}
         if len(classes) == 1:
             self._put(f"if {found}.__class__ is not {self._class(*classes)}: raise Unusual")
         elif NoneType in classes and len(classes) == 2:  # noqa: PLR2004 - and another one
             (other,) = classes - {NoneType}
-            condition = f"{found} is not None and {found}.__class__ is not {self._class(other)}"
-            self._put(f"if {condition}: raise Unusual")
+            self._none_or(found, other)
         else:
             among = self._value(frozenset(classes))
             self._put(f"if {found}.__class__ not in {among}: raise Unusual")
+
+    def _none_or(self, found: str, kind: type) -> None:
+        condition = f"{found} is not None and {found}.__class__ is not {self._class(kind)}"
+        self._put(f"if {condition}: raise Unusual")
 
     def _class(self, kind: type) -> str:
         self.names.setdefault(kind.__name__, kind)
@@ -405,7 +407,7 @@ class _Writer:
                 return f"not bits & {UserBit.FLAGGED:d}"
             case RuleKind.ONE_OF:
                 among = self._value(frozenset(one.decode() for one in data))
-                self._put(f"if {found} is not None and {found}.__class__ is not str: raise Unusual")
+                self._none_or(found, str)
                 return f"{found} in {among}"
             case RuleKind.SINCE:
                 return f"millis >= {stated:d}"
@@ -441,9 +443,7 @@ class _Writer:
             case Op.PRESENT:
                 self._truth(number, f"{found} is not None")
             case Op.MARKET:
-                self._put(
-                    f"if {found} is not None and {found}.__class__ is not ObjectId: raise Unusual"
-                )
+                self._none_or(found, ObjectId)
                 self._put(f"{cell} = {found} if {found} is None else {found}.binary")
                 self._put(f"{cell} = {self._markets(data)}.get({cell}, EMPTY)")
             case Op.WISHES:
@@ -485,7 +485,7 @@ class _Writer:
                 self._put(
                     f"q{number} = s{slot + 1} if {found} is None or {found} == '' else {found}"
                 )
-                self._put(f"if {found} is not None and {found}.__class__ is not str: raise Unusual")
+                self._none_or(found, str)
                 self._written_value(number, column, f"q{number}")
             case Op.LINK:
                 write = self._value(self._texts.writer(number))
@@ -510,7 +510,7 @@ class _Writer:
 
     def _else(self, number: int, column: _Column, found: str) -> None:
         """A text; where it is blank, what a table says."""
-        self._put(f"if {found} is not None and {found}.__class__ is not str: raise Unusual")
+        self._none_or(found, str)
         with self._under(f"if {found} is not None and {found}.strip():"):
             self._written_value(number, column, found)
         with self._under("else:"):
