@@ -21,7 +21,7 @@ from typing import Any
 from assets.life import Document
 from assets.model.lifecycle import TERMINAL, Status
 from assets.model.policy import PII_SCOPES
-from export_platform.commands.client import BridgeClient, Export
+from export_platform.commands.client import BridgeClient
 from export_platform.commands.terminal import CommandError
 from export_platform.local import kernel
 from export_platform.local.deployment import BRIDGE, CODE, DAEMON, Deployment
@@ -36,6 +36,7 @@ from resources.wiring import environment
 from tests.assets.workbench import CAMPAIGN
 from tests.deployed import deployed
 from tests.e2e.platform import TIMING
+from tests.faults.beside import Beside
 from tests.faults.company import Round, worked
 from tests.faults.located import WITHOUT, orders_of
 from tests.faults.onlooker import Onlooker
@@ -85,7 +86,7 @@ BACK_SECONDS, TRIES_UP = 300.0, 5
 AGAIN_SECONDS = 0.25
 
 
-class Keeper:
+class Keeper(Beside):
     """Starts again what has died, as a supervisor does; counts the deaths.
 
     Args:
@@ -93,22 +94,11 @@ class Keeper:
     """
 
     def __init__(self, deployment: Deployment) -> None:
+        super().__init__()
         self.deaths: Counter[str] = Counter()
         self._deployment = deployment
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._keep, daemon=True)
 
-    def __enter__(self) -> "Keeper":
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Start nothing more."""
-        self._end.set()
-        self._thread.join()
-
-    def _keep(self) -> None:
+    def _run(self) -> None:
         alive = self._alive()
         expected = set(alive)
         while not self._end.wait(LOOK_SECONDS):
@@ -164,15 +154,10 @@ class Bench:
     def ask(self, load: Load, orders: Sequence[tuple[str, str]] = ()) -> str:
         """The id of an export; its workers find these orders. A dead bridge is asked again."""
         params = {**load.asked, "campaign_id": LARGE_CAMPAIGN if load.large else CAMPAIGN}
-        body = {"type": load.name, "params": params, "fresh": True}
-        headers = {"Idempotency-Key": f'"{secrets.token_hex(12)}"'}
-
-        def post(client: BridgeClient) -> str:
-            return Export.from_wire(
-                client._json("POST", "v1/exports", json=body, headers=headers)
-            ).id
-
-        export_id: str = self._told(post)
+        key = secrets.token_hex(12)
+        export_id: str = self._told(
+            lambda client: client.create(load.name, params, fresh=True, key=key).id
+        )
         self._asked.append(export_id)
         self._order(export_id, orders)
         scope = f"campaign={params['campaign_id']}/export={export_id}/"

@@ -6,6 +6,7 @@ which crash points look for orders, so that an order for a worker hits the expor
 """
 
 import os
+from contextlib import suppress
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ import dagster as dg
 
 from assets.attempt import Attempt
 from export_platform.definitions import composed
-from resources.clock import SystemClock
 from resources.crash_points import FOLDER
+from tests.waiting import eventually
 
 # Guards that code server and workers leave out, separated by commas; those of `tests.faults.work`.
 WITHOUT = "FAULTS_WITHOUT"
 # The harness lays the folder of an export down once it knows its id; if the bridge dies under its
 # request, that is after it is back.
-ORDERS_SECONDS, LOOK_SECONDS = 60.0, 0.02
+ORDERS_SECONDS = 60.0
 
 
 @dg.definitions
@@ -61,8 +62,6 @@ def orders_of(shared: Path, export_id: str) -> Path:
 
 
 def _await_orders(folder: Path) -> Path:
-    clock = SystemClock()
-    until = clock.monotonic() + ORDERS_SECONDS
-    while not folder.is_dir() and clock.monotonic() < until:
-        clock.sleep(LOOK_SECONDS)
+    with suppress(AssertionError):
+        eventually(folder.is_dir, ORDERS_SECONDS)
     return folder

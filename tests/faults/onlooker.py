@@ -7,7 +7,6 @@ than the manifest says, or changes afterwards is counted.
 import hashlib
 import http.client
 import json
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +17,7 @@ import boto3
 from export_platform.commands.client import BridgeClient
 from export_platform.commands.terminal import CommandError
 from resources.clock import SystemClock
+from tests.faults.beside import Beside
 
 LOOK_SECONDS = 0.02
 # The newest on one page: those that are live are among them, if no more than twelve are at a time.
@@ -34,7 +34,7 @@ CLOCK = SystemClock()
 Shown = tuple[str, tuple[str, ...], int]
 
 
-class Onlooker:
+class Onlooker(Beside):
     """One thread that looks, and two that fetch.
 
     Args:
@@ -51,26 +51,19 @@ class Onlooker:
     def __init__(
         self, bridge_url: str, token: Callable[[], str], *, s3_url: str, bucket: str
     ) -> None:
-        self.looks, self.seconds = 0, 0.0
+        super().__init__()
+        self.looks = 0
         self.faults: dict[str, list[str]] = {"partial": [], "doubled": []}
         self._token, self._url, self._bucket = token, bridge_url, bucket
         self._s3 = boto3.client("s3", endpoint_url=s3_url)
         self._shown: dict[str, Shown] = {}
         self._objects: dict[str, tuple[str, int]] = {}
         self._prefixes: dict[str, str] = {}
-        self._end = threading.Event()
         self._fetching = ThreadPoolExecutor(2, thread_name_prefix="fetch")
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> "Onlooker":
-        """Begin to look."""
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Look no more; what was shown is fetched to its end."""
-        self._end.set()
-        self._thread.join()
+        super().__exit__()
         self._fetching.shutdown()
 
     def watch(self, export_id: str, prefix: str) -> None:
@@ -81,8 +74,7 @@ class Onlooker:
         """Look no more at its objects."""
         self._prefixes.pop(export_id, None)
 
-    def _look(self) -> None:
-        began = CLOCK.monotonic()
+    def _run(self) -> None:
         connection: http.client.HTTPConnection | None = None
         headers: dict[str, str] = {}
         while not self._end.is_set():
@@ -106,7 +98,6 @@ class Onlooker:
             if self.looks % OBJECTS_EVERY == 0:
                 self._look_at_objects()
             self._end.wait(max(0.0, due - CLOCK.monotonic()))
-        self.seconds = CLOCK.monotonic() - began
 
     def _seen(self, exports: list[Mapping[str, Any]]) -> None:
         for one in exports:

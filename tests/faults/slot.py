@@ -35,6 +35,7 @@ from sensors.housekeeping import clear
 from tests.assets.examples import EVERY_SCOPE
 from tests.assets.workbench import CAMPAIGN
 from tests.faults import work
+from tests.faults.beside import Beside
 
 CLOCK = SystemClock()
 LOOK_SECONDS = 0.02
@@ -332,7 +333,7 @@ def _campaign(entries: Any, key: str) -> ObjectId:
     return ObjectId(found["_id"])
 
 
-class Observer:
+class Observer(Beside):
     """Looks at an export every 20 ms, as somebody does who waits for its files.
 
     Attributes:
@@ -341,24 +342,17 @@ class Observer:
     """
 
     def __init__(self, stores: MongoStores, objects: ObjectStore, export_id: str) -> None:
+        super().__init__()
         self.partial = self.doubled = 0
         self._stores, self._objects, self._id = stores, objects, export_id
-        self._end = threading.Event()
         self._first: Mapping[str, Any] | None = None
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> "Observer":
-        """Begin to look."""
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         """Look once more, and stop."""
-        self._end.set()
-        self._thread.join()
+        super().__exit__()
         self._once()
 
-    def _look(self) -> None:
+    def _run(self) -> None:
         while not self._end.wait(LOOK_SECONDS):
             with suppress(DoorError):
                 self._once()
