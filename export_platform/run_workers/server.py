@@ -6,6 +6,8 @@ One thread and no client of anything: what is forked must hold neither (fork(2))
 import selectors
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import FrameType
@@ -53,7 +55,8 @@ class Server:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         try:
             while True:
-                self.pool.fill()  # between two calls, so that no worker inherits a caller's socket
+                with _unstopped():  # or a worker that has its run already would be taken for idle
+                    self.pool.fill()  # between two calls: no worker inherits a caller's socket
                 self._turn(None)
         except _Stopped:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -135,6 +138,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+@contextmanager
+def _unstopped() -> Iterator[None]:
+    """Have SIGTERM wait until the end of this."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

@@ -111,6 +111,7 @@ def _become_worker(
             opened.close()
         for number in (signal.SIGTERM, signal.SIGCHLD):  # the parent has its own answers to these
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # it had them wait
         _work(execute, channel)
         status = 0
         tracing.close()

@@ -32,10 +32,13 @@ def port() -> int:
 
 
 @pytest.fixture
-def server(port: int, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def server(
+    port: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[subprocess.Popen[bytes]]:
     """A running parent with toy workers."""
-    module = "tests.export_platform.run_workers.toy"
-    with subprocess.Popen([sys.executable, "-m", module, str(port), str(tmp_path)]) as process:
+    module, options = "tests.export_platform.run_workers.toy", getattr(request, "param", [])
+    command = [sys.executable, "-m", module, str(port), str(tmp_path), *options]
+    with subprocess.Popen(command) as process:
         try:
             eventually(lambda: _accepts(port), 20)
             yield process
@@ -140,6 +143,18 @@ def test_the_end_of_the_parent_ends_the_workers(
     pid = worker_of(tmp_path, "sleep-1")
 
     server.terminate()
+
+    assert 0 == server.wait(20)
+    eventually(lambda: not Path(f"/proc/{pid}").exists(), 10)
+
+
+@pytest.mark.parametrize("server", [["--stopped-while-giving"]], indirect=True)
+def test_a_parent_that_ends_while_it_hands_out_a_run_ends_that_one_too(
+    launcher: WarmRunLauncher, server: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    """Its worker has the run, and the parent has not yet noted which worker has it."""
+    launched(launcher, "sleep-1")
+    pid = worker_of(tmp_path, "sleep-1")
 
     assert 0 == server.wait(20)
     eventually(lambda: not Path(f"/proc/{pid}").exists(), 10)

@@ -1,12 +1,17 @@
-"""A server whose workers write down what they were given: `python -m ... <port> <folder>`."""
+"""A server whose workers write down what they were given: `python -m ... <port> <folder>`.
+
+With `--stopped-while-giving` it gets SIGTERM as soon as a worker has a run, and before it knows.
+"""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 from export_platform.run_workers.pool import Size
 from export_platform.run_workers.server import Server
+from export_platform.run_workers.worker import Worker
 
 
 def execute(run_id: str) -> None:
@@ -19,5 +24,14 @@ def execute(run_id: str) -> None:
         os._exit(7)
 
 
+def take_and_be_stopped(worker: Worker, run_id: str) -> None:
+    """`Worker.take`, with the signal in its middle."""
+    worker.channel.sendall(f"{run_id} 0\n".encode())
+    os.kill(os.getpid(), signal.SIGTERM)
+    worker.run_id = run_id
+
+
 if __name__ == "__main__":
+    if "--stopped-while-giving" in sys.argv:
+        Worker.take = take_and_be_stopped  # type: ignore[assignment,method-assign]
     Server(int(sys.argv[1]), Size(spare=1, most=2, runs=3), execute).run()
