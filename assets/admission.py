@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 from assets.claims import take
@@ -28,6 +29,8 @@ PAUSES = (*(0.01,) * 10, *(0.05,) * 20, *(0.1,) * 9)
 # Who takes claims stores within this time or gives up, so that none is left over while its export
 # is about to be stored (GRACE is twice as long); each write of the bridge ends in 2 s.
 IN_TIME = 8.0
+# Files that are gone sooner than this are no answer: a caller would not come to fetch them.
+LEFT_TO_FETCH = timedelta(hours=1)
 # All places of a caller or a campaign are asked for in one query: a million do not fit into it.
 MOST_PLACES = 10_000
 
@@ -79,6 +82,7 @@ class Asking:
         client: Which program asks for them.
         idempotency: Digests of the key and of what was sent with it.
         fresh: Whether it must not share a generation that began earlier.
+        max_age: Seconds since the snapshot of published files that would do; None: none would.
         traceparent: The trace that the request belongs to.
     """
 
@@ -88,6 +92,7 @@ class Asking:
     client: str | None = None
     idempotency: Mapping[str, str] | None = None
     fresh: bool = False
+    max_age: int | None = None
     traceparent: str | None = None
 
     @property
@@ -134,13 +139,15 @@ class Admission:
         self._clock, self._random = clock, random
 
     def ask(self, asking: Asking) -> Document:
-        """Store a request: as one more of a live generation, or with a generation of its own.
+        """Store a request: with files that are there, with a live generation, or with its own.
 
         Raises:
             AlreadyExists: There is an export with this idempotency digest.
             Contended: Others were faster each time.
             TooMany: The caller or the campaign has as many as it may.
         """
+        if (ready := self._ready(asking)) is not None:
+            return ready
         # Most requests are unlike any that is live: what there is, is looked at after a clash only.
         with suppress(Clash):
             return self.alone(asking)
@@ -196,6 +203,22 @@ class Admission:
     def any_place(self, limit: str, name: str) -> str:
         """The claim of one of the places, by chance, whoever has it."""
         return _place_name(limit, name, self._any(range(getattr(self.limits, limit))))
+
+    def _ready(self, asking: Asking) -> Document | None:
+        """One more request of files that are new enough; None where there are none."""
+        if asking.max_age is None:
+            return None
+        now = self._clock.now()
+        made = self._life.published(
+            asking.request,
+            since=now - timedelta(seconds=asking.max_age),
+            until=now + LEFT_TO_FETCH,
+        )
+        if made is None:
+            return None
+        also: Words = {**asking.words(), "status": Status.JOINED, "generation": made["_id"]}
+        joined = self._life.create(asking.request, **also)
+        return self._life.settle(joined) or joined
 
     def _joined(self, asking: Asking, claim: Claim) -> Document | None:
         """One more request of a generation; None when that has ended, or is not stored yet."""

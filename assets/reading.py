@@ -194,7 +194,11 @@ class Reader:
 
         Codes change while they are read and their service has no snapshot: what was read must lie
         between the counts before and after, and a difference of the two is noted (DOMAIN.md 7.2).
+        Entries that change are read once all the same, as they were or as they are, and noted
+        (RELIABILITY.md 5, snapshot).
         """
+        if isinstance(source, EntrySource):
+            self._note_changed(source, facts)
         if not isinstance(source, CodeSource):
             return expected
         after = self.population(source, facts)
@@ -202,6 +206,11 @@ class Reader:
             self._ledger.note(["codes_changed_meanwhile"])
         least, most = sorted((expected, after))
         return min(max(self._ledger.read, least), most)
+
+    def _note_changed(self, source: EntrySource, facts: Facts) -> None:
+        since = {**source.population(facts), "updatedAt": {"$gt": facts.snapshot}}
+        if changed := self._doors.mongo.entries.count(since):
+            self._ledger.notes["entries_changed_meanwhile"] += changed
 
     def progress(self) -> None:
         """Report how far it is; raises to stop."""

@@ -10,6 +10,7 @@ from api_bridge.protocol.answers import ANSWERS, PROBLEM, components, reference
 from api_bridge.protocol.events import MEDIA_TYPE as EVENT_STREAM
 from api_bridge.protocol.listing import PARAMETERS
 from api_bridge.protocol.problems import MEDIA_TYPE
+from api_bridge.protocol.submission import MOST_AGE_SECONDS
 from api_bridge.protocol.webhooks import BASE as WEBHOOKS
 from api_bridge.protocol.webhooks import PARAMETERS as OF_DELIVERIES
 from api_bridge.protocol.webhooks import REGISTRATION
@@ -172,6 +173,13 @@ def _kind(export_type: ExportType) -> dict[str, Any]:
                 "type": "boolean",
                 "default": False,
                 "description": "Make new files even if an identical request is live.",
+            },
+            "max_age": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": MOST_AGE_SECONDS,
+                "description": "Files of an identical request will do whose snapshot is not older "
+                "than so many seconds; not together with `fresh`.",
             },
         },
     }

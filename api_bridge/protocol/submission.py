@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,9 @@ from assets.model.request import canonical_json
 # Visible ASCII: what is left of a header value once nobody can disagree on it. API.md 3: 255.
 _KEY = re.compile(r"[!-~]{1,255}")
 _JSON_TYPE = re.compile(r"application/json *(; *charset=\"?utf-8\"?)?", re.IGNORECASE)
-_MEMBERS = frozenset({"type", "params", "fresh"})
+_MEMBERS = frozenset({"type", "params", "fresh", "max_age"})
+# A month: the files of no kind are kept for longer.
+MOST_AGE_SECONDS = 31 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Submission:
         export_type: The kind of export.
         params: The parameters as sent.
         fresh: Whether it must not share the files of an identical request that is live.
+        max_age: Seconds since the snapshot of files that would do; None: only new ones do.
         payload: Digest of the versioned type and the parameters. They are as sent: with the
             defaults and scopes of the moment, a later retry would be another payload.
     """
@@ -33,6 +36,7 @@ class Submission:
     export_type: ExportType
     params: Mapping[str, Any]
     fresh: bool
+    max_age: int | None
     payload: str
 
 
@@ -63,22 +67,38 @@ def parse_submission(
         if name not in body
     ]
     if body.keys() - _MEMBERS:
-        detail = "has a member that is not known; allowed are: fresh, params, type"
+        detail = f"has a member that is not known; allowed are: {', '.join(sorted(_MEMBERS))}"
         problems.append(Problem(pointer="", detail=detail))
-    fresh = body.get("fresh", False)
-    if not isinstance(fresh, bool):
-        problems.append(Problem(pointer="/fresh", detail="must be true or false"))
+    problems += _sharing_problems(body)
     if problems:
         raise invalid(problems)
     export_type = find_type(body["type"], catalog)
     sent = {"type": export_type.versioned, "params": body["params"]}
+    fresh, max_age = body.get("fresh", False), body.get("max_age")
     sent |= {"fresh": True} if fresh else {}
+    sent |= {} if max_age is None else {"max_age": max_age}
     return Submission(
         export_type=export_type,
         params=body["params"],
         fresh=fresh,
+        max_age=max_age,
         payload=f"sha256:{hashlib.sha256(canonical_json(sent)).hexdigest()}",
     )
+
+
+def _sharing_problems(body: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the members that say whose files would do."""
+    fresh = body.get("fresh", False)
+    if not isinstance(fresh, bool):
+        yield Problem(pointer="/fresh", detail="must be true or false")
+    if "max_age" not in body:
+        return
+    max_age = body["max_age"]
+    if type(max_age) is not int or not 0 <= max_age <= MOST_AGE_SECONDS:
+        remedy = f"must be a whole number of seconds from 0 to {MOST_AGE_SECONDS}"
+        yield Problem(pointer="/max_age", detail=remedy)
+    elif fresh is True:
+        yield Problem(pointer="/max_age", detail="must be left out where fresh is true")
 
 
 def find_type(name: object, catalog: Catalog) -> ExportType:

@@ -128,6 +128,7 @@ def _checked(
         client=caller.client,
         idempotency=key,
         fresh=submission.fresh,
+        max_age=submission.max_age,
         traceparent=traceparent(request.scope),
     )
 
@@ -146,6 +147,8 @@ async def _stored(bridge: Bridge, asking: Asking) -> Document:
 
 async def _let_in(bridge: Bridge, asking: Asking) -> Document:
     """The new export; whoever meets others waits for them in a thread of his own."""
+    if asking.max_age is not None:
+        return await run_in_threadpool(bridge.admission.ask, asking)
     told = await bridge.crowd.of(asking)
     if isinstance(told, Clash):
         return await run_in_threadpool(bridge.admission.ask, asking)

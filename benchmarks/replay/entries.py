@@ -67,6 +67,7 @@ class Entries:
 
     Attributes:
         fingerprint: Differs when the entries do, however many they are.
+        changed: None of them was changed later.
 
     Raises:
         ValueError: More than `MOST`, or fewer than none.
@@ -82,6 +83,8 @@ class Entries:
         )
         self._prototypes = [_prototype(entry, self.fields) for entry in _kept()]
         bodies = b"".join(prototype.body for prototype in self._prototypes)
+        lag = max(prototype.lag for prototype in self._prototypes)
+        self.changed = DatetimeMS(_created(self.count) + lag)
         self.fingerprint = hashlib.sha256(bodies).hexdigest()[:12]
 
     def identity(self, position: int) -> ObjectId:
@@ -109,11 +112,12 @@ class Entries:
         return bytes(body)
 
     def keys(self, position: int) -> Document:
-        """The fields that entries can be asked for by (`queries.py`)."""
+        """The fields that entries can be asked for by (`queries.py`), the last at its latest."""
         return {
             "_id": self.identity(position),
             "campaignId": self.campaign,
             "createdAt": self.created(position),
+            "updatedAt": self.changed,
         }
 
     def around(self, value: object) -> tuple[int, int]:

@@ -18,8 +18,10 @@ from benchmarks.replay.entries import Entries
 
 Query = Mapping[str, Any]
 
-KEYS: Final = frozenset({"_id", "campaignId", "createdAt", "created"})
+KEYS: Final = frozenset({"_id", "campaignId", "createdAt", "created", "updatedAt"})
 """Fields that entries can be asked for by; `created` is one of 2017, which none of them has."""
+
+_CHANGED: Final = "updatedAt"
 
 _MISSING: Final = object()
 _TYPES: Final[tuple[tuple[str, tuple[type, ...]], ...]] = (
@@ -54,6 +56,8 @@ def stretches(entries: Entries, query: Query) -> list[range]:
     for name, value in _values(query):
         if name not in KEYS:
             raise Unsupported(f"entries cannot be asked for by {name}")
+        if name == _CHANGED and not _is_later(value, entries.changed):
+            raise Unsupported("entries do not lie in the order of their changes")
         cuts.update(entries.around(value))
     found: list[range] = []
     for start, stop in pairwise(sorted(cuts)):
@@ -81,6 +85,10 @@ def _values(query: Query) -> Iterator[tuple[str, object]]:
                 yield from _values(part)
         else:
             yield from ((name, value) for value in _compared(wanted))
+
+
+def _is_later(value: object, instant: DatetimeMS) -> bool:
+    return isinstance(value, DatetimeMS) and value >= instant
 
 
 def _compared(wanted: object) -> Iterator[object]:

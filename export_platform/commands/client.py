@@ -170,7 +170,13 @@ class BridgeClient:
         return self._json("GET", f"v1/export-types/{_segment(name)}")
 
     def create(
-        self, name: str, params: Mapping[str, Any], *, fresh: bool = False, key: str | None = None
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        *,
+        fresh: bool = False,
+        max_age: int | None = None,
+        key: str | None = None,
     ) -> Export:
         """Ask for an export; sent twice by the network, it is still one.
 
@@ -178,11 +184,14 @@ class BridgeClient:
             name: The kind.
             params: What its schema describes.
             fresh: Whether it must not share the files of an identical export that is live.
+            max_age: Seconds since the snapshot of files that would do; None: only new ones do.
             key: Of those who ask again with the same one each is told of the first's export;
                 None: nobody else has it.
         """
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        body = {"type": name, "params": dict(params), **({"fresh": True} if fresh else {})}
+        body = {"type": name, "params": dict(params)}
+        body |= {"fresh": True} if fresh else {}
+        body |= {} if max_age is None else {"max_age": max_age}
         return Export.from_wire(self._json("POST", "v1/exports", json=body, headers=headers))
 
     def estimate(self, name: str, params: Mapping[str, Any]) -> Estimate:

@@ -50,6 +50,15 @@ def request(
             "--scope", metavar="SCOPE", help="One more scope of the development token; repeatable."
         ),
     ] = None,
+    max_age: Annotated[
+        int | None,
+        typer.Option(
+            "--max-age",
+            metavar="SECONDS",
+            min=0,
+            help="Files will do whose snapshot is not older than this.",
+        ),
+    ] = None,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Say what it would come to; ask for nothing.")
     ] = False,
@@ -72,7 +81,7 @@ def request(
         if estimate:
             screen().print(_estimated(client.estimate(type_name, params)))
             return
-        export = client.create(type_name, params)
+        export = client.create(type_name, params, max_age=max_age)
         typer.echo(export.id)
         if wait:
             _finish(_watched(client, export))

@@ -465,6 +465,93 @@ def test_fresh_is_a_boolean(bench: Bench, fresh: object) -> None:
     assert (answer.status, answer.pointers) == (400, ["/fresh"])
 
 
+def test_files_that_are_new_enough_are_the_answer_at_once(bench: Bench) -> None:
+    """Whoever needs the rows of this hour need not wait for the same file again (API.md 1)."""
+    made = bench.finish(post(bench).body["id"], retention=86_400)
+
+    ready = post(bench, sub="svc:b", max_age=3600)
+
+    assert (ready.status, ready.body["status"], ready.body["done"]) == (200, "succeeded", True)
+    assert ready.body["id"] != made
+    assert ready.body["coalesced"]
+    assert ready.body["requested_by"] == "svc:b"
+    first = get(bench, made)
+    for name in ("snapshot_time", "expires_at"):
+        assert ready.body[name] == first[name]
+    assert ready.body["result"]["manifest_sha256"] == first["result"]["manifest_sha256"]
+    (stored,) = [one for one in bench.documents() if one["_id"] == ready.body["id"]]
+    assert [one["action"] for one in stored["audit"]] == ["created", "succeeded"]
+    assert stored["outbox"]["open"], "a program that is told of ends is told of this one"
+
+
+def test_it_takes_no_place_and_outlives_the_request_that_made_it(bench: Bench) -> None:
+    """Its files stay until nobody's export names them."""
+    made = bench.finish(post(bench).body["id"], retention=86_400)
+    ready = post(bench, max_age=3600).body["id"]
+
+    assert bench.call("GET", "/v1/limits").body["caller"]["used"] == 0
+    assert bench.call("DELETE", f"/v1/exports/{made}").status == 204
+    tidy(bench)
+
+    assert bench.call("GET", f"/v1/exports/{ready}/manifest").status == 200
+    # Nobody can tell any more who has what a deleted export has made.
+    assert post(bench, max_age=3600).status == 202
+
+
+@pytest.mark.parametrize(
+    "unlike",
+    [
+        pytest.param({"max_age": 0}, id="older"),
+        pytest.param({"max_age": 3600, "params": params(7)}, id="of another request"),
+        pytest.param({}, id="not asked for"),
+        pytest.param({"fresh": True}, id="new ones are asked for"),
+    ],
+)
+def test_other_files_are_not_taken(bench: Bench, unlike: dict[str, Any]) -> None:
+    """Without the word of the caller an export is made of what there is now."""
+    bench.finish(post(bench).body["id"], retention=86_400)
+
+    assert post(bench, **unlike).status == 202
+
+
+def test_files_that_go_soon_are_not_taken(bench: Bench) -> None:
+    """They would be gone before the caller came for them."""
+    bench.finish(post(bench).body["id"], retention=600)
+
+    assert post(bench, max_age=3600).status == 202
+
+
+def test_one_that_was_taken_back_gives_nothing(bench: Bench) -> None:
+    """It is cancelled for whoever asked, and its files go."""
+    first, second = post(bench).body["id"], post(bench).body["id"]
+    bench.call("POST", f"/v1/exports/{first}/cancel")
+    bench.finish(first, retention=86_400)
+
+    assert post(bench, max_age=3600).status == 202
+    assert get(bench, second)["status"] == "succeeded"
+
+
+def test_the_same_key_gives_the_same_export_of_ready_files(bench: Bench) -> None:
+    """A retry after a lost answer is no second request."""
+    bench.finish(post(bench).body["id"], retention=86_400)
+    key = [("Idempotency-Key", "once")]
+
+    answers = [post(bench, headers=key, max_age=3600) for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert len({answer.body["id"] for answer in answers}) == 1
+    assert post(bench, headers=key, max_age=3601).status == 422
+
+
+@pytest.mark.parametrize("age", [-1, 31 * 86_400 + 1, 1.5, "60", True, None])
+def test_an_age_is_a_number_of_seconds(bench: Bench, age: object) -> None:
+    """What a caller means by anything else is not guessed."""
+    answer = post(bench, max_age=age)
+
+    assert (answer.status, answer.pointers) == (400, ["/max_age"])
+    assert post(bench, max_age=60, fresh=True).pointers == ["/max_age"]
+
+
 @pytest.mark.parametrize("most", [0, 10_001])
 def test_a_limit_that_nobody_or_no_query_could_keep_is_refused_at_the_start(most: int) -> None:
     """A million places made a query that the driver could not send, and each request a 500."""

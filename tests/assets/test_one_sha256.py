@@ -9,16 +9,18 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
 from assets import reading
+from assets.model.lifecycle import SAFETY_LAG
 from assets.steps.encode import compression
 from resources.mongo.batch import Batch
 from resources.mongo.entries import Scan
-from tests.assets.workbench import tiny_documents, workbench
+from tests.assets.workbench import AFTER_THE_PACK, tiny_documents, workbench
 from tests.fakes.entries import FakeEntryStore
 
 SHORTEST_BLOCK = 512  # so that the small pack makes some fifty blocks
@@ -128,6 +130,21 @@ class Restless(FakeEntryStore):
             self.mover.move()
 
 
+class Touched(FakeEntryStore):
+    """An entry store in which three entries are changed while they are read."""
+
+    def __init__(self, later: timedelta) -> None:
+        super().__init__(tiny_documents()["entries"])
+        self.instant = AFTER_THE_PACK - timedelta(seconds=SAFETY_LAG) + later
+
+    def scan(self, scan: Scan, **sizes: int) -> Iterator[Batch]:
+        """Read, and let somebody change the same three after each batch."""
+        for batch in super().scan(scan, **sizes):
+            yield batch
+            for entry, _ in sorted(self.kept.seen(), key=lambda one: one[0]["_id"])[:3]:
+                self.kept.keep({**entry, "updatedAt": self.instant})
+
+
 def _wish(entry: Any) -> ObjectId | None:
     wishes = entry.get("preferences")
     first = wishes[0] if isinstance(wishes, list) and wishes else None
@@ -157,6 +174,19 @@ def test_nobody_who_moves_meanwhile_is_twice_or_missing(
     assert set(still.values()) == {1}
     for seed in runs:
         assert found(Restless(seed)) == still
+
+
+def test_entries_that_change_meanwhile_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row of theirs is of before or after the change, and the manifest says how many (5.2)."""
+    monkeypatch.setattr(reading, "BATCH", 5)
+    noted = []
+    for later in (timedelta(0), timedelta(seconds=1)):
+        bench = workbench()
+        bench.mongo.entries = Touched(later)
+        manifest = bench.run("entries", columns=["entry_id"]).manifest
+        noted.append(manifest.accounting.notes.get("entries_changed_meanwhile"))
+
+    assert noted == [None, 3]
 
 
 def test_a_reader_that_goes_market_by_market_shows_fans_twice_and_loses_others(

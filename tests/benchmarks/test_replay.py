@@ -10,6 +10,7 @@ from typing import Any
 import bson
 import pytest
 from bson import ObjectId
+from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo.cursor import RawBatchCursor
 from pymongo.database import Database
@@ -226,6 +227,19 @@ def test_a_field_that_is_not_known_is_not_taken_for_missing(entries: Entries) ->
     """The stretches would be wrong, and nobody would see it."""
     with pytest.raises(Unsupported):
         stretches(entries, {"$and": [{"status": None}]})
+
+
+def test_no_entry_has_changed_behind_the_last_change_and_nothing_is_told_before_it(
+    entries: Entries,
+) -> None:
+    """An exporter asks how many have changed while it read: none has here."""
+    decoded = [bson.decode(entries.raw(n), OPTIONS)["updatedAt"] for n in range(COUNT)]
+    before = DatetimeMS(int(entries.changed) - 1)
+
+    assert max(decoded) <= entries.changed
+    assert stretches(entries, {"updatedAt": {"$gt": entries.changed}}) == []
+    with pytest.raises(Unsupported):
+        stretches(entries, {"updatedAt": {"$gt": before}})
 
 
 def test_fewer_entries_are_the_first_of_more() -> None:

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.waiting import eventually
 CAMPAIGN = "small-2026"
 # Large enough that an export takes seconds and its upload has more than one part.
 ENTRIES = 12_000
+TRIES = 5
 CLOCK = SystemClock()
 
 
@@ -48,6 +50,26 @@ def uploading(platform: Platform, export_id: str) -> bool:
 def asked(platform: Platform, crowd: str, **params: object) -> Export:
     """An export of everything: many bytes, and slow, since JSON Lines are made in Python."""
     return platform.ask("entries", crowd, format="jsonl", compression="none", **params)
+
+
+def hit(platform: Platform, crowd: str, number: signal.Signals) -> tuple[Export, int]:
+    """An export whose worker got a signal in the middle of its upload, and that worker.
+
+    Progress is told once a second, in which a quick machine may end an export: then another one is
+    asked for.
+    """
+    for _ in range(TRIES):
+        export = asked(platform, crowd)
+        eventually(lambda: uploading(platform, export.id))  # noqa: B023 - called at once
+        worker = platform.worker_of(export.id)
+        if worker is None:
+            continue
+        platform.kill(worker, number)
+        if platform.worker_of(export.id) == worker:
+            return export, worker
+        with suppress(ValueError):  # it did not live on
+            platform.kill(worker, signal.SIGCONT)
+    raise AssertionError("each export had ended before its worker was hit")
 
 
 def objects_of(platform: Platform, export_id: str) -> set[str]:
@@ -80,12 +102,8 @@ def test_a_run_worker_killed_in_the_middle_of_an_upload_costs_one_attempt(
 ) -> None:
     """Nobody does anything after the kill: the lease runs out and the next attempt succeeds."""
     whole = platform.ended(asked(platform, crowd))[0]
-    export = asked(platform, crowd)
-    eventually(lambda: uploading(platform, export.id))
 
-    worker = platform.worker_of(export.id)
-    assert worker is not None
-    platform.kill(worker)
+    export, _ = hit(platform, crowd, signal.SIGKILL)
     ended = platform.ended(export)[0]
 
     document = one_result(platform, ended, tmp_path)
@@ -143,11 +161,7 @@ def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(
     platform: Platform, crowd: str, tmp_path: Path
 ) -> None:
     """SIGSTOP past the lease, a second attempt, SIGCONT: one result, and it is the second's."""
-    export = asked(platform, crowd)
-    eventually(lambda: uploading(platform, export.id))
-    frozen = platform.worker_of(export.id)
-    assert frozen is not None
-    platform.kill(frozen, signal.SIGSTOP)
+    export, frozen = hit(platform, crowd, signal.SIGSTOP)
 
     eventually(lambda: platform.worker_of(export.id) not in (None, frozen))
     platform.kill(frozen, signal.SIGCONT)
