@@ -189,7 +189,7 @@ class BridgeClient:
                 None: nobody else has it.
         """
         headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        body = {"type": name, "params": dict(params)}
+        body: dict[str, Any] = {"type": name, "params": dict(params)}
         body |= {"fresh": True} if fresh else {}
         body |= {} if max_age is None else {"max_age": max_age}
         return Export.from_wire(self._json("POST", "v1/exports", json=body, headers=headers))
