@@ -29,8 +29,8 @@ PAUSES = (*(0.01,) * 10, *(0.05,) * 20, *(0.1,) * 9)
 # Who takes claims stores within this time or gives up, so that none is left over while its export
 # is about to be stored (GRACE is twice as long); each write of the bridge ends in 2 s.
 IN_TIME = 8.0
-# Files that are gone sooner than this are no answer: a caller would not come to fetch them.
-LEFT_TO_FETCH = timedelta(hours=1)
+# Files that are gone sooner are no answer: this is how long a link to one may be good (API.md 1).
+LEFT_TO_FETCH = timedelta(minutes=10)
 # All places of a caller or a campaign are asked for in one query: a million do not fit into it.
 MOST_PLACES = 10_000
 

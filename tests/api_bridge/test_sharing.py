@@ -516,7 +516,7 @@ def test_other_files_are_not_taken(bench: Bench, unlike: dict[str, Any]) -> None
 
 def test_files_that_go_soon_are_not_taken(bench: Bench) -> None:
     """They would be gone before the caller came for them."""
-    bench.finish(post(bench).body["id"], retention=600)
+    bench.finish(post(bench).body["id"], retention=599)
 
     assert post(bench, max_age=3600).status == 202
 

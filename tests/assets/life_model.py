@@ -11,6 +11,9 @@ from assets.model.lifecycle import Timing
 TIMING = Timing()
 CALLER_MOST, CAMPAIGN_MOST = 2, 3
 GRACE = 15.0
+LEFT_TO_FETCH = 600.0
+# What a request is marked with that a person began in Dagster: nobody joins it.
+PERSON = "p"
 
 WAITING = ("queued", "dispatched")
 HELD = ("running", "delivering")
@@ -93,8 +96,10 @@ class LifeModel:
             return "caller"
         return "campaign" if len(live) >= CAMPAIGN_MOST else None
 
-    def ask(self, caller: str, wanted: str, *, fresh: bool) -> str:
+    def ask(self, caller: str, wanted: str, *, fresh: bool, aged: bool = False) -> str:
         """What comes of a request: the id of its generation, `new`, `contended`, or whose cap."""
+        if aged and (ready := self.ready(wanted)) is not None:
+            return ready.id
         if not fresh:
             holder = self.exports.get(self.holders.get(wanted, ""))
             if holder is not None and holder.status in GENERATING:
@@ -104,11 +109,24 @@ class LifeModel:
             self.holders.pop(wanted, None)  # whoever had it has ended
         return self.full(caller) or "new"
 
+    def ready(self, wanted: str) -> Export | None:
+        """The newest that has made such files and stands by them, if they stay long enough."""
+        made = [
+            one
+            for one in self.exports.values()
+            if one.wanted.removeprefix(PERSON) == wanted
+            and one.status == "succeeded"
+            and not (one.generation or one.left or one.deleted)
+        ]
+        return next((one for one in made[-1:] if one.expires >= self.now + LEFT_TO_FETCH), None)
+
     def stored(self, export: Export, *, fresh: bool) -> None:
         """A request was let in."""
         self.exports[export.id] = export
-        if export.generation is not None:
+        if export.generation is not None and export.status == "joined":
             self.exports[export.generation].sharers += 1
+        elif export.generation is not None:
+            self.settle(export)
         elif not fresh and export.place is not None:
             self.holders[export.wanted] = export.id
             self.crashed_wanted.pop(export.wanted, None)
@@ -339,4 +357,4 @@ class LifeModel:
                 one.tells("expired")
 
 
-RETENTION = 1003.0
+RETENTION = 1013.0

@@ -40,6 +40,7 @@ from tests.assets.life_model import (
     CAMPAIGN_MOST,
     GENERATING,
     LIVE,
+    PERSON,
     RETENTION,
     Export,
     LifeModel,
@@ -53,6 +54,7 @@ from tests.fakes.exports import FakeExportStore
 # More make a trace slow and no richer: a caller has two places and the campaign three.
 MOST_EXPORTS = 9
 CALLERS = ("svc:a", "svc:b")
+A_MONTH = 31 * 86_400
 # Seconds that pass at once. No sum of a few comes near a lease, a grace, a backoff or an expiry, so
 # the moments that the server takes for itself decide nothing.
 STEPS = (25.0, 67.0, 607.0)
@@ -130,7 +132,18 @@ def _at(document: Mapping[str, Any], path: str) -> object:
 
 
 class Impatient(SystemClock):
-    """Waits for nobody: a claim that is being stored is stored by no other thread here."""
+    """Waits for nobody: a claim that is being stored is stored by no other thread here.
+
+    Args:
+        now: The instant of the house.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """The instant of the house."""
+        return self._now()
 
     def sleep(self, seconds: float) -> None:
         """Return at once."""
@@ -165,7 +178,11 @@ class LifeMachine(RuleBasedStateMachine):
         self.life = type(self).life_of(self.house.exports)
         most = Limits(caller=CALLER_MOST, campaign=CAMPAIGN_MOST)
         self.admission = Admission(
-            self.life, self.house.claims, most, clock=Impatient(), random=lambda: 0.0
+            self.life,
+            self.house.claims,
+            most,
+            clock=Impatient(self.house.now),
+            random=lambda: 0.0,
         )
         self.model = LifeModel()
         self.workers: list[Worker] = []
@@ -177,21 +194,34 @@ class LifeMachine(RuleBasedStateMachine):
     # --- people -------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.model.exports) < MOST_EXPORTS)
-    @rule(caller=st.sampled_from(CALLERS), kind=st.integers(1, 2), fresh=st.sampled_from((0, 0, 1)))
-    def ask(self, caller: str, kind: int, fresh: int) -> None:
+    @rule(
+        caller=st.sampled_from(CALLERS),
+        kind=st.integers(1, 2),
+        how=st.sampled_from(("", "", "", "fresh", "fresh", "aged")),
+    )
+    def ask(self, caller: str, kind: int, how: str) -> None:
         """A request comes in."""
-        told = self.model.ask(caller, str(kind), fresh=bool(fresh))
-        document, said = self._admitted(caller, kind, fresh=bool(fresh))
+        fresh, aged = how == "fresh", how == "aged"
+        told = self.model.ask(caller, str(kind), fresh=fresh, aged=aged)
+        document, said = self._admitted(caller, kind, fresh=fresh, aged=aged)
         assert told == said
         if document is None:
             return
         export = Export(id=document["_id"], wanted=str(kind), status=document["status"])
         export.generation, export.born = document.get("generation"), self.model.now
         export.place = None if export.generation else caller
-        self.model.stored(export, fresh=bool(fresh))
+        self.model.stored(export, fresh=fresh)
 
-    def _admitted(self, caller: str, kind: int, *, fresh: bool) -> tuple[Document | None, str]:
-        asking = Asking(request=_request(kind), origin="api", subject=caller, fresh=fresh)
+    def _admitted(
+        self, caller: str, kind: int, *, fresh: bool, aged: bool = False
+    ) -> tuple[Document | None, str]:
+        asking = Asking(
+            request=_request(kind),
+            origin="api",
+            subject=caller,
+            fresh=fresh,
+            max_age=A_MONTH if aged else None,
+        )
         try:
             document = self.admission.ask(asking)
         except TooMany as too_many:
@@ -222,7 +252,7 @@ class LifeMachine(RuleBasedStateMachine):
             _request(kind), origin="dagster", subject="p", status=Status.DISPATCHED
         )
         self.model.exports[document["_id"]] = Export(
-            id=document["_id"], wanted=f"p{kind}", status="dispatched", attempt=1,
+            id=document["_id"], wanted=f"{PERSON}{kind}", status="dispatched", attempt=1,
             born=self.model.now,
         )  # fmt: skip
 
@@ -567,6 +597,18 @@ class Silent(ExportLife):
         return moved
 
 
+class Careless(ExportLife):
+    """The negative control: one that gives whatever files there are."""
+
+    def published(
+        self, request: ExportRequest, *, since: datetime, until: datetime
+    ) -> Document | None:
+        """Look neither at what is asked for nor at whose they are, nor for how long."""
+        assert request
+        assert since < until
+        return self.latest({"status": "succeeded"})
+
+
 class Generous(FakeClaimStore):
     """The negative control: a claim that everybody is given."""
 
@@ -596,13 +638,19 @@ class WithoutNews(LifeMachine):
     life_of = Silent
 
 
+class WithoutCare(LifeMachine):
+    """Over a life that gives anybody's files to anybody."""
+
+    life_of = Careless
+
+
 class WithoutClaims(LifeMachine):
     """Over claims that exclude nobody."""
 
     open_house = staticmethod(generous_house)
 
 
-@pytest.mark.parametrize("machine", [WithoutLease, WithoutNews, WithoutClaims])
+@pytest.mark.parametrize("machine", [WithoutLease, WithoutNews, WithoutCare, WithoutClaims])
 def test_a_life_without_its_guard_is_found_out(machine: type[LifeMachine]) -> None:
     """A machine that agrees with everything proves nothing."""
     with pytest.raises(AssertionError):
