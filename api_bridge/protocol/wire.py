@@ -19,6 +19,7 @@ from assets.model.lifecycle import HELD, LIVE, PUBLISHED, TERMINAL, TRANSITIONS,
 from assets.model.output import Compression, Dialect, Kind
 from assets.model.parameters import schema, scope_parameter
 from assets.model.policy import PiiMode, Policy, withheld
+from assets.model.source import consistency
 
 Document = Mapping[str, Any]
 
@@ -116,6 +117,7 @@ def export_resource(document: Document, around: Surroundings) -> dict[str, Any]:
         "queue_position": document.get("position"),
         "progress": _progress(document, now),
         "snapshot_time": timestamp(document.get("snapshotAt")),
+        "consistency": consistency(export_type.rows) if export_type else None,
         "result": _result(document, export_type),
         "error": error_resource(document.get("error")),
         "columns_withheld": columns_withheld(document["request"], export_type),
@@ -135,6 +137,7 @@ def export_type_resource(export_type: ExportType) -> dict[str, Any]:
         "params_schema": schema(export_type),
         "columns": [_column(column) for column in export_type.static_columns],
         "sort": list(export_type.sort),
+        "consistency": consistency(export_type.rows),
         "formats": [str(kind) for kind in Kind],
         "dialects": [str(dialect) for dialect in Dialect],
         "compressions": [str(compression) for compression in Compression],

@@ -8,6 +8,7 @@ written, filtered, rejected, or set beside the others in a companion file (DESIG
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from assets.model.campaign import Campaign, Facts
@@ -296,3 +297,29 @@ class MadeSource:
 
 
 RowSource = EntrySource | AthenaSource | CodeSource | MadeSource
+
+
+class Consistency(StrEnum):
+    """What a file shows of rows that change while it is made (API.md 2).
+
+    Attributes:
+        SNAPSHOT: All rows as one instant had them: one query of Athena.
+        WATERMARK: Every row that was there at the snapshot, each as it was when it was read; how
+            many had changed by then is counted (RELIABILITY.md 5).
+        NONE: Every row that was there when it was read; counts before and after are compared.
+    """
+
+    SNAPSHOT = "snapshot"
+    WATERMARK = "watermark"
+    NONE = "none"
+
+
+def consistency(source: RowSource) -> Consistency:
+    """What a source can promise."""
+    match source:
+        case EntrySource():
+            return Consistency.WATERMARK
+        case AthenaSource():
+            return Consistency.SNAPSHOT
+        case CodeSource() | MadeSource():
+            return Consistency.NONE

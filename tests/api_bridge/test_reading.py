@@ -167,7 +167,8 @@ def test_the_resource_holds_its_members_and_no_field_of_the_document(bench: Benc
     assert set(body) == {
         "id", "type", "params", "status", "phase", "done", "origin", "attempt", "created_at",
         "started_at", "finished_at", "expires_at", "fingerprint", "shared_with", "queue_position",
-        "progress", "snapshot_time", "result", "error", "columns_withheld", "requested_by", "links",
+        "progress", "snapshot_time", "consistency", "result", "error", "columns_withheld",
+        "requested_by", "links",
         "coalesced",
     }  # fmt: skip
 

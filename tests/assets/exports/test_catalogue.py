@@ -13,6 +13,7 @@ from assets.model.campaign import Question
 from assets.model.column import Column, Pii
 from assets.model.export_type import ExportType
 from assets.model.parameters import schema
+from assets.model.source import Consistency, consistency
 from assets.sources import build_sources
 from tests.assets.examples import campaign, facts, request
 
@@ -47,6 +48,22 @@ def test_a_kind_says_who_owns_it_and_how_long_its_files_live(kind: ExportType) -
     assert kind.owner.startswith("team:")
     assert 1 <= kind.retention_days <= 90
     assert kind.summary.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "promised"),
+    [
+        pytest.param("entries", Consistency.WATERMARK, id="keyset pages up to an instant"),
+        pytest.param("code-redemptions", Consistency.SNAPSHOT, id="one query"),
+        pytest.param("codes", Consistency.NONE, id="a service without a snapshot"),
+        pytest.param("campaign-summary", Consistency.NONE, id="several of them"),
+    ],
+)
+def test_a_kind_promises_of_changing_rows_what_its_source_can_keep(
+    name: str, promised: Consistency
+) -> None:
+    """Who compares two files must know what a difference means (API.md 2)."""
+    assert consistency(CATALOG[name].rows) is promised
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
