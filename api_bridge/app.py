@@ -209,6 +209,7 @@ def _bridge(settings: Settings, doors: Doors, catalog: Catalog, counted: Metrics
         link_seconds=settings.link_seconds,
         queue_age_seconds=settings.queue_age_seconds,
         runs_at_once=settings.runs_at_once,
+        rows_per_export=settings.rows_per_export,
         sensor_age_seconds=settings.sensor_age_seconds,
         metrics=counted,
         durations=Durations(doors.stores.operations, doors.clock),

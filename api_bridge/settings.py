@@ -45,6 +45,7 @@ class Settings:
         waiting: Callers at once who wait for a change, beside those; a fifth may be one caller's.
         live_per_caller: Live exports of one caller; more are answered 429.
         live_per_campaign: Live exports of one campaign, whoever asks.
+        rows_per_export: Rows that one export may read; more are answered 422. None: any number.
         webhooks_per_caller: Webhook endpoints of one caller; more are answered 429.
         webhooks_loopback: Whether one may be on this machine's loopback: here and in tests only.
     """
@@ -64,6 +65,7 @@ class Settings:
     waiting: int = WAITING
     live_per_caller: int = MOST.caller
     live_per_campaign: int = MOST.campaign
+    rows_per_export: int | None = None
     webhooks_per_caller: int = WEBHOOKS_PER_CALLER
     webhooks_loopback: bool = False
 
@@ -81,6 +83,8 @@ class Settings:
                 "BRIDGE_QUEUE_AGE_SECONDS, _SENSOR_AGE_SECONDS, _THREADS, _CONCURRENCY, "
                 "_WAITING and _WEBHOOKS_PER_CALLER must be positive"
             )
+        if self.rows_per_export is not None and self.rows_per_export < 1:
+            raise ValueError("BRIDGE_ROWS_PER_EXPORT must be positive, or left out for no bound")
         Limits(caller=self.live_per_caller, campaign=self.live_per_campaign)
         if "*" in self.allowed_hosts or not self.allowed_hosts:
             raise ValueError("BRIDGE_ALLOWED_HOSTS must list names; a wildcard allows every Host")
@@ -109,9 +113,15 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         waiting=_whole(environment, "BRIDGE_WAITING", WAITING),
         live_per_caller=_whole(environment, "BRIDGE_LIVE_PER_CALLER", MOST.caller),
         live_per_campaign=_whole(environment, "BRIDGE_LIVE_PER_CAMPAIGN", MOST.campaign),
+        rows_per_export=_bound(environment, "BRIDGE_ROWS_PER_EXPORT"),
         webhooks_per_caller=_whole(environment, "BRIDGE_WEBHOOKS_PER_CALLER", WEBHOOKS_PER_CALLER),
         webhooks_loopback=webhooks_loopback(environment),
     )
+
+
+def _bound(environment: Mapping[str, str], name: str) -> int | None:
+    """A whole number; None where there is none."""
+    return _whole(environment, name, 0) if environment.get(name) else None
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -42,6 +42,7 @@ class Code(StrEnum):
     NOT_EXPORTABLE = "not-exportable"
     NOT_DOWNLOADABLE = "not-downloadable"
     ENDPOINT_DISABLED = "endpoint-disabled"
+    QUOTA_EXCEEDED = "quota-exceeded"
     TOO_MANY_EXPORTS = "too-many-exports"
     TOO_MANY_ENDPOINTS = "too-many-endpoints"
     POLLING_TOO_FAST = "polling-too-fast"
@@ -188,6 +189,12 @@ REGISTRY: Mapping[Code, Kind] = {
         status=403,
         title="The files are for their delivery only",
         remedy="Nobody downloads files of this kind; `result.deliveries` says where they went.",
+    ),
+    Code.QUOTA_EXCEEDED: Kind(
+        status=422,
+        title="The export would be larger than one may be",
+        remedy="`max_rows` is all that one export may read, `estimate` what this one would come "
+        "to. An operator sets it, as `BRIDGE_ROWS_PER_EXPORT`.",
     ),
     Code.TOO_MANY_EXPORTS: Kind(
         status=429,

@@ -126,8 +126,13 @@ def export_resource(document: Document, around: Surroundings) -> dict[str, Any]:
     }
 
 
-def export_type_resource(export_type: ExportType) -> dict[str, Any]:
-    """One kind of export: what may be asked for, and what the file will hold."""
+def export_type_resource(export_type: ExportType, max_rows: int | None) -> dict[str, Any]:
+    """One kind of export: what may be asked for, and what the file will hold.
+
+    Args:
+        export_type: The kind.
+        max_rows: The most that one export may read; None: any number.
+    """
     return {
         "id": export_type.versioned,
         "name": export_type.name,
@@ -141,6 +146,7 @@ def export_type_resource(export_type: ExportType) -> dict[str, Any]:
         "formats": [str(kind) for kind in Kind],
         "dialects": [str(dialect) for dialect in Dialect],
         "compressions": [str(compression) for compression in Compression],
+        "max_rows": max_rows,
         "retention_days": export_type.retention_days,
         "links": {"self": f"/v1/export-types/{export_type.versioned}"},
     }

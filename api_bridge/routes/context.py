@@ -50,6 +50,7 @@ class Bridge:
         link_seconds: How long a download link works.
         queue_age_seconds: When a waiting export means that nobody works.
         runs_at_once: How many exports may be out of the queue.
+        rows_per_export: The most that one export may read; None: any number.
         sensor_age_seconds: When silent sensors mean that nobody looks.
         metrics: What was counted.
         durations: How long earlier exports took.
@@ -76,6 +77,7 @@ class Bridge:
     link_seconds: int
     queue_age_seconds: int
     runs_at_once: int
+    rows_per_export: int | None
     sensor_age_seconds: int
     metrics: Metrics
     durations: Durations

@@ -20,7 +20,10 @@ router = APIRouter()
 def list_export_types(bridge: BridgeParam, caller: CallerParam) -> Response:
     """List every kind with its parameters and columns."""
     caller.require(READ)
-    types = [export_type_resource(export_type) for export_type in bridge.catalog.values()]
+    types = [
+        export_type_resource(export_type, bridge.rows_per_export)
+        for export_type in bridge.catalog.values()
+    ]
     return JSONResponse({"export_types": types}, headers=_HEADERS)
 
 
@@ -36,4 +39,5 @@ def get_export_type(type_id: str, bridge: BridgeParam, caller: CallerParam) -> R
             f"The kind of export {remedy}.",
             errors=[Problem(pointer="/path/type_id", detail=remedy)],
         )
-    return JSONResponse(export_type_resource(export_type), headers=_HEADERS)
+    shown = export_type_resource(export_type, bridge.rows_per_export)
+    return JSONResponse(shown, headers=_HEADERS)

@@ -43,6 +43,7 @@ from api_bridge.routes.lookup import (
     view,
 )
 from api_bridge.routes.patience import paced, until_changed, until_ended
+from api_bridge.routes.sizes import within_bound
 from api_bridge.waiting.changes import Full
 from assets.admission import Asking, Clash, Contended, TooMany
 from assets.grounds import NotRemembered
@@ -120,7 +121,8 @@ def _checked(
     )
     caller.require(create_scope(submission.export_type.name))
     wanted = asked_for(bridge, caller, submission, lenient=preferred.lenient, at_once=at_once)
-    checked_ground(bridge, submission.export_type, wanted, at_once=at_once)
+    facts = checked_ground(bridge, submission.export_type, wanted, at_once=at_once)
+    within_bound(bridge, submission.export_type, facts, at_once=at_once)
     return Asking(
         request=wanted,
         origin=ORIGIN,

@@ -17,7 +17,7 @@ router = APIRouter()
 
 @router.get("/v1/limits", summary="How many exports may be live, and how many are")
 def get_limits(bridge: BridgeParam, caller: CallerParam) -> Response:
-    """Show the caps of the caller and of its campaigns, their use, and the bound of the queue.
+    """Show the caps of the caller and of its campaigns, their use, and the bounds of the rest.
 
     Requests that share one generation count once. A token for every campaign is told the cap of a
     campaign and no single use.
@@ -31,6 +31,7 @@ def get_limits(bridge: BridgeParam, caller: CallerParam) -> Response:
         "campaigns": {
             campaign: _use(bridge, "campaign", campaign, limits.campaign) for campaign in named
         },
+        "export": {"max_rows": bridge.rows_per_export},
         "queue": {"oldest_seconds": bridge.queue_age_seconds, **_lanes(bridge.runs_at_once)},
     }
     return JSONResponse(body, headers={"Cache-Control": "private, no-cache"})

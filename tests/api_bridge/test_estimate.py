@@ -1,10 +1,12 @@
 """Estimates: what they are made of, and that nobody learns more from one than from an export."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from api_bridge.protocol.estimate import Past, athena, estimate
 from assets.exports.catalog import CATALOG
@@ -184,3 +186,49 @@ def test_a_count_that_takes_too_long_is_left_out(works: bool, tmp_path: Path) ->
         told = ask(bench, "entries")
 
     assert (told["rows_at_most"], told["rows_from"]) == ((0, "count") if works else (None, None))
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A bridge whose exports may read four rows, and a campaign of five."""
+    folder = tmp_path_factory.mktemp("bounded")
+    with running_bench(folder, CATALOG, rows_per_export=4) as bench:
+        campaign = (bench.stores.campaigns.by_key("aurora-lights") or {})["_id"]
+        for _ in range(5):
+            registered = bench.clock.now() - timedelta(days=1)
+            entry = {"_id": ObjectId(), "campaignId": campaign, "createdAt": registered}
+            bench.stores.entries.kept.keep(entry)
+        yield bench
+
+
+def test_an_export_above_the_bound_is_refused_with_its_estimate(bounded: Bench) -> None:
+    """Before it takes the place of others for hours (API.md 4)."""
+    body = {"type": "entries", "params": {"campaign_id": "aurora-lights", "pii": "none"}}
+
+    answer = bounded.call("POST", "/v1/exports", body)
+
+    assert (answer.status, answer.body["code"]) == (422, "quota-exceeded")
+    assert (answer.body["max_rows"], answer.body["estimate"]["rows_at_most"]) == (4, 5)
+    assert answer.body["estimate"] == bounded.call("POST", ESTIMATE, body).body
+    assert bounded.documents() == []
+
+
+def test_what_is_within_the_bound_or_cannot_be_counted_is_let_in(bounded: Bench) -> None:
+    """A database that is busy is no reason to refuse, nor is a kind that no index counts."""
+    for kind, campaign in (("entries", "northern-sky"), ("campaign-summary", "aurora-lights")):
+        body = {"type": kind, "params": {"campaign_id": campaign, "pii": "none"}}
+        assert bounded.call("POST", "/v1/exports", body).status == 202
+
+    failure = Unavailable("MONGO_TIMEOUT", "count entries")
+    bounded.stores.entries.asked.fail_next(failure, name="count")
+    body = {"type": "entries", "params": {"campaign_id": "aurora-lights", "pii": "none"}}
+    assert bounded.call("POST", "/v1/exports", body).status == 202
+
+
+def test_the_bound_is_published(bounded: Bench, bench: Bench) -> None:
+    """Nobody has to be refused to learn of it (API.md 1)."""
+    for asked, most in ((bounded, 4), (bench, None)):
+        kinds = asked.call("GET", "/v1/export-types").body["export_types"]
+
+        assert {kind["max_rows"] for kind in kinds} == {most}
+        assert asked.call("GET", "/v1/limits").body["export"] == {"max_rows": most}

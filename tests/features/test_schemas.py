@@ -131,7 +131,7 @@ def test_rows_and_lineage_are_shown_as_their_schemas_say() -> None:
 @pytest.mark.parametrize("name", CATALOG)
 def test_a_kind_is_shown_as_its_schema_says(name: str) -> None:
     """Tools draw a form from this answer, for every kind."""
-    shown = export_type_resource(CATALOG[name])
+    shown = export_type_resource(CATALOG[name], None)
 
     assert wrong("export-type", shown) == []
     Draft202012Validator.check_schema(shown["params_schema"])
