@@ -215,7 +215,7 @@ def test_an_export_above_the_bound_is_refused_with_its_estimate(bounded: Bench) 
 
 def test_what_is_within_the_bound_or_cannot_be_counted_is_let_in(bounded: Bench) -> None:
     """A database that is busy is no reason to refuse, nor is a kind that no index counts."""
-    for kind, campaign in (("entries", "northern-sky"), ("campaign-summary", "aurora-lights")):
+    for kind, campaign in (("entries", "northern-sky"), ("code-redemptions", "aurora-lights")):
         body = {"type": kind, "params": {"campaign_id": campaign, "pii": "none"}}
         assert bounded.call("POST", "/v1/exports", body).status == 202
 
