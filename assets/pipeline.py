@@ -72,10 +72,11 @@ def produce(
     """
     flow = _Flow(plan, doors, token, watch, chunks)
     files = tuple(flow.files(address))
-    accounting = flow.accounting()
-    balance(accounting, max_rejects=plan.facts.request.max_rejects)
+    accounted = begun(flow.accounting)  # counts once more what the database has
     for entry in files:
         confirm(entry, doors.objects)
+    accounting = accounted()
+    balance(accounting, max_rejects=plan.facts.request.max_rejects)
     return Produced(
         files=files,
         accounting=accounting,
