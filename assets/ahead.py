@@ -75,6 +75,25 @@ class _Belt(Generic[Item]):
             self._changed.notify_all()
 
 
+def begun(make: Callable[[], Made]) -> Callable[[], Made]:
+    """Begin to make something beside the caller; what is returned waits for it.
+
+    Whatever is raised is raised where it is waited for. Who does not wait leaves the thread to its
+    end, or to that of the process.
+    """
+    made: Future[Made] = Future()
+    around = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            made.set_result(around.run(make))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            made.set_exception(error)
+
+    threading.Thread(target=run, name="begun", daemon=True).start()
+    return made.result
+
+
 def ahead(items: Iterator[Item], bound: int = BATCHES_AHEAD) -> Iterator[Item]:
     """The same items in the same order, the next ones made while the last is used.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, count, islice, takewhile
 from typing import Any
 
-from assets.ahead import Behind
+from assets.ahead import Behind, ahead
 from assets.chunks import Chunks, Standing
 from assets.model.failure import ExportFailed
 from assets.model.manifest import FileEntry
@@ -61,14 +61,14 @@ def write_files(
         watch.advance(bytes=sum(entry.bytes for entry in whole) + size)
 
     for number in count(len(whole) + 1):
-        group = feed.group()
         opened = chunks.opened(number) if chunks else None
-        if group is None and number > 1 and opened is None:
+        # The first file is begun before there is a row: what it needs is opened meanwhile.
+        if number > 1 and opened is None and feed.group() is None:
             return
         key = address.part(number, output, section) if opened is None else opened.key
         cutter = None if chunks is None else _Cutter(chunks, feed, whole)
         writer = _FileWriter(key, number, fields, output, cutter)
-        entry = replace(writer.write(feed, objects, advanced), section=section, group=group or "")
+        entry = replace(writer.write(feed, objects, advanced), section=section, group=writer.group)
         whole.append(entry)
         yield entry
 
@@ -154,7 +154,11 @@ class _Cutter:
 
 
 class _FileWriter:
-    """Encodes, compresses, hashes and uploads one file in a single pass."""
+    """Encodes, compresses, hashes and uploads one file in a single pass.
+
+    Attributes:
+        group: Of its rows, once there is one.
+    """
 
     def __init__(
         self,
@@ -164,6 +168,7 @@ class _FileWriter:
         output: OutputFormat,
         cutter: _Cutter | None,
     ) -> None:
+        self.group = ""
         self._key, self._number, self._output, self._cutter = key, number, output, cutter
         self._encoder = encoder(fields, output)
         self._opened = None if cutter is None else cutter.chunks.opened(number)
@@ -254,6 +259,7 @@ class _FileWriter:
 
     def _pieces(self, feed: _Feed) -> Iterator[Piece | _Cut]:
         group, cutter = feed.group(), self._cutter
+        self.group = group or ""
         while True:
             cut = None
             if cutter is not None and self._rows != self._cut_at:  # one that is taken up was cut
@@ -372,7 +378,7 @@ def confirm(entry: FileEntry, objects: ObjectStore) -> None:
         ExportFailed: `FILE_NOT_AS_WRITTEN`; another attempt writes it anew.
     """
     size, digest = 0, hashlib.sha256()
-    for chunk in objects.read(entry.key):
+    for chunk in ahead(objects.read(entry.key)):  # hashing lets the next ones be received
         size += len(chunk)
         digest.update(chunk)
     if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):

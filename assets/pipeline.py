@@ -5,14 +5,15 @@ rows of text and the parts of an upload that are on their way; rows that must be
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from assets.ahead import begun
 from assets.chunks import Chunks, Standing
 from assets.files import confirm, write_files
 from assets.model.manifest import Accounting, FileEntry
-from assets.model.source import CodeRow, EntryRow, RowSource, Verdict
+from assets.model.source import CodeRow, EntryRow, EntrySource, RowSource, Verdict
 from assets.reading import Doors, Reader
 from assets.steps.address import Address
 from assets.steps.encode.run import Run
@@ -71,10 +72,11 @@ def produce(
     """
     flow = _Flow(plan, doors, token, watch, chunks)
     files = tuple(flow.files(address))
-    accounting = flow.accounting()
-    balance(accounting, max_rejects=plan.facts.request.max_rejects)
+    accounted = begun(flow.accounting)  # counts once more what the database has
     for entry in files:
         confirm(entry, doors.objects)
+    accounting = accounted()
+    balance(accounting, max_rejects=plan.facts.request.max_rejects)
     return Produced(
         files=files,
         accounting=accounting,
@@ -100,7 +102,7 @@ class _Flow:
         self._rendering = rendering(plan, self._ledger)
         self._asides = [self._aside(section) for section in plan.companions]
         self.entries: set[str] = set()
-        self._expected = 0
+        self._expected: Callable[[], int] = lambda: 0
 
     def files(self, address: Address) -> Iterator[FileEntry]:
         """Write the main files, then those beside them."""
@@ -135,16 +137,16 @@ class _Flow:
     def accounting(self) -> Accounting:
         """Where the rows went, once all are through."""
         facts = self._plan.facts
-        expected = self.reader.recount(self._source, facts, self._expected)
+        expected = self.reader.recount(self._source, facts, self._expected())
         return self._ledger.close(expected, folded=self._source.fold is not None)
 
     def _records(self) -> Iterator[Record]:
         source, facts = self._source, self._plan.facts
         stood = self._stood()
-        self._expected = stood["expected"] if stood else self.reader.population(source, facts)
-        self._watch.advance(rowsTotal=self._expected)
+        self._expected = self._counted(stood)
         verdict, converter = source.verdict(facts), self._converter(self._plan.columns)
-        kernel = self._kernel(verdict, converter)
+        fields = read_fields(self._plan, verdict)
+        kernel = self._kernel(verdict, converter, fields)
         sieve = Sieve(
             verdict=verdict,
             notes=source.notes,
@@ -160,7 +162,6 @@ class _Flow:
         if stood:  # after the kernel: what its making counts has been counted
             self._ledger.restore(stood["ledger"])
         behind = stood["reader"] if stood else None
-        fields = read_fields(self._plan, verdict)
         rows = self.reader.rows(source, facts, kernel, behind, fields)
         return sieve.records(tracing.timed(Name.READ, rows))
 
@@ -171,18 +172,41 @@ class _Flow:
         self._chunks.follow(self._standing)
         return self._chunks.begun.flow if self._chunks.begun else None
 
+    def _counted(self, stood: Standing | None) -> Callable[[], int]:
+        """What gives the rows that there must be, which are counted while the first are read.
+
+        Only entries: what else is asked would be asked in another order.
+        """
+        source, facts = self._source, self._plan.facts
+
+        def counted() -> int:
+            expected = self.reader.population(source, facts) if stood is None else stood["expected"]
+            self._watch.advance(rowsTotal=expected)
+            return int(expected)
+
+        if isinstance(source, EntrySource):
+            return begun(counted)
+        expected = counted()
+        return lambda: expected
+
     def _standing(self, waiting: Run | None) -> Standing:
         """How it stands, but for a run of rows that is not in a file yet."""
         return {
-            "expected": self._expected,
+            "expected": self._expected(),
             "ledger": self._ledger.counts(0 if waiting is None else len(waiting)),
             "reader": self.reader.standing(waiting),
         }
 
-    def _kernel(self, verdict: Verdict, converter: Converter) -> Kernel | None:
+    def _kernel(
+        self, verdict: Verdict, converter: Converter, fields: tuple[str, ...] | None
+    ) -> Kernel | None:
         try:
             kernel = compile_plan(
-                self._plan, verdict=verdict, rendering=self._rendering, converter=converter
+                self._plan,
+                verdict=verdict,
+                rendering=self._rendering,
+                converter=converter,
+                fields=fields,
             )
         except NotNative as reason:
             _LOG.debug("rows of %s are made in Python: %s", self._plan.export_type.name, reason)

@@ -8,7 +8,6 @@ back, manifest, commit. The environment names the database of the entries, an S3
 reads. The last line is JSON: rows, bytes, seconds, cpu_seconds, peak_mb.
 """
 
-import importlib
 import json
 import os
 import random
@@ -53,8 +52,7 @@ def main(env: Mapping[str, str]) -> None:
         opened({**UNUSED, "EXPORTS_BUCKET": "exports", **env}, secret=b"benchmark") as doors,
         closing(environment.mongo_stores(life)) as lives,
     ):
-        importlib.import_module("boto3")  # as a run worker has, too
-        aws.preload()
+        aws.preload()  # as a run worker has, too
         prepared()
         began, cpu_began = time.perf_counter(), time.process_time()
         done = export(parse(CATALOG["entries"], PARAMS, scopes=SCOPES), doors, lives)

@@ -77,7 +77,7 @@ class FolderUpload(Upload):
     """One upload: a file that gets its name at the end."""
 
     def __init__(self, folder: Path, key: str) -> None:
-        there = S3Object(client=None, bucket=folder.name, key=key)
+        there = S3Object(connect=lambda: None, bucket=folder.name, key=key)
         super().__init__(there, {}, PART_BYTES, IN_FLIGHT)
         self._folder, self._key = folder, key
         self._half = (folder / key).with_suffix(".half")

@@ -136,7 +136,10 @@ class Handler(BaseHTTPRequestHandler):
             self._say("CompleteMultipartUploadResult", f"<ETag>{_tag(name)}</ETag>")
 
     def do_GET(self) -> None:
-        """Give an object, or the keys of a bucket."""
+        """Give an object, the keys of a bucket, or the uploads that wait there, as none."""
+        if "uploads" in self._query():
+            self._say("ListMultipartUploadsResult", "<IsTruncated>false</IsTruncated>")
+            return
         if "list-type" in self._query():
             keys = self._shelf.keys(self._name().strip("/"), self._query().get("prefix", ""))
             listed = "".join(f"<Contents><Key>{escape(key)}</Key></Contents>" for key in keys)

@@ -1,11 +1,11 @@
 """What the two AWS doors share: how a client is made, and what its errors mean.
 
-boto3 and botocore are imported inside the functions: importing them takes a third of a second that
-a run which needs neither should not pay (DAGSTER.md, heavy imports).
+botocore is imported inside the functions: importing it takes a third of a second that a run which
+needs neither should not pay (DAGSTER.md, heavy imports). boto3 would only add what nobody calls.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -63,7 +63,6 @@ def client(service: str, *, region: str, endpoint_url: str | None, connections: 
         endpoint_url: Another server than AWS; buckets are then addressed by path.
         connections: Most connections at once.
     """
-    import boto3  # noqa: PLC0415 - heavy
     from botocore.config import Config  # noqa: PLC0415 - heavy
 
     config = Config(
@@ -82,28 +81,31 @@ def client(service: str, *, region: str, endpoint_url: str | None, connections: 
     )
     # Credentials are looked up here, which may mean a call to the machine's own metadata service.
     with aws_errors(service.upper(), f"open a client of {service}"):
-        session = boto3.session.Session(region_name=region, botocore_session=_session())
-        return session.client(service, endpoint_url=endpoint_url, config=config)
+        return _session().create_client(
+            service, region_name=region, endpoint_url=endpoint_url, config=config
+        )
 
 
 def preload() -> None:
-    """Read what every client of S3 is made of, so that a process that is forked has it already."""
-    loader = _loader()
-    for name in ("partitions", "endpoints", "_retry", "sdk-default-configuration"):
-        loader.load_data(name)
-    for name in ("service-2", "endpoint-rule-set-1"):
-        loader.load_service_model("s3", name)
+    """Make a client of S3, so that a process that is forked has all that clients are made of.
+
+    It has the credentials of nobody and is asked for nothing that it would have to send. Where none
+    can be made, whoever needs one hears why.
+    """
+    nobody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nothing"}
+    with suppress(*botocore_errors()):
+        made = _session().create_client("s3", region_name="us-east-1", **nobody)
+        for name in ("list_objects_v2", "list_multipart_uploads", "list_parts"):
+            made.get_paginator(name)
+        made.close()
 
 
 def _session() -> Any:
     """A session with credentials of its own, and with what botocore's files say of the services."""
     from botocore.session import Session  # noqa: PLC0415 - heavy
 
-    session, loader = Session(), _loader()
-    loader.search_paths[:] = dict.fromkeys(
-        loader.search_paths
-    )  # boto3 adds its own to each session
-    session.register_component("data_loader", loader)
+    session = Session()
+    session.register_component("data_loader", _loader())
     return session
 
 

@@ -7,7 +7,7 @@ whether the write happened.
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -64,9 +64,9 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Object:
-    """A key, and the client to reach it."""
+    """A key, and what gives the client to reach it."""
 
-    client: Any = field(repr=False)
+    connect: Callable[[], Any] = field(repr=False)
     bucket: str
     key: str
 
@@ -219,6 +219,11 @@ class S3Object:
             answer = self.client.get_object(**wanted)
         version = expected or Version(bytes=int(answer["ContentLength"]), etag=_tag(answer))
         return version, _pieces(answer["Body"])
+
+    @property
+    def client(self) -> Any:
+        """The client, opened by now."""
+        return self.connect()
 
     def _described(self) -> Any:
         try:

@@ -13,7 +13,7 @@ from resources.object_store import MAX_LINK_SECONDS, ObjectStore, Sent, Upload, 
 from resources.s3_object import Part, S3Object, StoredObject
 from tests.fakes.asked import Asked
 
-NOWHERE = S3Object(client=None, bucket="fake", key="")
+NOWHERE = S3Object(connect=lambda: None, bucket="fake", key="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from resources.aws import MAX_ATTEMPTS, _loader, aws_errors, classify, client, may_have_happened
+from resources.aws import MAX_ATTEMPTS, aws_errors, classify, client, may_have_happened, preload
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
 
 SECRET = "https://bucket.example/key?X-Amz-Signature=canary&email=zoe@example.com"
@@ -153,9 +153,8 @@ def test_clients_share_what_botocore_reads_from_its_files_and_nothing_else(
     assert keys == ["first", "second", "third"]
 
 
-def test_sessions_do_not_pile_up_places_to_look_in() -> None:
-    """boto3 adds its folder to the loader of every session, and ours is one."""
-    for _ in range(5):
-        client("s3", region="us-east-1", endpoint_url="http://127.0.0.1:9")
+def test_what_is_made_beforehand_looks_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made before a fork, in a process that has no credentials, or a profile that is none."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody-has-this")
 
-    assert len(_loader().search_paths) <= len(set(_loader().search_paths)) + 1
+    preload()

@@ -120,7 +120,7 @@ class CutBody(io.BytesIO):
 
 
 def _at(server: ScriptedS3) -> S3Object:
-    return S3Object(client=server, bucket="b", key="k")
+    return S3Object(connect=lambda: server, bucket="b", key="k")
 
 
 def _upload(server: ScriptedS3, size: int = 3) -> Upload:

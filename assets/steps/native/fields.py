@@ -1,6 +1,6 @@
 """Which fields of an entry the kernel looks at, as the tree that it walks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -107,15 +107,23 @@ class Fields:
         except (KeyError, ValueError):
             raise ValueError(f"{field} of {name} is not kept") from None
 
-    def nodes(self) -> tuple[FieldNode, ...]:
-        """The tree, parents first: parent, name, types, slot, which list of blocks it is."""
+    def nodes(self, sent: Collection[str] | None = None) -> tuple[FieldNode, ...]:
+        """The tree, parents first: parent, name, types, slot, which list of blocks it is.
+
+        Args:
+            sent: The fields of an entry that there can be; None: all.
+        """
         found: list[FieldNode] = []
         waiting: list[tuple[int, str, _Node]] = [(-1, "", self._root)]
         while waiting:
             parent, name, node = waiting.pop()
             found.append((parent, name.encode(), node.types, node.slot, node.each))
             place = len(found) - 1
-            waiting.extend((place, inner, child) for inner, child in node.children.items())
+            waiting.extend(
+                (place, inner, child)
+                for inner, child in node.children.items()
+                if place or sent is None or inner in sent
+            )
         return tuple(found)
 
 

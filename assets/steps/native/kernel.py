@@ -216,6 +216,7 @@ def compile_plan(
     verdict: Verdict,
     rendering: Rendering,
     converter: Converter,
+    fields: tuple[str, ...] | None = None,
     runner: Any = None,
 ) -> Kernel:
     """Compile a plan; where its rows cannot be made, as many of its rules as can be judged.
@@ -225,6 +226,7 @@ def compile_plan(
         verdict: The one of this export.
         rendering: How its values become text.
         converter: Makes the cells that are the same in many rows.
+        fields: Of entries, those that are read; None: any.
         runner: Makes rows; None: the one of this process (`chosen`).
 
     Raises:
@@ -232,7 +234,7 @@ def compile_plan(
     """
     given = plan, verdict, rendering, converter, chosen() if runner is None else runner
     try:
-        return _Compiler(*given).whole()
+        return _Compiler(*given).whole(fields)
     except NotNative as why:
         return _Compiler(*given).judge(str(why))
 
@@ -286,6 +288,7 @@ class _Compiler:
         self._rules = DIALECTS[self._output.dialect]
         self._counted = tuple(source.counted(plan.facts)) if source.counted else ()
         self._fields = Fields()
+        self._sent: tuple[str, ...] | None = None
         self._questions: list[str] = list(self._counted)
         # Quoting and delimiters are `delimited.py`'s: a cell is a record of one column and another.
         self._encoder = CsvEncoder(("", ""), self._output)
@@ -295,8 +298,9 @@ class _Compiler:
         self._cells: list[Answer] = []
         self._user_rules: list[tuple[int, Callable[[EntryRow], bool | None]]] = []
 
-    def whole(self) -> Kernel:
-        """What makes rows."""
+    def whole(self, sent: tuple[str, ...] | None) -> Kernel:
+        """What makes rows of entries of which these fields are sent, or all."""
+        self._sent = sent
         self._check()
         columns = tuple(self._column(planned) for planned in self._plan.columns)
         rules, why = self._judged()
@@ -344,7 +348,7 @@ class _Compiler:
         arrange = self._source.arrange
         runs: Native = self._runner.Kernel(
             **self._of_runner(),
-            nodes=self._fields.nodes(),
+            nodes=self._fields.nodes(self._sent),
             columns=columns,
             rules=tuple(number for _, number in rules),
             keys=keys,

@@ -171,7 +171,7 @@ class _Writer:
             self._put("made, nobody = Made(), users[b'']")
             self._put("records, keys, answered = made.records, made.keys, made.answered")
             self._put("parts, end = made.parts, 0")
-            self._put("WARNED.locales = 0")
+            self._put("WARNED.locales = 0", *self._kept_of_none())
             self._put(*(f"t{table} = known[{table}]" for table in range(len(self._plan.tables))))
             with self._under("for place, entry in enumerate(documents):"):
                 self._put("locales = WARNED.locales")
@@ -287,6 +287,11 @@ class _Writer:
                 keeps()
         if kept is Kept.PREFERENCES:
             self._put("if not in_order: wishes.sort(key=by_rank)")
+
+    def _kept_of_none(self) -> Iterator[str]:
+        """What is kept of the lists that the documents do not have."""
+        looked_through = {each - EACH_KEPT for *_, each in self._plan.nodes}
+        return (_KEPT_IN[kept] for kept in Kept if kept not in looked_through)
 
     def _keeps(self, kept: Kept | None) -> Callable[[], None] | None:
         """What keeps an item of a list, where the plan looks at any."""

@@ -96,9 +96,9 @@ class Both:
         assert isinstance(source, EntrySource)
         self.source = source
         self.users = dict(_users())
-        self.twin = self._compiled(twin)
+        self.twin = self.compiled(twin)
         extension = native()
-        self._in_c = None if extension is None else self._compiled(extension)
+        self._in_c = None if extension is None else self.compiled(extension)
 
     @property
     def kernel(self) -> Kernel:
@@ -112,12 +112,14 @@ class Both:
     def kernel(self, other: Kernel) -> None:
         self._in_c = other
 
-    def _compiled(self, runner: Any) -> Kernel:
+    def compiled(self, runner: Any, fields: tuple[str, ...] | None = None) -> Kernel:
+        """A kernel of a runner, for entries of which these fields are read, or all."""
         return compile_plan(
             self.plan,
             verdict=self.source.verdict(self.plan.facts),
             rendering=rendering(self.plan, Ledger()),
             converter=self._converter(Ledger()),
+            fields=fields,
             runner=runner,
         )
 

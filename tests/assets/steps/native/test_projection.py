@@ -20,6 +20,8 @@ from assets.model.export_type import Scope
 from assets.model.manifest import Accounting
 from assets.model.parameters import parse
 from assets.model.source import EntrySource, keep_all
+from assets.steps.native import kernel as kernels
+from assets.steps.native import twin
 from assets.steps.plan import plan
 from assets.steps.projection import read_fields
 from export_platform.local.seed.tiny.shapes import NEW_YORK, VANCOUVER
@@ -158,6 +160,22 @@ def test_the_rows_of_what_is_read_are_those_of_whole_documents(
     assert whole.accounting
     assert whole.accounting.written
     assert sum(whole.accounting.rejected.values()) > 10
+
+
+@pytest.mark.parametrize(("name", "params"), ASKED)
+def test_a_kernel_that_looks_for_nothing_else_makes_the_same_rows(
+    name: str, params: dict[str, Any]
+) -> None:
+    """It leaves no more documents to Python either, where a field that it lacks would be missed."""
+    both = Both(name, prepared=PREPARED, **params)
+    fields = fields_of(both)
+    less = [projected(raw, fields) for raw in dirty_documents()]
+    stated = both.made(less, native=False)
+
+    for runner in filter(None, (twin, kernels.native())):
+        narrow = both.compiled(runner, fields)
+        assert both.made_by(narrow, less) == stated
+        assert both.usual(less, narrow) == both.usual(less, both.compiled(runner)) > 0
 
 
 @given(st.data())
