@@ -10,6 +10,7 @@ A document is decoded alone, by PyMongo, and forgotten before the next one: memo
 the batch, and Python's garbage collector, which counts what is alive, finds nothing to do.
 """
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -31,9 +32,8 @@ SOURCE: Final = "python"
 _OPTIONS: Final[CodecOptions[Any]] = CodecOptions(
     tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
-# An element that names an account (bsonspec.org: type, name), and the size of its value.
-_USER: Final = b"\x07userId\x00"
-_ID: Final = 12
+# An element that names an account (bsonspec.org: type, name), and behind it the account's id.
+_users: Final = re.compile(rb"\x07userId\x00(?=(.{12}))", re.DOTALL).findall
 _ENDS: Final = "I"
 
 # The place of a document, the table, and the values that it would be found by.
@@ -72,9 +72,8 @@ class Kernel:
 
     def user_ids(self, batch: Sequence[bytes]) -> set[bytes]:
         """The accounts that the documents name, and perhaps some that only a text seems to name."""
-        pieces = (batch.data.tobytes(),) if isinstance(batch, Batch) else batch
-        found = {piece[at : at + _ID] for piece in pieces for at in _places(piece)}
-        return {one for one in found if len(one) == _ID}  # one that was cut off is none
+        pieces = (batch.data,) if isinstance(batch, Batch) else batch
+        return {user for piece in pieces for user in _users(piece)}
 
     def convert(
         self, batch: Sequence[bytes], users: Mapping[bytes, Told], known: Known
@@ -96,14 +95,6 @@ class Kernel:
             [made.users, made.wishes, made.locales, *(notes[key] for key in self._plan.questions)],
             made.asked,
         )
-
-
-def _places(piece: bytes) -> Iterator[int]:
-    """Where ids of accounts begin."""
-    at = piece.find(_USER)
-    while at >= 0:
-        yield (at := at + len(_USER))
-        at = piece.find(_USER, at)
 
 
 def _decoded(batch: Sequence[bytes]) -> Iterator[dict[str, Any] | None]:

@@ -37,6 +37,8 @@ _QUARTER: Final = int(twin_values.QUARTER.total_seconds())
 # Instants as bytes that sort as they do: from the lowest of 64 bits on.
 _LOWEST: Final = 2**63
 _MOST_ASKED: Final = 16_384
+# The slot of when an entry was registered (`fields.py`).
+_CREATED: Final = "s1"
 # Fields of a consent that nobody looks at unless it is in force: its key, and to whom.
 _OF_GRANTED: Final = (0, 1)
 # What is known to be a text once it is found among the questions.
@@ -555,8 +557,12 @@ class _Writer:
     def _quarter(self, found: str) -> tuple[str, str]:
         """The quarter of an hour of an instant, None for what is none, and its second within it."""
         quarter, rest = f"x_{found}", f"y_{found}"
-        if quarter not in self._dated:
-            self._dated.add(quarter)
+        if quarter in self._dated:
+            return quarter, rest
+        self._dated.add(quarter)
+        if found == _CREATED:  # which is an instant in every row that came so far (`_usual`)
+            self._put(f"{quarter}, {rest} = divmod(seconds, {_QUARTER})")
+        else:
             self._put(f"{quarter} = None")
             with self._under(f"if {found}.__class__ is datetime:"):
                 self._put(f"since = {found} - EPOCH")
