@@ -1,7 +1,9 @@
 """How botocore's errors become ours, and what bounds a call."""
 
+import hashlib
 import traceback
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from botocore import exceptions
 
 from resources.aws import MAX_ATTEMPTS, aws_errors, classify, client, may_have_happened, preload
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
+from resources.s3_object import S3Object
 
 SECRET = "https://bucket.example/key?X-Amz-Signature=canary&email=zoe@example.com"
 PLACE = {"endpoint_url": SECRET, "proxy_url": SECRET, "error": SECRET}
@@ -158,3 +161,39 @@ def test_what_is_made_beforehand_looks_nothing_up(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_PROFILE", "nobody-has-this")
 
     preload()
+
+
+class _Sent(Exception):
+    """A request that would go out now."""
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        pytest.param(lambda there, body: there.put(body, {}), id="put"),
+        pytest.param(lambda there, body: there.send("upload", 1, body), id="part"),
+    ],
+)
+def test_the_signature_covers_the_digest_of_what_is_sent(
+    monkeypatch: pytest.MonkeyPatch, send: Callable[[S3Object, bytearray], object]
+) -> None:
+    """Who changed the body on its way would have to sign another digest."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    made = client("s3", region="us-east-1", endpoint_url="http://127.0.0.1:9")
+
+    def stop(request: Any, **_: object) -> None:
+        raise _Sent(request.headers)
+
+    made.meta.events.register("before-send.s3", stop)
+    with pytest.raises(_Sent) as sent:
+        send(S3Object(connect=lambda: made, bucket="bucket", key="key"), bytearray(b"a row"))
+    (headers,) = sent.value.args
+    digest = b64encode(hashlib.sha256(b"a row").digest()).decode()
+
+    assert _text(headers["x-amz-checksum-sha256"]) == digest
+    assert "x-amz-checksum-sha256" in _text(headers["Authorization"]).partition("SignedHeaders=")[2]
+
+
+def _text(header: str | bytes) -> str:
+    return header.decode() if isinstance(header, bytes) else header
