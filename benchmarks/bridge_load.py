@@ -7,7 +7,8 @@ unlike the others, by many callers in many campaigns; then they are watched; the
 sockets that drip heads and bodies. Latency counts from the instant at which a request was meant to
 be sent, so a rate above what the bridge bears would measure a queue: short rounds find the highest
 rate at which 99 of 100 answers come in time, and a long one shows it. Beside the slow sockets it is
-asked half of what it would bear without them. The last line is what was found; rates are answers
+asked half of what it would bear without them. Where others have the machine too, begin it with
+`chrt --rr 10`, or their work is measured. The last line is what was found; rates are answers
 that were no error.
 """
 

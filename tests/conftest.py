@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from pymongo import monitoring
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -21,6 +22,7 @@ from resources.mongo.connection import MongoConnection
 from resources.mongo.stores import MongoStores
 from resources.object_store import MIN_PART_BYTES, ObjectStore
 from resources.wiring import environment
+from tests.commands import Commands
 from tests.fakes.clock import ManualClock
 from tests.given import Given
 
@@ -161,3 +163,11 @@ def athena(stack: Mapping[str, str]) -> Iterator[AthenaDoor]:
 def clock() -> ManualClock:
     """A clock that moves when it is told to."""
     return ManualClock()
+
+
+@pytest.fixture
+def heard() -> Commands:
+    """What clients that are made from now on say."""
+    commands = Commands()
+    monitoring.register(commands)
+    return commands

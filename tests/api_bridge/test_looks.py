@@ -11,6 +11,8 @@ from api_bridge.waiting.looks import APART_SECONDS, MOST, Looks
 from api_bridge.waiting.together import AT_ONCE
 from resources.errors import Unavailable
 from resources.mongo.exports import ExportDocument, Match
+from resources.mongo.stores import MongoStores
+from tests.commands import Commands
 from tests.fakes.clock import ManualClock
 from tests.fakes.exports import FakeExportStore
 
@@ -183,3 +185,18 @@ def test_who_hangs_up_takes_nothing_from_others() -> None:
             await leaves
 
     run(store, scene)
+
+
+def test_thirty_looks_that_come_together_are_two_commands(
+    heard: Commands, mongo: MongoStores
+) -> None:
+    """The first goes alone, and all who come meanwhile go with the second."""
+    mongo.exports.find("exp_0")  # the client is there
+    heard.names.clear()
+
+    async def scene() -> None:
+        looks = Looks(mongo.exports)
+        await asyncio.gather(*(looks.at(f"exp_{number}") for number in range(30)))
+
+    asyncio.run(scene())
+    assert heard.names == ["find", "find"]

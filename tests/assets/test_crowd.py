@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from pymongo import monitoring
 
 from assets.admission import IN_TIME, Admission, Asking, Clash, Contended, Limits
 from assets.crowd import Crowd
@@ -18,6 +17,7 @@ from resources.mongo.claims import ClaimStore, Holder
 from resources.mongo.exports import ExportStore
 from resources.mongo.stores import MongoStores
 from tests.assets.workbench import AFTER_THE_PACK, CAMPAIGN
+from tests.commands import Commands
 from tests.fakes.claims import FakeClaimStore
 from tests.fakes.clock import ManualClock
 from tests.fakes.exports import FakeExportStore
@@ -169,31 +169,6 @@ def test_without_claims_a_crowd_is_let_in_again_and_again(
     monkeypatch.setattr(door.claims, "take_each", lambda wanted: [True] * len(wanted))
 
     assert kinds(door.crowd(caller=1, campaign=1).ask([asking(0)] * 4)) == [dict] * 4
-
-
-class Commands(monitoring.CommandListener):
-    """Hears the names of commands."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Keep the name."""
-        self.names.append(event.command_name)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing to keep."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nothing to keep."""
-
-
-@pytest.fixture
-def heard() -> Commands:
-    """What clients that are made from now on say."""
-    commands = Commands()
-    monitoring.register(commands)
-    return commands
 
 
 def test_a_crowd_needs_four_commands_or_five(
