@@ -1,7 +1,7 @@
 """What the two AWS doors share: how a client is made, and what its errors mean.
 
-botocore is imported inside the functions: importing it takes a third of a second that a run which
-needs neither should not pay (DAGSTER.md, heavy imports). boto3 would only add what nobody calls.
+boto3 and botocore are imported inside the functions: importing them takes a third of a second that
+a run which needs neither should not pay (DAGSTER.md, heavy imports).
 """
 
 from collections.abc import Iterator
@@ -63,6 +63,7 @@ def client(service: str, *, region: str, endpoint_url: str | None, connections: 
         endpoint_url: Another server than AWS; buckets are then addressed by path.
         connections: Most connections at once.
     """
+    import boto3  # noqa: PLC0415 - heavy
     from botocore.config import Config  # noqa: PLC0415 - heavy
 
     config = Config(
@@ -87,9 +88,8 @@ def client(service: str, *, region: str, endpoint_url: str | None, connections: 
     )
     # Credentials are looked up here, which may mean a call to the machine's own metadata service.
     with aws_errors(service.upper(), f"open a client of {service}"):
-        return _session().create_client(
-            service, region_name=region, endpoint_url=endpoint_url, config=config
-        )
+        session = boto3.session.Session(region_name=region, botocore_session=_session())
+        return session.client(service, endpoint_url=endpoint_url, config=config)
 
 
 def preload() -> None:
@@ -98,9 +98,12 @@ def preload() -> None:
     It has the credentials of nobody and is asked for nothing that it would have to send. Where none
     can be made, whoever needs one hears why.
     """
+    import boto3  # noqa: PLC0415 - heavy
+
     nobody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nothing"}
     with suppress(*botocore_errors()):
-        made = _session().create_client("s3", region_name="us-east-1", **nobody)
+        session = boto3.session.Session(region_name="us-east-1", botocore_session=_session())
+        made = session.client("s3", **nobody)
         for name in ("list_objects_v2", "list_multipart_uploads", "list_parts"):
             made.get_paginator(name)
         made.close()
@@ -110,8 +113,10 @@ def _session() -> Any:
     """A session with credentials of its own, and with what botocore's files say of the services."""
     from botocore.session import Session  # noqa: PLC0415 - heavy
 
-    session = Session()
-    session.register_component("data_loader", _loader())
+    session, loader = Session(), _loader()
+    # boto3 adds its own to each session.
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)
+    session.register_component("data_loader", loader)
     return session
 
 

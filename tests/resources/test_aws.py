@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from resources.aws import MAX_ATTEMPTS, aws_errors, classify, client, may_have_happened, preload
+from resources.aws import (
+    MAX_ATTEMPTS,
+    _loader,
+    aws_errors,
+    classify,
+    client,
+    may_have_happened,
+    preload,
+)
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
 from resources.s3_object import S3Object
 
@@ -154,6 +162,14 @@ def test_clients_share_what_botocore_reads_from_its_files_and_nothing_else(
 
     assert len(models) == 1
     assert keys == ["first", "second", "third"]
+
+
+def test_sessions_do_not_pile_up_places_to_look_in() -> None:
+    """boto3 adds its folder to the loader of every session, and ours is one."""
+    for _ in range(5):
+        client("s3", region="us-east-1", endpoint_url="http://127.0.0.1:9")
+
+    assert len(_loader().search_paths) <= len(set(_loader().search_paths)) + 1
 
 
 def test_what_is_made_beforehand_looks_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
