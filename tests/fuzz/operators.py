@@ -7,7 +7,8 @@ text of theirs that would be read as an expression (RELIABILITY.md S8).
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import product
@@ -48,6 +49,8 @@ OPERATORS = (
 # Below these a query takes a text for a text; in an expression only `$literal` does.
 LITERALLY = frozenset({"$eq", "$in"})
 EXPRESSIONS = frozenset({"$expr", "update", "pipeline"})
+# So many callers send at once what is to come together, and so often at most until it does.
+CALLERS, TRIES = 8, 10
 # A payload that is refused because there are many exports already is not tried.
 MANY = 2_000
 # Nobody works off this queue: a bridge that is under attack for longer than its two minutes would
@@ -160,6 +163,7 @@ def attack(bridge: Attacked, recorder: Recorder, tally: Tally, *, apart: int = 1
     """Send every payload, or one out of so many; how many were sent."""
     attacker = Attacker(bridge, tally)
     export_id = _usual(attacker)
+    _usual_together(bridge, recorder, tally)
     known = frozenset(recorder.seen)
     some = [*payloads(export_id), *by_token(attacker, export_id)][::apart]
     for case in some:
@@ -168,7 +172,38 @@ def attack(bridge: Attacked, recorder: Recorder, tally: Tally, *, apart: int = 1
             tally.fault("operators", f"{'.'.join(place)} by {case!r:.300}")
         recorder.seen &= known
     attacker.close()
-    return len(some)
+    # What headers and tokens say is kept with an export, and one command stores many of them.
+    kept = [case for case in some if case.headers]
+    _send_together(bridge, kept, tally)
+    for place in recorder.seen - known:
+        if any(_came_with(case, place, known) for case in kept):
+            tally.fault("operators", f"{'.'.join(place)} by one of many that came together")
+    return len(some) + len(kept)
+
+
+def _send_together(bridge: Attacked, cases: Sequence[Case], tally: Tally) -> None:
+    """Send cases by several callers at once, so that the bridge answers many of them together."""
+
+    def by_one(number: int) -> Tally:
+        own = Tally()
+        attacker = Attacker(bridge, own)
+        attacker.send_all(cases[number::CALLERS])
+        attacker.close()
+        return own
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        for found in pool.map(by_one, range(CALLERS)):
+            tally.add(found)
+
+
+def _usual_together(bridge: Attacked, recorder: Recorder, tally: Tally) -> None:
+    """Ask for exports as they should be asked for, until several were stored by one command."""
+    for _ in range(TRIES):
+        asked = [_posted({**JSON_BODY, "fresh": True}, key=uuid.uuid4().hex) for _ in range(40)]
+        _send_together(bridge, asked, tally)
+        if any(place[0] == "update" and "$replaceWith" in place for place in recorder.seen):
+            return
+    raise RuntimeError("no requests came together")
 
 
 def _came_with(case: Case, place: Place, known: frozenset[Place]) -> bool:
