@@ -38,17 +38,19 @@ def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 
 def check_results(
-    export_type: ExportType, manifest: Manifest, findings: Sequence[Finding]
+    export_type: ExportType, key: dg.AssetKey, manifest: Manifest, findings: Sequence[Finding]
 ) -> Iterator[dg.AssetCheckResult]:
     """What the checks found.
 
     Args:
         export_type: The declaration.
+        key: The asset; Dagster finds out by two queries for each which asset is meant.
         manifest: What was published.
         findings: What `verify` found when it read the files back.
     """
     accounting = manifest.accounting
     yield dg.AssetCheckResult(
+        asset_key=key,
         check_name=ROWS,
         passed=accounting.imbalance() is None,
         metadata={
@@ -59,12 +61,14 @@ def check_results(
         },
     )
     yield dg.AssetCheckResult(
+        asset_key=key,
         check_name=FILES,
         passed=not findings,
         metadata={"findings": [f"{f.subject}: {f.problem}" for f in findings]},
     )
     undeclared = _out_of_order(export_type, manifest)
     yield dg.AssetCheckResult(
+        asset_key=key,
         check_name=SCHEMA,
         passed=not undeclared,
         metadata={"columns": len(manifest.columns), "out_of_order": undeclared},

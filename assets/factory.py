@@ -108,7 +108,7 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         marketing_cloud: dg.ResourceParam[MarketingCloud],
         clock: dg.ResourceParam[Clock],
         platform: dg.ResourceParam[Platform],
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         life = ExportLife(mongo.exports, timing=platform.timing, as_of=platform.as_of)
         doors = Doors(
             mongo=mongo,
@@ -133,11 +133,11 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         )
         done = _run(context, worker, export_id, number, _terminated(context, clock))
         findings = _findings(done, object_store)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={**_metadata(done), "dagster/column_lineage": _lineage(export_type, done)},
-            check_results=list(check_results(export_type, done.manifest, findings)),
             data_version=dg.DataVersion(content_digest(done.manifest)),
         )
+        yield from check_results(export_type, key, done.manifest, findings)
 
     return export
 

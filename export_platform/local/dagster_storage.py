@@ -2,26 +2,30 @@
 
 Dagster's own makes a new engine for every statement, which compiles it anew, and a connection, at
 whose end SQLite tidies its journal up; and it waits for the disk in every commit. A run of a small
-export has about sixty of them on its way. Here both are kept and the disk is waited for less often:
+export has about forty of them on its way. Here both are kept and the disk is waited for less often:
 a process that dies loses nothing; a machine that loses its power may lose the last moments of
 Dagster's log, of which no export depends (docs/decisions/0002).
 """
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import dagster as dg
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._serdes import ConfigurableClassData
+from dagster_shared.record import copy
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
@@ -71,6 +75,12 @@ def _identity(file: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+@cache
+def _known(conn_string: str) -> set[str]:  # noqa: ARG001 - the key
+    """What a file was once seen to have."""
+    return set()
+
+
 class _KeptEngine:
     """A storage in one file, through the kept engine."""
 
@@ -81,6 +91,16 @@ class _KeptEngine:
         """A transaction."""
         with _engine(self._conn_string).begin() as connection:
             yield connection
+
+    def _has(self, name: str, look: Callable[[], bool]) -> bool:
+        """Whether the file has a table or a column; what was seen once is not looked for again.
+
+        Dagster asks nine times a run.
+        """
+        known = _known(self._conn_string)
+        if name not in known and look():
+            known.add(name)
+        return name in known
 
 
 # Files whose tables this process has made or found in order. The code server makes an instance for
@@ -112,6 +132,14 @@ class RunStorage(_KeptEngine, SqliteRunStorage):
         """As Dagster makes it from `dagster.yaml`."""
         return cls(_in_order(config_value["base_dir"], "runs", cls.from_local), inst_data)
 
+    def has_run_stats_index_cols(self) -> bool:
+        """Whether a run has a column for when it began and ended."""
+        return self._has("run stats", super().has_run_stats_index_cols)
+
+    def has_backfill_id_column(self) -> bool:
+        """Whether a run has a column for its backfill."""
+        return self._has("backfill", super().has_backfill_id_column)
+
 
 class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
     """The state and the ticks of sensors, in `schedules.db` of a folder.
@@ -127,6 +155,12 @@ class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
     ) -> "ScheduleStorage":
         """As Dagster makes it from `dagster.yaml`."""
         return cls(_in_order(config_value["base_dir"], "schedules", cls.from_local), inst_data)
+
+
+class _Storing(threading.local):
+    """The transaction in which this thread keeps an event; None while it keeps none."""
+
+    connection: Connection | None = None
 
 
 class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
@@ -150,13 +184,51 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
         """A transaction."""
         return self.connect()
 
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction; within `store_event` the one of that."""
+        if self._storing.connection is not None:
+            yield self._storing.connection
+        else:
+            with super().connect() as connection:
+                yield connection
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Keep an event and what follows from it, in one transaction; Dagster makes up to four."""
+        with super().connect() as connection:
+            self._storing.connection = connection
+            try:
+                super().store_event(event)
+            finally:
+                self._storing.connection = None
+
+    @property
+    def asset_records_have_last_observation(self) -> bool:
+        """They do; else Dagster asks, in every run, for those of each source of its export."""
+        return True
+
+    def get_asset_records(
+        self, asset_keys: Sequence[dg.AssetKey] | None = None
+    ) -> Sequence[AssetRecord]:
+        """What is known of assets; there is nothing of one that never had an event."""
+        return [self._with_observation(one) for one in super().get_asset_records(asset_keys)]
+
+    def _with_observation(self, record: AssetRecord) -> AssetRecord:
+        found = self.fetch_observations(record.asset_entry.asset_key, limit=1).records
+        seen = copy(record.asset_entry, last_observation_record=next(iter(found), None))
+        return copy(record, asset_entry=seen)
+
     def has_table(self, table_name: str) -> bool:
-        """Whether there is a table of this name; one that was seen once is not looked for again."""
-        if table_name not in self._seen:
-            with self.connect() as connection:
-                if inspect(connection).has_table(table_name):
-                    self._seen.add(table_name)
-        return table_name in self._seen
+        """Whether there is a table of this name."""
+        return self._has(table_name, lambda: self._finds(table_name))
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        look = super()._has_asset_key_col_on_connection
+        return self._has(f"asset_keys.{column_name}", lambda: look(conn, column_name))
+
+    def _finds(self, table_name: str) -> bool:
+        with self.connect() as connection:
+            return inspect(connection).has_table(table_name)
 
     def watch(
         self, run_id: str, cursor: str | None, callback: Callable[[EventLogEntry, str], None]
@@ -174,8 +246,8 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
             self._watcher.close()
 
     @cached_property
-    def _seen(self) -> set[str]:
-        return set()
+    def _storing(self) -> "_Storing":
+        return _Storing()
 
     @cached_property
     def _watcher(self) -> SqlPollingEventWatcher:

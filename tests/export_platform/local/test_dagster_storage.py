@@ -145,6 +145,87 @@ def test_a_run_opens_no_file_that_the_process_has_open(instance: dg.DagsterInsta
     assert opened == []
 
 
+def test_an_event_and_what_follows_from_it_are_one_transaction(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Dagster makes four for a materialisation, and a process may die between any two."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, OneFileEventLog)
+    dg.materialize([entries], instance=instance)
+    begun, events = list[object](), list[object]()
+    with storage.connect() as connection:
+        listen(connection.engine, "begin", begun.append)
+    store, count = storage.store_event, events.append
+
+    def counted(event: dg.EventLogEntry) -> None:
+        before = len(begun)
+        store(event)
+        count(len(begun) - before)
+
+    storage.store_event = counted  # type: ignore[method-assign]
+    dg.materialize([entries], instance=instance)
+
+    assert set(events) == {1}
+
+
+def test_an_event_that_cannot_be_kept_leaves_nothing_and_the_next_one_is_kept(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of one would be a materialisation that the asset does not know of."""
+    storage = instance.event_log_storage
+    run_id = dg.materialize([entries], instance=instance).run_id
+    kept = len(instance.all_logs(run_id))
+    newest = instance.get_latest_materialization_event(entries.key)
+    assert newest is not None
+
+    with monkeypatch.context() as broken:
+        broken.setattr(storage, "_store_asset_event", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            storage.store_event(newest)
+    assert len(instance.all_logs(run_id)) == kept
+
+    storage.store_event(newest)
+    assert len(instance.all_logs(run_id)) == kept + 1
+
+
+def test_what_is_known_of_an_asset_holds_its_last_observation(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Else Dagster asks for it in every run, for each source of the export."""
+    source = dg.AssetKey("source")
+    dg.materialize([entries], instance=instance)
+    for number in range(2):
+        seen = dg.AssetObservation(source, metadata={"number": number})
+        instance.report_runless_asset_event(seen)
+    records = instance.get_asset_records([entries.key, source])
+    last = {one.asset_entry.asset_key: one.asset_entry.last_observation_record for one in records}
+    newest, older = instance.fetch_observations(source, limit=2).records
+
+    assert last[entries.key] is None
+    assert last[source] == newest
+    assert newest != older
+
+
+def test_a_table_is_looked_for_until_it_is_seen(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster asks nine times a run; one that is not there may be made by a migration."""
+    storage = instance.event_log_storage
+    assert isinstance(storage, OneFileEventLog)
+    looked = list[str]()
+
+    def finds(name: str) -> bool:
+        looked.append(name)
+        return name == "there"
+
+    monkeypatch.setattr(storage, "_finds", finds)
+
+    found = [storage.has_table(name) for name in ("there", "there", "not there", "not there")]
+
+    assert found == [True, True, False, False]
+    assert looked == ["there", "not there", "not there"]
+
+
 def test_storage_that_is_lost_is_made_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     """A process that has looked at the files once looks again when they are gone."""
     run_id = dg.materialize([entries], instance=instance).run_id
