@@ -7,6 +7,7 @@ import pytest
 
 from tests.faults import network
 from tests.faults.network import Break, Breaking
+from tests.receiver import webhook_receiver
 
 AT = 3
 
@@ -56,3 +57,22 @@ def test_a_connection_that_is_reset_says_so(server: socket.socket) -> None:
 def test_an_answer_that_is_lost_was_given(server: socket.socket) -> None:
     """The server got all and has answered."""
     assert asked(server, Break.LOSE) == (b"ping", b"")
+
+
+def test_a_webhook_that_was_cut_is_not_taken() -> None:
+    """Its signature is of the whole; at whichever byte a round cuts, the sender must come again."""
+    head = b"POST /hooks HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nwebhook-id: a\r\n\r\n"
+    said = head + b'{"a": "bcd"}'
+    with webhook_receiver() as receiver:
+        for end in range(1, len(said)):
+            with socket.create_connection(("127.0.0.1", receiver.port), timeout=5) as cut:
+                cut.sendall(said[:end])
+                cut.shutdown(socket.SHUT_WR)
+                while cut.recv(4096):
+                    pass
+        assert receiver.got == []
+
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=5) as whole:
+            whole.sendall(said)
+            assert whole.recv(4096)
+        assert [got.body for got in receiver.got] == [b'{"a": "bcd"}']
