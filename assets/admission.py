@@ -216,8 +216,7 @@ class Admission:
         )
         if made is None:
             return None
-        also: Words = {**asking.words(), "status": Status.JOINED, "generation": made["_id"]}
-        joined = self._life.create(asking.request, **also)
+        joined = self._with_files_of(made["_id"], asking)
         return self._life.settle(joined) or joined
 
     def _joined(self, asking: Asking, claim: Claim) -> Document | None:
@@ -225,12 +224,16 @@ class Admission:
         generation = claim.holder.export
         if claim.status not in GENERATING or self._life.join(generation) is None:
             return None
-        also: Words = {**asking.words(), "status": Status.JOINED, "generation": generation}
         try:
-            return self._life.create(asking.request, **also)
+            return self._with_files_of(generation, asking)
         except AlreadyExists:
             self._life.part(generation, by=asking.subject)
             raise
+
+    def _with_files_of(self, generation: str, asking: Asking) -> Document:
+        """Store a request that has another one's files."""
+        also: Words = {**asking.words(), "status": Status.JOINED, "generation": generation}
+        return self._life.create(asking.request, **also)
 
     def _alone(
         self, asking: Asking, holder: Holder, *, has: Sequence[str] = (), first: Sequence[str] = ()

@@ -7,6 +7,7 @@ in a file for each who makes them.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
 
 from bson import ObjectId
@@ -82,6 +83,34 @@ class ExportLife(SensorMoves, WorkerMoves, PeopleMoves):
         """The newest export whose fields equal these, or None."""
         newest = self._store.page(equal, before=None, limit=1)
         return newest[0] if newest else None
+
+    def published(
+        self, request: ExportRequest, *, since: datetime, until: datetime
+    ) -> Document | None:
+        """The newest export of an identical request, if its files would do; else None.
+
+        Only one that made them and still stands by them: of no other could be told who else has
+        the same.
+
+        Args:
+            request: What is asked for.
+            since: Their snapshot is not older.
+            until: They are there for so long at least.
+        """
+        same = {
+            "type": request.type,
+            "partition": request.partition,
+            "status": str(Status.SUCCEEDED),
+            "fingerprint": request.fingerprint(),
+            "generation": None,
+            "left": None,
+            "deletedAt": None,
+        }
+        made = self.latest(same) or {}
+        taken, goes = made.get("snapshotAt"), made.get("expiresAt")
+        if taken is None or goes is None or taken < since or goes < until:
+            return None
+        return made
 
     def record(
         self, export_id: str, *, action: str, actor: str, detail: Mapping[str, object]

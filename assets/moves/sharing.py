@@ -1,10 +1,8 @@
 """The moves of requests that share one generation (DESIGN.md 3, rule 8)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from assets.model.lifecycle import LIVE, PUBLISHED, Move, Status
-from assets.model.request import ExportRequest
 from assets.moves.base import Moves, sources_of
 from assets.moves.changes import (
     Document,
@@ -42,34 +40,6 @@ class SharedMoves(Moves):
         ended = merged(cancellation(), wish)
         moved = self._move(Move.CANCEL_WAITING, export_id, equal=equal, change=ended)
         return moved or self._move(Move.CANCEL, export_id, equal=equal, change=wish)
-
-    def published(
-        self, request: ExportRequest, *, since: datetime, until: datetime
-    ) -> Document | None:
-        """The newest export of an identical request, if its files would do; else None.
-
-        Only one that made them and still stands by them: of no other could be told who else has
-        the same.
-
-        Args:
-            request: What is asked for.
-            since: Their snapshot is not older.
-            until: They are there for so long at least.
-        """
-        same = {
-            "type": request.type,
-            "partition": request.partition,
-            "status": str(Status.SUCCEEDED),
-            "fingerprint": request.fingerprint(),
-            "generation": None,
-            "left": None,
-            "deletedAt": None,
-        }
-        for made in self._store.page(same, limit=1):
-            taken, goes = made.get("snapshotAt"), made.get("expiresAt")
-            if taken is not None and goes is not None and taken >= since and goes >= until:
-                return made
-        return None
 
     def joined(self, *, after: str | None, limit: int) -> Sequence[Document]:
         """A page, by id, of requests that wait for another one's files."""
