@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -113,11 +114,16 @@ def upgraded(door: Entrance, origin: str | None) -> bool:
 
 def told(door: Entrance, query: str, *, name: str, cookie: str) -> str:
     """What Dagster says to GraphQL over a websocket; a failure tells what nginx said last."""
+    context = trusting()
+    # The client reads in one thread and writes in another. The tickets that TLS 1.3 sends after
+    # the handshake make the one spoil the other: 7 of 3,600 connections ended before an answer,
+    # with TLS 1.2 none did (python/cpython#143756).
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     try:
         with connect(
             f"wss://{name}:{door.port}/graphql",
             sock=door.connect(),
-            ssl=trusting(),
+            ssl=context,
             origin=Origin(door.origin(name)),
             subprotocols=[Subprotocol("graphql-ws")],
             additional_headers={"Cookie": cookie},
@@ -131,7 +137,6 @@ def told(door: Entrance, query: str, *, name: str, cookie: str) -> str:
                 said = str(socket.recv(timeout=30))
             return said
     except Exception as failure:
-        # Once, on a full machine, the connection was closed before an answer.
         failure.add_note(door.log.read_text(encoding="utf-8")[-2_000:])
         raise
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from export_platform.run_workers.pool import Size
 from export_platform.run_workers.server import Server
 from export_platform.run_workers.worker import Worker
+from tests.waiting import eventually
 
 
 def execute(run_id: str) -> None:
@@ -27,6 +28,9 @@ def execute(run_id: str) -> None:
 def take_and_be_stopped(worker: Worker, run_id: str) -> None:
     """`Worker.take`, with the signal in its middle."""
     worker.channel.sendall(f"{run_id} 0\n".encode())
+    # A worker that is ended before it has written down who it is could not be looked for.
+    written = Path(sys.argv[2]) / run_id
+    eventually(lambda: written.exists() and written.read_text(encoding="utf-8"), 20)
     os.kill(os.getpid(), signal.SIGTERM)
     worker.run_id = run_id
 
