@@ -196,10 +196,12 @@ def judged(storm: Storm, kinds: Sequence[int], documents: Sequence[Document]) ->
         tally.add("exports", 1)
         tally.add("attempts", document["attempt"])
         tally.add("stuck", document["status"] not in TERMINAL, note)
-        tally.add("ended", document["status"] == Status.SUCCEEDED)
+        ended = document["status"] == Status.SUCCEEDED
+        tally.add("ended", ended)
+        tally.add("unended", not ended, note)
         tally.add("doubled", commits(document) > 1, note)
         tally.add("partial", bool(document["result"]) != bool(commits(document)), note)
-        if document["status"] == Status.SUCCEEDED:
+        if ended:
             whole = proved(bench, document["result"])
             tally.add("unproved", not whole, note)
             same = whole and digest(document, bench.body) == faultless(kind % len(ASKED))

@@ -4,6 +4,7 @@
 """
 
 import random
+from collections import Counter
 from itertools import islice
 
 import pytest
@@ -12,6 +13,7 @@ from assets.model.manifest import Accounting
 from resources.errors import Unavailable
 from tests.assets.workbench import workbench
 from tests.faults import doors
+from tests.faults.__main__ import need_a_person
 from tests.faults.doors import Faulty, Way, Weather
 from tests.faults.slot import Tally
 from tests.faults.storm import Storm, judged, ready
@@ -50,6 +52,19 @@ def test_an_answer_that_ends_early_is_taken_for_all_when_nobody_counts(
     total = storm(Weather(SOME_END_EARLY, 0.3, only=("scan",)))
 
     assert total.counts["unlike"] > 0
+
+
+def test_exports_whose_every_attempt_fails_are_counted_and_more_than_a_few_are_a_fault() -> None:
+    """Each is named, with its error; two of sixty are chance, three are not, of 1,000 ten are."""
+    total = storm(Weather(SEED, 1.0, only=("scan",)))
+
+    assert total.counts["unended"] == EXPORTS
+    assert all("DOOR_" in note for note in total.notes)
+    judgements = [
+        need_a_person(Tally(Counter(exports=exports, unended=unended)))
+        for exports, unended in ((60, 2), (60, 3), (1_000, 10), (1_000, 11))
+    ]
+    assert judgements == [False, True, False, True]
 
 
 @pytest.mark.parametrize("way", Way)
