@@ -76,7 +76,7 @@ def produce(
     for entry in files:
         confirm(entry, doors.objects)
     accounting = accounted()
-    balance(accounting, max_rejects=plan.facts.request.max_rejects)
+    balance(accounting, plan.facts.request)
     return Produced(
         files=files,
         accounting=accounting,

@@ -201,6 +201,7 @@ def _params(request: Document, export_type: ExportType | None) -> dict[str, Any]
         "pii": request["policy"]["mode"],
         "reason": request.get("reason"),
         "max_rejects": request.get("maxRejects"),
+        "allow_partial": request.get("allowPartial", False),
     }
 
 
@@ -312,7 +313,7 @@ def _result(document: Document, export_type: ExportType | None) -> dict[str, Any
     return {
         "rows": result["rows"],
         "bytes": result["bytes"],
-        "completeness": "complete",
+        "completeness": "partial" if result.get("partial") else "complete",
         "empty_reason": result.get("emptyReason"),
         "manifest_url": f"{base}/manifest" if available else None,
         "manifest_sha256": result["manifestSha256"],

@@ -13,7 +13,7 @@ from typing import Any
 
 from assets.model.column import Column, Pii
 from assets.model.export_type import FIRST_DAY, ExportType, Scope
-from assets.model.option import SLUG_PATTERN, Option, choice, day, whole, words
+from assets.model.option import SLUG_PATTERN, Option, choice, day, flag, whole, words
 from assets.model.output import (
     Compression,
     Dialect,
@@ -78,6 +78,7 @@ _FORM: tuple[Option, ...] = (
         default=PhoneStyle.PLUS,
     ),
     whole("max_rejects", "Rejected rows that are still a success.", least=0, most=100_000),
+    flag("allow_partial", "More rejected rows than that are a success too, which says `partial`."),
 )
 
 
@@ -244,6 +245,7 @@ def parse(
         policy=policy,
         reason=given["reason"],
         max_rejects=_canonical(given["max_rejects"]),
+        allow_partial=given["allow_partial"],
     )
 
 

@@ -37,6 +37,7 @@ class ExportRequest:
         policy: The decision on personal data.
         reason: Why, in the caller's words; needed for `full` (DOMAIN.md 2.7).
         max_rejects: How many rejected rows are still a success; None for the usual bound.
+        allow_partial: Whether more of them are one too, but a partial one (API.md 2).
     """
 
     type: str
@@ -50,6 +51,7 @@ class ExportRequest:
     deliver: tuple[str, ...] = ()
     reason: str | None = None
     max_rejects: int | None = None
+    allow_partial: bool = False
 
     def to_document(self) -> dict[str, Any]:
         """The canonical, stored form: plain JSON values."""
@@ -73,6 +75,8 @@ class ExportRequest:
             "policy": self.policy.to_document(),
             "reason": self.reason,
             "maxRejects": self.max_rejects,
+            # Not written when it is false: the fingerprints of files from before it stay true.
+            **({"allowPartial": True} if self.allow_partial else {}),
         }
 
     @classmethod
@@ -99,6 +103,7 @@ class ExportRequest:
             policy=Policy.from_document(document["policy"]),
             reason=document.get("reason"),
             max_rejects=document.get("maxRejects"),
+            allow_partial=document.get("allowPartial", False),
         )
 
     def fingerprint(self) -> str:

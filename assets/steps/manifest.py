@@ -29,7 +29,7 @@ class Finding:
 Opener = Callable[[FileEntry], Iterable[bytes]]
 
 
-def balance(accounting: Accounting, *, max_rejects: int | None) -> None:
+def balance(accounting: Accounting, request: ExportRequest) -> None:
     """Refuse to publish an export whose rows do not add up (DESIGN.md 3, rule 6).
 
     Raises:
@@ -39,8 +39,8 @@ def balance(accounting: Accounting, *, max_rejects: int | None) -> None:
     wrong = accounting.imbalance()
     if wrong is not None:
         raise ExportFailed("ROWS_UNACCOUNTED", wrong, retryable=True)
-    allowed = allowed_rejects(accounting.read, max_rejects)
-    if accounting.rejects > allowed:
+    if _is_partial(accounting, request) and not request.allow_partial:
+        allowed = allowed_rejects(accounting.read, request.max_rejects)
         message = f"{accounting.rejects} rows were rejected, at most {allowed} are allowed"
         raise ExportFailed("TOO_MANY_REJECTS", message)
 
@@ -137,12 +137,14 @@ def _digest(chunks: Iterable[bytes]) -> tuple[int, str]:
 
 def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:
     """What the export document says of a published export; links are made when asked for."""
-    output = ExportRequest.from_document(manifest.request).output
+    request = ExportRequest.from_document(manifest.request)
+    output = request.output
     return {
         "manifestKey": key,
         "manifestSha256": hashlib.sha256(body).hexdigest(),
         "rows": manifest.rows,
         "bytes": manifest.size,
+        "partial": _is_partial(manifest.accounting, request),
         "emptyReason": empty_reason(manifest.accounting),
         "accounting": {
             "read": manifest.accounting.read,
@@ -170,6 +172,11 @@ def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:
         ],
         "deliveries": [dict(delivery) for delivery in manifest.deliveries],
     }
+
+
+def _is_partial(accounting: Accounting, request: ExportRequest) -> bool:
+    """Whether more rows were rejected than a complete file may lack."""
+    return accounting.rejects > allowed_rejects(accounting.read, request.max_rejects)
 
 
 def empty_reason(accounting: Accounting) -> str | None:

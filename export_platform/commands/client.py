@@ -76,6 +76,7 @@ class Export:
         ratio: How much is done, 0 to 1, once known.
         rows: Rows of the result.
         empty_reason: Why there are none.
+        partial: Whether more rows were rejected than a complete result may lack.
         bytes: Stored bytes of the result.
         manifest_sha256: Digest of the manifest.
         files: Numbers of the files.
@@ -94,6 +95,7 @@ class Export:
     ratio: float | None
     rows: int | None
     empty_reason: str | None
+    partial: bool
     bytes: int | None
     manifest_sha256: str | None
     files: int
@@ -117,6 +119,7 @@ class Export:
             ratio=progress.get("ratio"),
             rows=result.get("rows"),
             empty_reason=result.get("empty_reason"),
+            partial=result.get("completeness") == "partial",
             bytes=result.get("bytes"),
             manifest_sha256=result.get("manifest_sha256"),
             files=len(result.get("files") or ()),

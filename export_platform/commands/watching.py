@@ -73,7 +73,7 @@ def _show(bars: "Progress", task: "TaskID", export: Export) -> None:
 
 def _rows(export: Export) -> str:
     if export.rows is not None:
-        return f"{export.rows:,} rows"
+        return f"{export.rows:,} rows{', partial' if export.partial else ''}"
     if export.rows_total is not None:
         return f"{export.rows_done:,} of {export.rows_total:,} rows"
     return ""

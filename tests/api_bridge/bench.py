@@ -127,7 +127,14 @@ class Bench(Client):
         assert running is not None
         return str(running["lease"]["token"])
 
-    def finish(self, export_id: str, *, manifest: bytes = MANIFEST, retention: float = 3600) -> str:
+    def finish(
+        self,
+        export_id: str,
+        *,
+        manifest: bytes = MANIFEST,
+        retention: float = 3600,
+        partial: bool = False,
+    ) -> str:
         """Let a worker finish the export; return its id."""
         token = self.start(export_id)
         base = f"exports/guests/v2/campaign=aurora-lights/export={export_id}/a1-0badcafe"
@@ -148,6 +155,7 @@ class Bench(Client):
             "manifestSha256": hashlib.sha256(manifest).hexdigest(),
             "rows": 3,
             "bytes": 120,
+            "partial": partial,
             "emptyReason": None,
             "accounting": {"read": 3},
             "withheld": [],

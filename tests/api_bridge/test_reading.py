@@ -8,6 +8,8 @@ import pytest
 
 from api_bridge.protocol.wire import timestamp
 from assets.model.lanes import Lane
+from export_platform.commands.client import Export
+from export_platform.commands.watching import described
 from tests.api_bridge.bench import Bench, running_bench
 from tests.api_bridge.toys import TOYS
 
@@ -26,6 +28,20 @@ def test_a_dispatched_export_is_shown_as_queued(bench: Bench) -> None:
     body = get(bench, f"/v1/exports/{export_id}").body
 
     assert (body["status"], body["phase"], body["done"]) == ("queued", "dispatched", False)
+
+
+@pytest.mark.parametrize(("partial", "completeness"), [(False, "complete"), (True, "partial")])
+def test_a_partial_result_says_so_and_the_terminal_with_it(
+    bench: Bench, partial: bool, completeness: str
+) -> None:
+    """Who sends the file on must know that it is not all (API.md 2)."""
+    export_id = bench.finish(bench.create(), partial=partial)
+
+    body = get(bench, f"/v1/exports/{export_id}").body
+
+    assert body["result"]["completeness"] == completeness
+    shown = described(Export.from_wire(body))
+    assert shown.endswith("3 rows, partial" if partial else "3 rows")
 
 
 def test_a_running_export_shows_its_progress_and_when_to_ask_again(bench: Bench) -> None:

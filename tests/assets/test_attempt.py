@@ -484,6 +484,20 @@ def test_too_many_rejects_fail_the_export() -> None:
     assert bench.run("waitlist", max_rejects=11).manifest.accounting.rejects == 11
 
 
+@pytest.mark.parametrize(("bad", "partial"), [(10, False), (11, True)])
+def test_a_partial_file_is_a_success_only_for_who_asked_for_it_and_says_so(
+    bad: int, partial: bool
+) -> None:
+    """Up to the usual bound a file is complete; API.md 2."""
+    wrong = tuple(bson.encode(_entry(messages="none")) for _ in range(bad))
+    bench = workbench(entries=wrong)
+
+    done = bench.run("waitlist", allow_partial=True)
+
+    assert done.manifest.accounting.rejects == bad
+    assert done.document["result"]["partial"] is partial
+
+
 def test_a_worker_that_cannot_renew_stops_itself_before_its_lease_can_be_taken() -> None:
     """Cut off from MongoDB a worker must not go on writing until someone else has started."""
     bench = workbench(timing=QUICK)

@@ -72,6 +72,7 @@ function Files({ result }) {
   const { run, busy, problem } = useAction(download);
   return html`<div>
     <h2>${number(result.rows)} rows, ${bytes(result.bytes)}</h2>
+    ${result.completeness === "partial" && html`<p role="note">Partial: more rows were rejected than a complete file may lack. The manifest counts them.</p>`}
     <${Alert} problem=${problem} />
     <ul class="files">${result.files.map((file, index) => html`<li key=${file.sha256 + index}>
       <span>${[file.section, file.group].filter(Boolean).map(words).join(", ") || `File ${index + 1}`}</span>

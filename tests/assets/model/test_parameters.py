@@ -84,6 +84,7 @@ def kept(request: ExportRequest, name: str) -> Any:
         "columns": document["columns"],
         "reason": document["reason"],
         "max_rejects": document["maxRejects"],
+        "allow_partial": document.get("allowPartial", False),
         "pii": document["policy"]["mode"],
         "rows_per_file": document["format"]["rowsPerFile"],
         "format": document["format"]["kind"],

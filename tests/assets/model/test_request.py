@@ -24,6 +24,7 @@ PARAMS: dict[str, Any] = {
     "has_code": False,
     "columns": ["email", "entry_id"],
     "max_rejects": 3,
+    "allow_partial": True,
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -82,6 +83,7 @@ def test_the_fingerprint_does_not_depend_on_the_reason() -> None:
         {"policy": Policy(mode=PiiMode.MASKED, grants=EVERY_SCOPE)},
         {"policy": Policy(mode=PiiMode.FULL, grants=("pii:full", "pii:masked"))},
         {"max_rejects": 0},
+        {"allow_partial": True},
     ],
     ids=str,
 )

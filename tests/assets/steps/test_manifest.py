@@ -17,6 +17,7 @@ from assets.model.request import ExportRequest
 from assets.steps.encode.compression import Compressor
 from assets.steps.encode.delimited import CsvEncoder
 from assets.steps.manifest import balance, content_digest, empty_reason, result, verify
+from tests.assets.examples import request as asked_for
 from tests.assets.workbench import workbench
 
 
@@ -270,7 +271,7 @@ def _output(of_export: Export) -> OutputFormat:
 def test_rows_that_do_not_add_up_are_worth_another_try() -> None:
     """The source may have changed while it was read."""
     with pytest.raises(ExportFailed) as failed:
-        balance(Accounting(expected=5, read=4, kept=4, made=4, written=4), max_rejects=None)
+        balance(Accounting(expected=5, read=4, kept=4, made=4, written=4), asked_for())
 
     assert ("ROWS_UNACCOUNTED", True) == (failed.value.code, failed.value.retryable)
 
@@ -292,11 +293,14 @@ def test_more_rejects_than_allowed_are_not_worth_another_try(
         rejected={"x": rejected},
     )
 
+    asked = replace(asked_for(), max_rejects=stated)
+
+    balance(accounting, replace(asked, allow_partial=True))
     if fits:
-        balance(accounting, max_rejects=stated)
+        balance(accounting, asked)
     else:
         with pytest.raises(ExportFailed) as failed:
-            balance(accounting, max_rejects=stated)
+            balance(accounting, asked)
         assert ("TOO_MANY_REJECTS", False) == (failed.value.code, failed.value.retryable)
 
 
