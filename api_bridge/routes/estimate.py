@@ -7,8 +7,8 @@ from api_bridge.access.caller import create_scope
 from api_bridge.protocol.preference import preference
 from api_bridge.protocol.submission import parse_submission
 from api_bridge.routes.context import BodyParam, BridgeParam, CallerParam
-from api_bridge.routes.exports import asked_for, checked_ground
 from api_bridge.routes.sizes import estimated
+from api_bridge.routes.vetting import Vetting
 
 router = APIRouter()
 
@@ -28,7 +28,6 @@ def estimate_export(
     # It counts and looks into the history of a campaign, so it needs what the export needs.
     caller.require(create_scope(submission.export_type.name))
     preferred = preference(request.headers.getlist("prefer"))
-    wanted = asked_for(bridge, caller, submission, lenient=preferred.lenient)
-    facts = checked_ground(bridge, submission.export_type, wanted)
+    facts = Vetting(bridge, caller).facts(submission, lenient=preferred.lenient)
     told = estimated(bridge, submission.export_type, facts)
     return JSONResponse(told, headers=preferred.applied())

@@ -16,13 +16,12 @@ from api_bridge.access.caller import (
     READ,
     Caller,
     create_scope,
-    insufficient_scope,
 )
 from api_bridge.middleware.tracing import traceparent
 from api_bridge.protocol.listing import Listing, parse_listing
 from api_bridge.protocol.preference import Preference, preference
-from api_bridge.protocol.problems import Code, ProblemError, invalid, not_found
-from api_bridge.protocol.submission import Submission, idempotency, parse_submission
+from api_bridge.protocol.problems import Code, ProblemError, not_found
+from api_bridge.protocol.submission import idempotency, parse_submission
 from api_bridge.protocol.wire import (
     ANY,
     Etag,
@@ -43,20 +42,13 @@ from api_bridge.routes.lookup import (
     view,
 )
 from api_bridge.routes.patience import paced, until_changed, until_ended
-from api_bridge.routes.sizes import within_bound
+from api_bridge.routes.vetting import Vetting
 from api_bridge.waiting.changes import Full
 from assets.admission import Asking, Clash, Contended, TooMany
 from assets.grounds import NotRemembered
 from assets.life import IllegalMove
-from assets.loading import UNKNOWN_CAMPAIGN, load
-from assets.model.campaign import Facts
-from assets.model.export_type import ExportType, Scope
-from assets.model.failure import ExportFailed
 from assets.model.lifecycle import Status
-from assets.model.parameters import Forbidden, InvalidRequest, parse
-from assets.model.request import ExportRequest
 from assets.model.sharing import seen
-from assets.steps.plan import plan
 from resources.crash_points import CrashPoint, passing
 from resources.errors import AlreadyExists
 
@@ -95,23 +87,15 @@ async def _asking(
     request: Request, bridge: Bridge, caller: Caller, raw: bytes, preferred: Preference
 ) -> Asking:
     """What is asked for, checked; in a thread if it is long, or if something has to be read."""
-    checked = partial(_checked, request, bridge, caller, raw, preferred)
+    checked = partial(_checked, request, raw, preferred)
     if len(raw) <= SHORT_BYTES:
         with suppress(NotRemembered):
-            return checked(at_once=True)
-    return await run_in_threadpool(checked)
+            return checked(Vetting(bridge, caller, at_once=True))
+    return await run_in_threadpool(checked, Vetting(bridge, caller))
 
 
-def _checked(
-    request: Request,
-    bridge: Bridge,
-    caller: Caller,
-    raw: bytes,
-    preferred: Preference,
-    *,
-    at_once: bool = False,
-) -> Asking:
-    headers = request.headers
+def _checked(request: Request, raw: bytes, preferred: Preference, vetting: Vetting) -> Asking:
+    bridge, caller, headers = vetting.bridge, vetting.caller, request.headers
     submission = parse_submission(
         raw, headers.getlist("content-type"), bridge.catalog, bridge.known
     )
@@ -120,11 +104,10 @@ def _checked(
         headers.getlist("idempotency-key"), owner, "POST /v1/exports", submission.payload
     )
     caller.require(create_scope(submission.export_type.name))
-    wanted = asked_for(bridge, caller, submission, lenient=preferred.lenient, at_once=at_once)
-    facts = checked_ground(bridge, submission.export_type, wanted, at_once=at_once)
-    within_bound(bridge, submission.export_type, facts, at_once=at_once)
+    facts = vetting.facts(submission, lenient=preferred.lenient)
+    vetting.bound(submission.export_type, facts)
     return Asking(
-        request=wanted,
+        request=facts.request,
         origin=ORIGIN,
         subject=caller.subject,
         client=caller.client,
@@ -261,102 +244,6 @@ def delete_export(export_id: str, bridge: BridgeParam, caller: CallerParam) -> R
             members={"export_status": status},
         ) from None
     return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def asked_for(
-    bridge: Bridge,
-    caller: Caller,
-    submission: Submission,
-    *,
-    lenient: bool,
-    at_once: bool = False,
-) -> ExportRequest:
-    """The canonical request of a body, if the caller may have it.
-
-    Raises:
-        NotRemembered: Something has to be read; only where `at_once` says that it may not be.
-        ProblemError: 400, 403, or the 404 of a campaign that is not the caller's.
-    """
-    request = _parsed(submission, caller, lenient=lenient)
-    _check_campaign(bridge, caller, request, at_once=at_once)
-    return request
-
-
-def _parsed(submission: Submission, caller: Caller, *, lenient: bool) -> ExportRequest:
-    try:
-        return parse(
-            submission.export_type,
-            submission.params,
-            scopes=caller.scopes,
-            pointer="/params",
-            lenient=lenient,
-        )
-    except InvalidRequest as wrong:
-        raise invalid(wrong.problems) from None
-    except Forbidden as denied:
-        raise insufficient_scope(
-            sorted(set(denied.columns.values())), sorted(denied.columns)
-        ) from None
-
-
-def _check_campaign(
-    bridge: Bridge, caller: Caller, request: ExportRequest, *, at_once: bool
-) -> None:
-    if request.campaign is None:
-        if not caller.sees_every_campaign:
-            raise not_found()
-        return
-    if not caller.sees(request.campaign):
-        if at_once:
-            raise NotRemembered
-        # Read all the same, so that foreign and unknown take the same time.
-        bridge.stores.campaigns.by_key(request.campaign)
-        raise not_found("/params/campaign_id")
-
-
-def checked_ground(
-    bridge: Bridge, export_type: ExportType, request: ExportRequest, *, at_once: bool = False
-) -> Facts:
-    """The ground that a run would find now, or would have found seconds ago (`assets/grounds.py`).
-
-    Raises:
-        NotRemembered: It has to be read; only where `at_once` says that it may not be.
-        ProblemError: 422 for what a run would refuse before its first row (DOMAIN.md 5.1), and
-            the 404 of a campaign that is not there.
-    """
-    try:
-        return _planned(bridge, export_type, request, at_once=at_once)
-    except ExportFailed as failed:
-        if at_once:
-            raise NotRemembered from None
-        # What is remembered refuses nobody: what there is now decides.
-        if not bridge.grounds.forget(request.partition):
-            raise _not_exportable(failed) from None
-    try:
-        return _planned(bridge, export_type, request)
-    except ExportFailed as failed:
-        raise _not_exportable(failed) from None
-
-
-def _planned(
-    bridge: Bridge, export_type: ExportType, request: ExportRequest, *, at_once: bool = False
-) -> Facts:
-    if at_once and export_type.scope is not Scope.CAMPAIGN:
-        raise NotRemembered
-    now, reads = bridge.clock.now(), bridge.grounds.at_once if at_once else bridge.grounds.of
-    facts = load(export_type, request, now, bridge.stores, reads=reads)
-    plan(export_type, facts)
-    return facts
-
-
-def _not_exportable(failed: ExportFailed) -> ProblemError:
-    if failed.code == UNKNOWN_CAMPAIGN:
-        return not_found("/params/campaign_id")
-    return ProblemError(
-        Code.NOT_EXPORTABLE,
-        f"{failed.message[:1].upper()}{failed.message[1:]}.",
-        members={"business_code": failed.code},
-    )
 
 
 def _first_with(bridge: Bridge, key: Mapping[str, str] | None) -> Document:
