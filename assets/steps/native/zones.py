@@ -1,14 +1,17 @@
 """The offsets of a zone as a table, for the years in which campaigns are."""
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-_FIRST: Final = datetime(2010, 1, 1, tzinfo=UTC)
-_LAST: Final = datetime(2045, 1, 1, tzinfo=UTC)
+_FIRST: Final = int(datetime(2010, 1, 1, tzinfo=UTC).timestamp())
+_LAST: Final = int(datetime(2045, 1, 1, tzinfo=UTC).timestamp())
 # No zone changes its offset twice within so short a time.
-_STEP: Final = timedelta(days=7)
+_STEP: Final = 7 * 86_400
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -16,25 +19,22 @@ _SECOND: Final = timedelta(seconds=1)
 def spans(key: str) -> tuple[tuple[int, int], ...]:
     """Each second of the epoch from which an offset (in seconds) holds; the last ends the table."""
     zone = ZoneInfo(key)
-    found = [(_FIRST, _offset(_FIRST, zone))]
-    at = _FIRST
-    while at < _LAST:
-        later = min(at + _STEP, _LAST)
-        if _offset(later, zone) != found[-1][1]:
-            found.append((_change(at, later, zone), _offset(later, zone)))
-        at = later
-    table = [*found, (_LAST, 0)]
-    return tuple((int(since.timestamp()), offset) for since, offset in table)
+    found = (_FIRST, *_changes(zone))
+    return (*((since, _offset(zone, since) // _SECOND) for since in found), (_LAST, 0))
 
 
-def _offset(instant: datetime, zone: ZoneInfo) -> int:
-    return int((instant.astimezone(zone).utcoffset() or timedelta()).total_seconds())
+def _changes(zone: ZoneInfo) -> Iterator[int]:
+    """The first second with each later offset."""
+    steps = (*range(_FIRST, _LAST, _STEP), _LAST)
+    offsets = [_offset(zone, second) for second in steps]
+    for (before, after), (old, new) in zip(pairwise(steps), pairwise(offsets), strict=True):
+        if old != new:
+            yield _change(zone, range(before, after + 1), old)
 
 
-def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The first second with the later offset."""
-    old = _offset(before, zone)
-    while after - before > _SECOND:
-        middle = before + timedelta(seconds=int((after - before) / _SECOND) // 2)
-        before, after = (middle, after) if _offset(middle, zone) == old else (before, middle)
-    return after
+def _change(zone: ZoneInfo, within: range, old: timedelta) -> int:
+    return within[bisect_left(within, True, key=lambda second: _offset(zone, second) != old)]
+
+
+def _offset(zone: ZoneInfo, second: int) -> timedelta:
+    return datetime.fromtimestamp(second, zone).utcoffset() or timedelta()
