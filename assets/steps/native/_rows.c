@@ -194,35 +194,35 @@ static inline void put(Buffer *b, const char *text, size_t size) {
     b->size += size;
 }
 
-/* Copy a text, eight bytes at a time; whether a quote is in it. */
-static inline int copied(char *to, const char *text, size_t size) {
-    uint64_t word, quotes = 0;
-    size_t i = 0;
-    if (size < 8) {
-        for (; i < size; i++) to[i] = text[i], quotes |= text[i] == '"';
-        return quotes != 0;
-    }
-    for (;; i = i + 16 <= size ? i + 8 : size - 8) { /* the last eight may have been copied in part */
-        memcpy(&word, text + i, 8);
-        memcpy(to + i, &word, 8);
-        quotes |= zeros(word ^ ALL('"'));
-        if (i + 8 == size) return quotes != 0;
-    }
+static inline Wide copied_wide(char *to, const char *text) {
+    Wide wide;
+    memcpy(&wide, text, WIDE);
+    memcpy(to, &wide, WIDE);
+    return wide == '"';
 }
 
-/* One cell as the dialect writes it (RFC 4180 2.5 to 2.7). */
-static void put_cell(Buffer *b, const Kernel *k, const char *text, size_t size) {
-    int quoted = k->quote_all;
-    for (size_t i = 0; !quoted && i < size; i++)
-        quoted = text[i] == k->delimiter || text[i] == '"' || text[i] == '\r' || text[i] == '\n';
-    if (!quoted) { put(b, text, size); return; }
-    if (!has_room(b, size + 2)) return;
-    char *to = b->at + b->size;
-    if (!copied(to + 1, text, size)) {
-        *to = to[size + 1] = '"';
-        b->size += size + 2;
-        return;
+/* Copy a text, the last bytes of it twice where they fill no word; whether a quote is in it. */
+static inline int copied(char *to, const char *text, size_t size) {
+    if (size >= WIDE) {
+        Wide quotes = copied_wide(to + size - WIDE, text + size - WIDE);
+        for (size_t i = 0; i < size - WIDE; i += WIDE) quotes |= copied_wide(to + i, text + i);
+        return halves(quotes) != 0;
     }
+    uint64_t first = 0, last = 0;
+    if (size >= 8) {
+        memcpy(&first, text, 8), memcpy(&last, text + size - 8, 8);
+        memcpy(to, &first, 8), memcpy(to + size - 8, &last, 8);
+    } else if (size >= 4) {
+        memcpy(&first, text, 4), memcpy(&last, text + size - 4, 4);
+        memcpy(to, &first, 4), memcpy(to + size - 4, &last, 4);
+    } else {
+        for (size_t i = 0; i < size; i++) to[i] = text[i], first = first << 8 | (uint8_t)text[i];
+    }
+    return (zeros(first ^ ALL('"')) | zeros(last ^ ALL('"'))) != 0;
+}
+
+/* A cell in quotes, those in it doubled. */
+static void put_doubled(Buffer *b, const char *text, size_t size) {
     put(b, "\"", 1);
     for (const char *quote; size && (quote = memchr(text, '"', size));) {
         size_t upto = (size_t)(quote - text) + 1;
@@ -234,6 +234,19 @@ static void put_cell(Buffer *b, const Kernel *k, const char *text, size_t size) 
     put(b, "\"", 1);
 }
 
+/* One cell as the dialect writes it (RFC 4180 2.5 to 2.7). */
+static inline void put_cell(Buffer *b, const Kernel *k, const char *text, size_t size) {
+    int quoted = k->quote_all;
+    for (size_t i = 0; !quoted && i < size; i++)
+        quoted = text[i] == k->delimiter || text[i] == '"' || text[i] == '\r' || text[i] == '\n';
+    if (!quoted) { put(b, text, size); return; }
+    if (!has_room(b, size + 2)) return;
+    char *to = b->at + b->size;
+    if (copied(to + 1, text, size)) { put_doubled(b, text, size); return; }
+    *to = to[size + 1] = '"';
+    b->size += size + 2;
+}
+
 static int is_lower(char c) { return c >= 'a' && c <= 'z'; }
 static int is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static int is_letter(char c) { return is_lower(c) || is_upper(c); }
@@ -241,13 +254,15 @@ static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
 #include "_rows_text.h"
 
+static int is_dangerous(char c) { return c == '=' || c == '+' || c == '-' || c == '@' || c == '\''; }
+
 /*
  * A cell of simple text, an apostrophe before what a spreadsheet could run (guards.py). What begins with an
  * apostrophe is for Python; letters beyond ASCII are none that a spreadsheet skips (letters.py).
  */
 static int put_guarded(Buffer *b, const Kernel *k, Slice s, int guard) {
     char text[MOST_CELL + 1];
-    if (!guard || !s.size || (uint8_t)*s.at >= 0x80 || !strchr("=+-@'", *s.at)) {
+    if (!guard || !s.size || !is_dangerous(*s.at)) {
         put_cell(b, k, s.at, (size_t)s.size);
         return 1;
     }
@@ -258,7 +273,15 @@ static int put_guarded(Buffer *b, const Kernel *k, Slice s, int guard) {
     return 1;
 }
 
-static void put_two(char *at, int number) { at[0] = (char)('0' + number / 10), at[1] = (char)('0' + number % 10); }
+#define TENFOLD(first) first "0" first "1" first "2" first "3" first "4" first "5" first "6" first "7" first "8" first "9"
+#define SIXTEENFOLD(first) TENFOLD(first) first "a" first "b" first "c" first "d" first "e" first "f"
+static const char HUNDRED[] = TENFOLD("0") TENFOLD("1") TENFOLD("2") TENFOLD("3") TENFOLD("4") TENFOLD("5") TENFOLD("6")
+    TENFOLD("7") TENFOLD("8") TENFOLD("9");
+static const char BYTES[] = SIXTEENFOLD("0") SIXTEENFOLD("1") SIXTEENFOLD("2") SIXTEENFOLD("3") SIXTEENFOLD("4")
+    SIXTEENFOLD("5") SIXTEENFOLD("6") SIXTEENFOLD("7") SIXTEENFOLD("8") SIXTEENFOLD("9") SIXTEENFOLD("a") SIXTEENFOLD("b")
+    SIXTEENFOLD("c") SIXTEENFOLD("d") SIXTEENFOLD("e") SIXTEENFOLD("f");
+
+static void put_two(char *at, int number) { memcpy(at, HUNDRED + 2 * number, 2); }
 
 /* `YYYY-MM-DD` of days since the epoch (days to civil: Howard Hinnant). */
 static void put_date(char *at, int64_t days) {
@@ -310,8 +333,7 @@ static int write_time(Row *row, Buffer *b, Value v, int local) {
 }
 
 static void put_hex(char *hex, const uint8_t *at, int size) {
-    for (int i = 0; i < size; i++)
-        hex[2 * i] = "0123456789abcdef"[at[i] >> 4], hex[2 * i + 1] = "0123456789abcdef"[at[i] & 15];
+    for (int i = 0; i < size; i++) memcpy(hex + 2 * i, BYTES + 2 * at[i], 2);
 }
 
 /* An id as text; `hex` has room for the digits of one of MongoDB's own. */
@@ -352,18 +374,21 @@ enum { MOST_ADDRESS = 512 };
 /* What an address may be long (RFC 5321 4.5.3.1, RFC 1035 2.3.4). */
 enum { MOST_PLAIN = 254, MOST_LOCAL = 64, MOST_LABEL = 63 };
 
-/* An address with its domain in lower case, in `text`. */
+/* An address with its domain in lower case, in `text` if it was not. */
 static int address_of(Row *row, Value v, char *text, Slice *address) {
     Slice s;
     if (!line_of(row, v, 0, &s) || s.size > MOST_ADDRESS) return 0;
-    memcpy(text, s.at, (size_t)s.size);
     Py_ssize_t at = s.size;
-    while (at && text[at - 1] != '@') at--;
-    for (Py_ssize_t i = at; i < s.size; i++) {
-        if ((uint8_t)text[i] >= 0x80) return 0;
-        if (at && is_upper(text[i])) text[i] = (char)(text[i] + 32);
+    int upper = 0;
+    for (; at && s.at[at - 1] != '@'; at--) {
+        if ((uint8_t)s.at[at - 1] >= 0x80) return 0;
+        upper |= is_upper(s.at[at - 1]);
     }
-    *address = (Slice){text, s.size};
+    *address = s;
+    if (!at || !upper) return 1;
+    memcpy(text, s.at, (size_t)s.size);
+    for (Py_ssize_t i = at; i < s.size; i++) if (is_upper(text[i])) text[i] = (char)(text[i] + 32);
+    address->at = text;
     return 1;
 }
 
@@ -1573,7 +1598,7 @@ static PyObject *kernel_convert(PyObject *self, PyObject *args) {
     for (Py_ssize_t i = 0; i < documents.all.count; i++) {
         owners[i].cells = cells + i * k->user_cells;
         const Slice *one = &documents.all.items[i];
-        const uint8_t *id = PyDict_Size(users) ? user_of((const uint8_t *)one->at, (size_t)one->size) : NULL;
+        const uint8_t *id = PyDict_Size(users) > 1 ? user_of((const uint8_t *)one->at, (size_t)one->size) : NULL;
         if (!take_user(k, users, id, &nobody, &owners[i])) goto done;
     }
     /* `users` and `known` hold the cells: the caller does not change them meanwhile. */

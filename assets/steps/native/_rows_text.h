@@ -13,6 +13,31 @@ static uint32_t character_at(const uint8_t **p) {
     return (c & 0x07) << 18 | (at[1] & 0x3Fu) << 12 | (at[2] & 0x3Fu) << 6 | (at[3] & 0x3F);
 }
 
+static inline Wide odd_wide(const char *at) {
+    Wide wide;
+    memcpy(&wide, at, WIDE);
+    return (wide < ' ') | (wide == 0x7F); /* beyond ASCII they are negative */
+}
+static inline uint64_t odd_word(uint64_t word) { return (word | (word - ALL(' ')) | zeros(word ^ ALL(0x7F))) & ALL(0x80); }
+
+/* Whether a text of at least four bytes is printable ASCII, as nearly all are. */
+static inline int is_printable(const char *at, size_t size) {
+    if (size >= WIDE) {
+        Wide odd = odd_wide(at + size - WIDE);
+        for (size_t i = 0; i < size - WIDE; i += WIDE) odd |= odd_wide(at + i);
+        return !halves(odd);
+    }
+    uint64_t first, last;
+    if (size >= 8) {
+        memcpy(&first, at, 8), memcpy(&last, at + size - 8, 8);
+        return !(odd_word(first) | odd_word(last));
+    }
+    uint32_t ends[2];
+    if (size < 4) return 0;
+    memcpy(ends, at, 4), memcpy(ends + 1, at + size - 4, 4);
+    return !odd_word((uint64_t)ends[0] << 32 | ends[1]);
+}
+
 /*
  * Whether a text needs no cleaning: printable ASCII, letters that NFC leaves alone, and each of its
  * marks behind one of these (letters.py). `astral`: characters of two UTF-16 units.
@@ -20,9 +45,11 @@ static uint32_t character_at(const uint8_t **p) {
 static int is_simple(const Kernel *k, Slice s, int *astral) {
     const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
     int bears = 0; /* whether what stands before may bear a mark */
-    for (*astral = 0; p < end;) {
+    *astral = 0;
+    if (is_printable(s.at, (size_t)s.size)) return 1;
+    while (p < end) {
         uint64_t eight;
-        if (end - p >= 8 && (memcpy(&eight, p, 8), !((eight | (eight - ALL(0x20)) | zeros(eight ^ ALL(0x7F))) & ALL(0x80)))) {
+        if (end - p >= 8 && (memcpy(&eight, p, 8), !odd_word(eight))) {
             p += 8, bears = 1;
             continue;
         }

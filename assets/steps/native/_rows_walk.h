@@ -44,6 +44,14 @@ static uint64_t word_at(const uint8_t *p) {
 #define ALL(byte) (0x0101010101010101ull * (byte))
 /* The high bit of each byte that is 0, exactly up to the first of them. */
 static uint64_t zeros(uint64_t word) { return (word - ALL(1)) & ~word & ALL(0x80); }
+/* Sixteen bytes, signed; compared each of them is all ones or none. */
+typedef int8_t Wide __attribute__((vector_size(16)));
+enum { WIDE = sizeof(Wide) };
+static inline uint64_t halves(Wide wide) {
+    uint64_t words[2];
+    memcpy(words, &wide, WIDE);
+    return words[0] | words[1];
+}
 static uint64_t mixed(uint64_t hash, uint64_t word) {
     hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
     return hash ^ hash >> 32;
@@ -70,10 +78,14 @@ static int is_long_utf8(const uint8_t *p, size_t size) {
 static inline int is_utf8(const uint8_t *p, size_t size) {
     uint64_t all;
     if (!size) return 1;
-    if (size <= 8) all = word_at(p + size - 8) >> 8 * (8 - size);
-    else {
-        all = word_at(p) | word_at(p + size - 8);
-        for (size_t i = 8; i + 8 < size; i += 8) all |= word_at(p + i);
+    if (size <= WIDE) { /* no branch on its size: lengths follow no pattern */
+        const uint8_t *last = p + size - 8, *first = size < 8 ? last : p;
+        all = (word_at(first) | word_at(last)) >> (size < 8 ? 64 - 8 * size : 0);
+    } else {
+        Wide wide, some;
+        memcpy(&wide, p + size - WIDE, WIDE);
+        for (size_t i = 0; i < size - WIDE; i += WIDE) memcpy(&some, p + i, WIDE), wide |= some;
+        all = halves(wide);
     }
     return !(all & ALL(0x80)) || is_long_utf8(p, size);
 }
