@@ -2,7 +2,7 @@
 # `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick platform-kills resume recovery neighbours invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes bench-queue bench-catalogue bench-athena bench-memory lint format types imports check hooks lock clean
+.PHONY: help setup demo up down test latency formats goldens docs determinism fuzz fuzz-quick fuzz-bridge faults faults-quick platform-kills resume recovery neighbours invariants rehearsals soak test-staging canaries bench bench-quick burst load lanes cost bench-queue bench-catalogue bench-athena bench-memory lint format types imports check hooks lock clean
 .DELETE_ON_ERROR:
 
 # The python outside of our own virtualenv, which may be the active one: set-up cannot delete what it runs on.
@@ -145,6 +145,9 @@ burst: setup ## 200 small exports at once, beside a process for each (about 4 mi
 
 lanes: setup ## 100 small exports beside three large ones of two million entries (about 10 minutes, 5 GB of TMPDIR)
 	@$(BIN)/python -m benchmarks.lanes $(ARGS)
+
+cost: setup ## What a small export takes of the processor, by process (about 2 minutes)
+	@$(BIN)/python -m benchmarks.cost $(ARGS)
 
 bench-queue: setup ## A tick of the sensor with 100 and with 10,000 exports in the queue (about 5 minutes)
 	@$(BIN)/python -m benchmarks.queue $(ARGS)
