@@ -4,28 +4,23 @@
 
 A local deployment of its own is started with the hand-written pack. What its processes take while
 nothing is asked for is measured first, over as long a span as the exports then take, and taken off.
-Processor time is what the kernel has counted (proc(5), stat: utime and stime); a worker that ends
-within the span, after 200 runs, would take its share along.
+Processor time is what the kernel has counted.
 """
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from benchmarks.lanes import House
 from benchmarks.latency import CAMPAIGN, CLOCK, KIND, deployed
+from benchmarks.processor import NOT_OURS, difference, metered
 from export_platform.commands.client import BridgeClient
-from export_platform.local import kernel
 from export_platform.local.deployment import Deployment
 from resources.wiring import environment
 
 # The first of a worker each open connections, and there are several workers.
 WARM = 10
-# In /proc/<pid>/stat, counted after the command name.
-USER, SYSTEM = 11, 12
 
 
 def measured(deployment: Deployment, count: int, every: float) -> tuple[Counter[str], float]:
@@ -33,45 +28,26 @@ def measured(deployment: Deployment, count: int, every: float) -> tuple[Counter[
     places = deployment.places()
     stores = environment.mongo_stores(places.environment)
     try:
-        with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
+        with (
+            BridgeClient(places.bridge_url, deployment.issuer.token()) as client,
+            metered(deployment) as meter,
+        ):
             house = House(client=client, exports=stores.exports)
             house.ended([_paced(house, 0.0) for _ in range(WARM)])
             CLOCK.sleep(5.0)  # the last of their ticks are over
-            begun, before = CLOCK.monotonic(), used(deployment)
+            begun, before = CLOCK.monotonic(), meter.taken()
             ids = [_paced(house, every) for _ in range(count)]
             house.ended(ids)
-            span, busy = CLOCK.monotonic() - begun, used(deployment)
+            span, busy = CLOCK.monotonic() - begun, meter.taken()
             CLOCK.sleep(5.0)
-            rested = used(deployment)
+            rested = meter.taken()
             CLOCK.sleep(span)
-            idle = difference(used(deployment), rested)
+            idle = difference(meter.taken(), rested)
     finally:
         stores.close()
+    for machine in NOT_OURS:
+        del idle[machine], busy[machine], before[machine]
     return difference(difference(busy, before), idle), sum(idle.values()) / span
-
-
-def used(deployment: Deployment) -> Counter[str]:
-    """Seconds of the processor that each process has taken, with those that it started."""
-    found = Counter[str]()
-    for service in deployment.status():
-        if service.pid is None or (leader := kernel.identity(service.pid)) is None:
-            continue
-        found[service.name] = sum(_seconds(one.pid) for one in (leader, *kernel.session_of(leader)))
-    return found
-
-
-def difference(later: Mapping[str, float], earlier: Mapping[str, float]) -> Counter[str]:
-    """How much more it is, which may be less than nothing."""
-    return Counter({name: seconds - earlier.get(name, 0.0) for name, seconds in later.items()})
-
-
-def _seconds(pid: int) -> float:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    fields = text.rpartition(")")[2].split()
-    return (int(fields[USER]) + int(fields[SYSTEM])) / os.sysconf("SC_CLK_TCK")
 
 
 def _paced(house: House, every: float) -> str:

@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ from typing import Any, Final
 from benchmarks.contest import TAPES, replaying
 from benchmarks.latency import CAMPAIGN, CLOCK, KIND
 from benchmarks.memory import CAMPAIGN as LARGE_CAMPAIGN
+from benchmarks.processor import difference, metered
 from export_platform.commands.client import BridgeClient
 from export_platform.commands.platform import start
 from export_platform.local.deployment import Deployment
@@ -50,12 +51,14 @@ class Beside:
         together: The same beside the small ones.
         small: Seconds of each small one.
         lanes: The lane of each large one, as the sensor found it.
+        taken: Seconds of the processor by process: of the large ones alone, and of all.
     """
 
     alone: float
     together: float
     small: Sequence[float]
     lanes: frozenset[str]
+    taken: tuple[Mapping[str, float], Mapping[str, float]]
 
     @property
     def lost(self) -> float:
@@ -121,14 +124,21 @@ def measured(deployment: Deployment, small: int, every: float) -> Beside:
     places = deployment.places()
     stores = environment.mongo_stores(places.environment)
     try:
-        with BridgeClient(places.bridge_url, deployment.issuer.token()) as client:
+        with (
+            BridgeClient(places.bridge_url, deployment.issuer.token()) as client,
+            metered(deployment) as meter,
+        ):
             house = House(client=client, exports=stores.exports)
-            house.ended([house.asked(KIND, CAMPAIGN)])  # it warms caches
+            # Caches are warm then, and the replay has written its tape.
+            house.ended([house.asked(KIND, CAMPAIGN), house.asked(LARGE_KIND, LARGE_CAMPAIGN)])
+            begun = meter.taken()
             alone = house.ended([house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)])
+            between = meter.taken()
             large = [house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)]
             house.until(large, lambda found: found["status"] not in ("queued", "dispatched"))
             ids = [_paced(house, every) for _ in range(small)]
             quick, slow = house.ended(ids), house.ended(large)
+            taken = (difference(between, begun), difference(meter.taken(), between))
     finally:
         stores.close()
     return Beside(
@@ -136,6 +146,7 @@ def measured(deployment: Deployment, small: int, every: float) -> Beside:
         together=_span(slow),
         small=[_span([one]) for one in quick],
         lanes=frozenset(one["line"]["lane"] for one in slow),
+        taken=taken,
     )
 
 
@@ -164,7 +175,11 @@ def _span(documents: Sequence[dict[str, Any]]) -> float:
 
 def shown(found: Beside, entries: int) -> str:
     """The line for people and scripts."""
+    alone, together = found.taken
+    names = sorted(together, key=lambda name: -together[name])
+    spent = ", ".join(f"{name} {alone[name]:.1f} -> {together[name]:.1f}" for name in names)
     return (
+        f"processor: {spent} s\n"
         f"lanes: small p50={median(found.small):.2f} p95={found.p95:.2f} n={len(found.small)},"
         f" large lose {found.lost:.1%} of {found.alone:.0f} s"
         f" ({LARGE} x {entries:,} entries, {'/'.join(sorted(found.lanes))})"
