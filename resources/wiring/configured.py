@@ -12,9 +12,10 @@ variables that ``environment.py`` names.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import cache
+from typing import Any, Self, TypeVar
 
 import dagster as dg
 from pydantic import Field
@@ -28,8 +29,28 @@ from resources.object_store import ObjectStore
 from resources.scoring_files import ScoringFiles
 from resources.wiring import environment
 
+Door = TypeVar("Door")
 
-class MongoResource(dg.ConfigurableResource[MongoStores]):
+
+class Shell(dg.ConfigurableResource[Door]):
+    """A shell that is filled once a process with the values of its variables.
+
+    Dagster fills three copies of every shell anew for every run, a tenth of what a small export
+    takes. A copy is as good as another: no shell looks at the context that it is made for.
+    """
+
+    def with_replaced_resource_context(
+        self,
+        resource_context: dg.InitResourceContext,  # noqa: ARG002 - the signature is Dagster's
+    ) -> Self:
+        """The shell itself."""
+        return self
+
+    def _with_updated_values(self, values: Mapping[str, Any] | None) -> "Shell[Door]":
+        return _filled(type(self), tuple(sorted(values.items()))) if values else self
+
+
+class MongoResource(Shell[MongoStores]):
     """The stores of the database."""
 
     uri: str = Field(description="Connection string of MongoDB, an EnvVar.", repr=False)
@@ -42,7 +63,7 @@ class MongoResource(dg.ConfigurableResource[MongoStores]):
         return _stores(self.uri, os.environ.get(environment.MONGODB_DATABASE, ""))
 
 
-class AthenaResource(dg.ConfigurableResource[AthenaDoor]):
+class AthenaResource(Shell[AthenaDoor]):
     """Athena."""
 
     staging: str = Field(description="s3://bucket/prefix/ where Athena leaves its results.")
@@ -61,7 +82,7 @@ class AthenaResource(dg.ConfigurableResource[AthenaDoor]):
             yield door
 
 
-class ObjectStoreResource(dg.ConfigurableResource[ObjectStore]):
+class ObjectStoreResource(Shell[ObjectStore]):
     """The bucket of the exports."""
 
     bucket: str = Field(description="Name of the bucket that holds the exports.")
@@ -74,7 +95,7 @@ class ObjectStoreResource(dg.ConfigurableResource[ObjectStore]):
         return _bucket(self.bucket, *(os.environ.get(name, "") for name in _OF_S3))
 
 
-class CodesServiceResource(dg.ConfigurableResource[CodesService]):
+class CodesServiceResource(Shell[CodesService]):
     """The codes service."""
 
     token: str = Field(description="Bearer token of the service, an EnvVar.", repr=False)
@@ -95,7 +116,7 @@ class CodesServiceResource(dg.ConfigurableResource[CodesService]):
             yield door
 
 
-class EntriesServiceResource(dg.ConfigurableResource[EntriesService]):
+class EntriesServiceResource(Shell[EntriesService]):
     """The entries service."""
 
     token: str = Field(description="Bearer token of the service, an EnvVar.", repr=False)
@@ -116,7 +137,7 @@ class EntriesServiceResource(dg.ConfigurableResource[EntriesService]):
             yield door
 
 
-class MarketingCloudResource(dg.ConfigurableResource[MarketingCloud]):
+class MarketingCloudResource(Shell[MarketingCloud]):
     """Salesforce Marketing Cloud."""
 
     client_secret: str = Field(description="Secret of the package, an EnvVar.", repr=False)
@@ -137,7 +158,7 @@ class MarketingCloudResource(dg.ConfigurableResource[MarketingCloud]):
             yield door
 
 
-class ScoringFilesResource(dg.ConfigurableResource[ScoringFiles]):
+class ScoringFilesResource(Shell[ScoringFiles]):
     """The buckets of the two scoring providers."""
 
     internal: str = Field(description="Name of the bucket of our model.")
@@ -159,6 +180,11 @@ class ScoringFilesResource(dg.ConfigurableResource[ScoringFiles]):
 
 
 _OF_S3 = (environment.AWS_REGION, environment.AWS_ENDPOINT_URL, environment.AWS_ENDPOINT_URL_S3)
+
+
+@cache
+def _filled(shell: type[Shell[Any]], values: tuple[tuple[str, str], ...]) -> Shell[Any]:
+    return shell(**dict(values))
 
 
 @cache

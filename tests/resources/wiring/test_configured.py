@@ -16,6 +16,7 @@ from resources.wiring.configured import (
     EntriesServiceResource,
     MongoResource,
     ObjectStoreResource,
+    Shell,
     configured_doors,
 )
 from tests.fakes.clock import MORNING
@@ -77,6 +78,32 @@ def test_another_database_or_bucket_is_another_door(monkeypatch: pytest.MonkeyPa
         )
 
     assert len(doors) == len(set(map(id, doors)))
+
+
+def test_a_process_fills_a_shell_once_for_each_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster fills three copies for every run; a variable that has changed is still seen."""
+    shells: list[object] = []
+
+    class Named(Shell[str]):
+        name: str
+
+        def create_resource(self, context: dg.InitResourceContext) -> str:
+            shells.append(self)
+            return self.name
+
+    received: list[str] = []
+
+    @dg.asset
+    def probe(named: dg.ResourceParam[str]) -> None:
+        received.append(named)
+
+    for name in ("a", "a", "b"):
+        monkeypatch.setenv("NAME", name)
+        assert _materialise(probe, {"named": Named(name=dg.EnvVar("NAME"))})
+
+    assert received == ["a", "a", "b"]
+    assert shells[0] is shells[1]
+    assert shells[1] is not shells[2]
 
 
 @pytest.mark.usefixtures("stack")
