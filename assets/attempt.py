@@ -38,6 +38,7 @@ from resources import tracing
 from resources.clock import Clock
 from resources.crash_points import CrashPoint, passing
 from resources.errors import DoorError, Unavailable
+from resources.object_store import PART_BYTES
 from resources.tracing import Attribute, Name, Span
 
 # What the system says where a file cannot grow: the disk, a quota, or a limit of the process.
@@ -395,6 +396,8 @@ class Attempt:
     def _sweep(self, document: Document) -> None:
         """Remove what the attempts of a published export left behind, but for what it names."""
         told = document["result"]
+        if not _may_leave(document):
+            return
         named = {told["manifestKey"], *(entry["key"] for entry in told["files"])}
         export = export_of(told["manifestKey"])
         try:
@@ -406,6 +409,17 @@ class Attempt:
                 self._doors.objects.remove(prefix, but=named)
         except DoorError:
             return
+
+
+def _may_leave(document: Document) -> bool:
+    """Whether more than its files may lie where a published export has them.
+
+    The first attempt has none before it. Without a delivery it keeps no ids, and a file that is
+    shorter than a part is sent whole: of another one, an upload may have been begun twice.
+    """
+    if document["attempt"] > 1 or document["deliveries"]:
+        return True
+    return any(entry["bytes"] >= PART_BYTES for entry in document["result"]["files"])
 
 
 def _expiry(document: Document, export_type: ExportType) -> datetime:

@@ -328,9 +328,9 @@ def test_the_fourth_failure_is_the_last() -> None:
     assert bench.found(export_id)["attempt"] == 4
 
 
-def _fail_once(bench: Workbench, export_id: str) -> str:
+def _fail_once(bench: Workbench, export_id: str, claimed: Document | None = None) -> str:
     bench.clock.advance(bench.life.timing.backoff_cap)
-    claimed = bench.life.dispatch(export_id)
+    claimed = claimed or bench.life.dispatch(export_id)
     assert claimed is not None
     bench.objects.asked.fail_next(Unavailable("S3_THROTTLED", "store an object"), name="put")
     with pytest.raises(ExportFailed):
@@ -346,10 +346,23 @@ def test_what_an_earlier_attempt_left_is_removed_after_the_commit() -> None:
     left = f"{place}a0-dead/part-00001.csv.gz"
     bench.objects.put(left, b"half", media_type="application/gzip")
 
-    done = bench.attempt().run(document["_id"], 1, run_id="run-1")
+    _fail_once(bench, document["_id"], claimed=document)
+    bench.clock.advance(bench.life.timing.backoff_cap)
+    again = bench.life.dispatch(document["_id"])
+    assert again is not None
+    done = bench.attempt().run(document["_id"], again["attempt"], run_id="run-2")
 
     named = {entry.key for entry in done.manifest.files} | {done.document["result"]["manifestKey"]}
     assert set(keys(bench)) == named
+
+
+def test_after_a_first_attempt_that_sent_its_files_whole_nothing_is_looked_for() -> None:
+    """Nothing can lie there but what it names, and to look takes a twentieth of a small export."""
+    bench = workbench()
+
+    bench.run("waitlist")
+
+    assert bench.objects.asked.named("keys") == []
 
 
 class Short(FakeEntryStore):

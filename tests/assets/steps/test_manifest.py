@@ -115,6 +115,26 @@ def test_of_a_file_that_is_too_large_to_read_the_digests_are_compared(sound: Exp
     assert verify(sound.manifest, broken.opened, most_rows=entry.rows - 1)
 
 
+def test_a_small_file_is_asked_for_once_and_no_longer_than_it_may_be(sound: Export) -> None:
+    """A request takes longer than the look at a kilobyte; a file that has grown is not held."""
+    asked: list[str] = []
+    taken: list[int] = []
+
+    def opened(entry: FileEntry) -> Iterable[bytes]:
+        asked.append(entry.name)
+        return sound.opened(entry)
+
+    def endless(_: FileEntry) -> Iterable[bytes]:
+        while True:
+            taken.append(1)
+            yield b"x"
+
+    assert verify(sound.manifest, opened) == []
+    assert len(asked) == 1
+    assert verify(sound.manifest, endless)
+    assert len(taken) == sound.manifest.files[0].bytes + 1
+
+
 def test_a_missing_file_is_found(sound: Export) -> None:
     """A manifest that is there alone proves nothing."""
     assert ["the file is missing"] == [
