@@ -17,8 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import dagster as dg
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.snap import ExecutionPlanSnapshot
+from dagster._core.storage.event_log import (
+    ConsolidatedSqliteEventLogStorage,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.base import AssetRecord
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 from dagster._core.storage.runs import SqliteRunStorage
@@ -81,6 +86,12 @@ def _known(conn_string: str) -> set[str]:  # noqa: ARG001 - the key
     return set()
 
 
+@cache
+def _plans(conn_string: str) -> dict[str, ExecutionPlanSnapshot]:  # noqa: ARG001 - the key
+    """The plans that were read from a file: one a job."""
+    return {}
+
+
 class _KeptEngine:
     """A storage in one file, through the kept engine."""
 
@@ -140,6 +151,20 @@ class RunStorage(_KeptEngine, SqliteRunStorage):
         """Whether a run has a column for its backfill."""
         return self._has("backfill", super().has_backfill_id_column)
 
+    def get_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> ExecutionPlanSnapshot:
+        """The plan of an id, which is its digest: it never changes, and every run asks twice."""
+        kept = _plans(self._conn_string)
+        if execution_plan_snapshot_id in kept:
+            return kept[execution_plan_snapshot_id]
+        found = super().get_execution_plan_snapshot(execution_plan_snapshot_id)
+        if found is not None:
+            kept[execution_plan_snapshot_id] = found
+        return found
+
+    def has_execution_plan_snapshot(self, execution_plan_snapshot_id: str) -> bool:
+        """Whether the file has a plan; it may have lost one that was read before."""
+        return self._has_snapshot_id(execution_plan_snapshot_id)
+
 
 class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
     """The state and the ticks of sensors, in `schedules.db` of a folder.
@@ -155,6 +180,11 @@ class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
     ) -> "ScheduleStorage":
         """As Dagster makes it from `dagster.yaml`."""
         return cls(_in_order(config_value["base_dir"], "schedules", cls.from_local), inst_data)
+
+
+_KEEP: Final = SqlEventLogStorageTable.insert()
+# What Dagster keeps of them elsewhere, too.
+_FOLLOWED: Final = ASSET_EVENTS | ASSET_CHECK_EVENTS
 
 
 class _Storing(threading.local):
@@ -194,7 +224,14 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
                 yield connection
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Keep an event and what follows from it, in one transaction; Dagster makes up to four."""
+        """Keep an event and what follows from it, in one transaction; Dagster makes up to four.
+
+        Most are kept alone, by a statement that is made once: Dagster makes one for each.
+        """
+        if not (event.dagster_event and event.dagster_event.event_type in _FOLLOWED):
+            with super().connect() as connection:
+                connection.execute(_KEEP, self._event_to_row(event))
+            return
         with super().connect() as connection:
             self._storing.connection = connection
             try:

@@ -261,3 +261,23 @@ def test_a_file_whose_preparation_failed_is_prepared_again(tmp_path: Path) -> No
     _in_order(str(tmp_path), "runs", tried.append)
 
     assert len(tried) == 3
+
+
+def test_a_plan_is_read_once_and_one_that_is_gone_is_missed(instance: dg.DagsterInstance) -> None:
+    """Every run asks for the plan of its job twice; who stores a run must know what is there."""
+    storage = instance.run_storage
+    assert isinstance(storage, RunStorage)
+    run = dg.materialize([entries], instance=instance).dagster_run
+    plan_id = run.execution_plan_snapshot_id
+    assert plan_id is not None
+    read = list[str]()
+
+    first = storage.get_execution_plan_snapshot(plan_id)
+    with storage.connect() as connection:
+        listen(connection.engine, "before_cursor_execute", lambda *said: read.append(said[2]))
+    assert storage.get_execution_plan_snapshot(plan_id) is first
+    assert read == []
+    assert storage.has_execution_plan_snapshot(plan_id)
+
+    instance.wipe()
+    assert not storage.has_execution_plan_snapshot(plan_id)
