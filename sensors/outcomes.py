@@ -103,11 +103,19 @@ class _Runs:
         Dagster itself finds out after `start_timeout_seconds`, and asks no launcher before. One
         that does not know its runs (ECS before there is a task) says so, and is not taken at that.
         """
-        launcher = self.instance.run_launcher
-        starts = run.status is dg.DagsterRunStatus.STARTING
-        if not starts or not launcher.supports_check_run_worker_health:
+        if run.status is not dg.DagsterRunStatus.STARTING:
             return False
         since = self.instance.get_run_stats(run.run_id).launch_time
         if since is None or self.clock.now().timestamp() - since < LAUNCH_SECONDS:
             return False
-        return launcher.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND
+        return self._health(run) is WorkerStatus.NOT_FOUND
+
+    def _health(self, run: dg.DagsterRun) -> WorkerStatus:
+        """What the launcher knows of a run's worker; nothing where it cannot be asked."""
+        try:
+            launcher = self.instance.run_launcher
+            if launcher.supports_check_run_worker_health:
+                return launcher.check_run_worker_health(run).status
+        except Exception:  # noqa: BLE001 - of ECS only the daemon has the settings and the role
+            return WorkerStatus.UNKNOWN
+        return WorkerStatus.UNKNOWN

@@ -143,22 +143,21 @@ class Deployment:
         return self._directory / "dagster"
 
     def _supervisor(self, followed: Mapping[str, str]) -> Supervisor:
-        def ports_of_code() -> Mapping[str, str]:
-            ports = supervisor.ports()
-            return {
-                **followed,
-                "DAGSTER_GRPC_PORT": str(ports[CODE]),
-                "RUN_WORKERS_PORT": str(ports[WORKERS]),
-            }
+        def with_workers() -> Mapping[str, str]:
+            # The sensor of outcomes asks the launcher, too, and it runs in the code server.
+            return {**followed, "RUN_WORKERS_PORT": str(supervisor.ports()[WORKERS])}
+
+        def with_code() -> Mapping[str, str]:
+            return {**with_workers(), "DAGSTER_GRPC_PORT": str(supervisor.ports()[CODE])}
 
         def with_pages() -> Mapping[str, str]:
             return {**followed, "BRIDGE_DAGSTER_URL": _url(supervisor.ports()[WEBSERVER])}
 
         services = [
-            _code_server(lambda: followed, self._module),
+            _code_server(with_workers, self._module),
             _run_workers(lambda: followed),
-            _webserver(ports_of_code),
-            _daemon(ports_of_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
+            _webserver(with_code),
+            _daemon(with_code, lambda: self._heartbeat_age() < _HEARTBEAT_SECONDS),
             _bridge(with_pages),
             _webhooks(lambda: followed),
         ]

@@ -123,6 +123,7 @@ class Supervisor:
         self._directory = directory.absolute()
         self._services = {service.name: service for service in services}
         self._state = self._directory / state_name
+        self._chosen: dict[str, int] = {}
 
     def up(self) -> dict[str, int]:
         """Starts what does not run and waits until everything is healthy; what is healthy is kept.
@@ -135,11 +136,14 @@ class Supervisor:
         """
         with self._locked():
             remembered = self._read()
+            new = [name for name in self._services if name not in remembered]
+            self._chosen = dict(zip(new, _free_ports(len(new)), strict=True))
             for _ in range(_ATTEMPTS):
                 self._up_once(remembered)
                 # A command may name the port of another service, and a port may have had to move.
                 if all(self._is_current(name, running) for name, running in remembered.items()):
                     break
+            self._chosen = {}
             return {name: remembered[name].port for name in self._services}
 
     def down(self) -> None:
@@ -176,8 +180,8 @@ class Supervisor:
         ]
 
     def ports(self) -> dict[str, int]:
-        """The last known port of each service that was ever started."""
-        return {name: running.port for name, running in self._read().items()}
+        """The last known port of each service that was ever started, or is about to be."""
+        return self._chosen | {name: running.port for name, running in self._read().items()}
 
     def _up_once(self, remembered: dict[str, Running]) -> None:
         # All are launched before the first is waited for, unless they say so: side by side.
@@ -211,7 +215,7 @@ class Supervisor:
     def _keep_or_launch(self, service: Service, remembered: dict[str, Running]) -> None:
         last = remembered.get(service.name)
         if last is None:
-            self._launch(service, remembered, port=free_port())
+            self._launch(service, remembered, port=self._chosen[service.name])
             return
         if self._is_current(service.name, last) and _is_healthy(service, last):
             return
@@ -280,10 +284,16 @@ class Supervisor:
 
 def free_port() -> int:
     """A port on 127.0.0.1 that nobody listens on right now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((_LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return _free_ports(1)[0]
+
+
+def _free_ports(count: int) -> list[int]:
+    """So many of them, each another one: all are held until the last is known."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((_LOOPBACK, 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def _port_like(wanted: int) -> int:

@@ -5,19 +5,24 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import dagster as dg
 import pytest
+from dagster._core.events import DagsterEvent
 
+from assets.factory import ATTEMPT_TAG, EXPORT_TAG
 from assets.life import ExportLife
-from assets.model.lifecycle import Timing
+from assets.model.lifecycle import Timing, run_key
 from export_platform.commands.client import Export
 from export_platform.commands.fetching import fetch
 from export_platform.commands.verify import proved
-from export_platform.local.deployment import CODE
+from export_platform.local.deployment import CODE, WORKERS
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.seed.loader import lake_client, load
 from resources.clock import SystemClock
 from resources.wiring import environment
+from sensors.outcomes import LAUNCH_SECONDS, RUN_KEY_TAG
 from sensors.requests import LISTENERS
 from tests.e2e.platform import Platform
 from tests.waiting import eventually
@@ -155,6 +160,64 @@ def test_a_daemon_killed_between_claim_and_launch_loses_nothing(
     fetch(platform.client, ended, tmp_path)
     assert (ended.status, (document or {})["attempt"]) == ("succeeded", 1)
     assert proved(tmp_path)[1] == []
+
+
+def test_a_run_that_could_not_be_launched_gives_its_export_back(
+    platform: Platform, tmp_path: Path
+) -> None:
+    """The parent of the workers is frozen: Dagster gives the run up, and the export does not wait.
+
+    Once it wakes it is told of the first run, too, which nobody waits for any more.
+    """
+    workers = platform.pids()[WORKERS]
+    platform.kill(workers, signal.SIGSTOP)
+    export = platform.ask("waitlist", "aurora-lights-2026")
+
+    eventually(lambda: "recalled" in actions(platform, export))
+    platform.kill(workers, signal.SIGCONT)
+    ended = platform.ended(export)[0]
+
+    fetch(platform.client, ended, tmp_path)
+    assert (ended.status, actions(platform, export).count("succeeded")) == ("succeeded", 1)
+    assert proved(tmp_path)[1] == []
+
+
+def test_a_run_that_no_worker_was_told_of_gives_its_export_back(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon died after it had said that it starts: the workers are asked, and know none."""
+    platform.kill(platform.pids()["daemon"])
+    export = platform.ask("waitlist", "aurora-lights-2026")
+    ExportLife(platform.stores.exports, timing=Timing()).dispatch(export.id, by=LISTENERS[0])
+    home = platform.home / "dagster"
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        starting(instance, export)
+
+    platform.restart()
+    ended = platform.ended(export)[0]
+
+    fetch(platform.client, ended, tmp_path)
+    assert ended.status == "succeeded"
+    assert actions(platform, export).count("recalled") == 1
+    assert proved(tmp_path)[1] == []
+
+
+def starting(instance: dg.DagsterInstance, export: Export) -> None:
+    """Note a run of an export's first attempt as Dagster does before it calls the launcher."""
+    tags = {RUN_KEY_TAG: run_key(export.id, 1), EXPORT_TAG: export.id, ATTEMPT_TAG: "1"}
+    status = dg.DagsterRunStatus.STARTING
+    run = dg.DagsterRun(job_name="export_waitlist", run_id=str(uuid4()), status=status, tags=tags)
+    instance.add_run(run)
+    said = DagsterEvent("PIPELINE_STARTING", job_name=run.job_name)
+    at = CLOCK.now().timestamp() - LAUNCH_SECONDS
+    instance.store_event(dg.EventLogEntry(None, 20, "", run.run_id, at, dagster_event=said))
+
+
+def actions(platform: Platform, export: Export) -> list[str]:
+    """What has been done with an export."""
+    document = platform.stores.exports.find(export.id) or {}
+    return [entry["action"] for entry in document.get("audit", ())]
 
 
 def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(

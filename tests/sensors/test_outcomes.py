@@ -172,6 +172,14 @@ class Launcher(RunLauncher[DagsterInstance]):
         return False
 
 
+class Denied(Launcher):
+    """Of ECS, without the daemon's role."""
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Refuse."""
+        raise PermissionError
+
+
 def starting(stage: Scene, launcher: Launcher, *, ago: float) -> str:
     """An export whose run Dagster said was starting so many seconds ago."""
     export_id = stage.asked()
@@ -203,8 +211,9 @@ def test_a_run_that_no_worker_was_told_of_gives_its_export_back(stage: Scene) ->
         (Launcher(NEVER, knows=False), 500),
         (Launcher(WorkerStatus.RUNNING), 500),
         (Launcher(WorkerStatus.UNKNOWN), 500),
+        (Denied(NEVER), 500),
     ],
-    ids=("just now", "cannot be asked", "waits for a worker", "does not know"),
+    ids=("just now", "cannot be asked", "waits for a worker", "does not know", "tells others only"),
 )
 def test_a_run_that_may_yet_start_is_left_in_peace(
     stage: Scene, launcher: Launcher, ago: float
