@@ -16,8 +16,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--spare", type=int, default=Size().spare, help="workers that wait")
     parser.add_argument("--most", type=int, default=max(8, 2 * (os.cpu_count() or 1)))
     said = parser.parse_args(argv)
-    preload()
-    Server(said.port, Size(spare=said.spare, most=said.most), RunExecution()).run()
+    execution = RunExecution(preload())
+    Server(said.port, Size(spare=said.spare, most=said.most), execution).run()
 
 
 if __name__ == "__main__":
