@@ -111,6 +111,7 @@ def ahead(items: Iterator[Item], bound: int = BATCHES_AHEAD) -> Iterator[Item]:
         try:
             for item in items:
                 belt.put(item)
+                del item  # it is large, and the next one is made beside it
         except _Abandoned:
             pass
         except BaseException as error:  # noqa: BLE001 - raised again where the items are used
@@ -155,6 +156,7 @@ def spread(
         for item in items:
             # As with `ahead`, what it asks belongs to the trace of whoever wants the items.
             begun.append(pool.submit(contextvars.copy_context().run, make, item))
+            del item  # is let go as soon as something is made of it
             if len(begun) > threads:
                 yield begun.popleft().result()
         while begun:

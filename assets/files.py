@@ -32,7 +32,7 @@ from resources.errors import Refused
 from resources.object_store import ObjectStore, Upload
 from resources.s3_object import Part
 
-CHUNK = 1_000  # rows of text held at a time
+CHUNK = 2_000  # rows of text held at a time: a run of C's is not cut (`assets/reading.py`)
 BEHIND = 2  # encoded pieces that wait to be compressed, hashed and sent: 1 MB
 
 

@@ -51,7 +51,21 @@ class MadeRows:
     asked: Collection[object] = ()
 
 
-_Prepared = tuple[Sequence[bytes], MadeRows | None, Ledger]
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A batch of which rows are made; it is let go where all of them are.
+
+    Attributes:
+        rest: The documents of which none is made yet.
+        last: The last of all.
+        made: What is made.
+        ledger: Its counts.
+    """
+
+    rest: Sequence[bytes]
+    last: bytes | None
+    made: MadeRows | None
+    ledger: Ledger
 
 
 @dataclass(slots=True, kw_only=True)
@@ -169,30 +183,37 @@ class EntryReader:
             self.place.read[number] = index + 1, None
 
     def _scanned(self, number: int, index: int, segment: Segment) -> Iterator[tuple[Any, Any]]:
-        for batch, made, ledger in self.spread(self._prepared, self.scan(segment)):
-            counted = replace(self, ledger=ledger)
-            yield from counted.pairs(batch, made)
-            self.ledger.add(ledger)
-            self.place.read[number] = index, batch[-1] if batch else None
+        for prepared in self.spread(self._prepared, self.scan(segment)):
+            counted = replace(self, ledger=prepared.ledger)
+            yield from counted.pairs(prepared.rest, prepared.made)
+            self.ledger.add(prepared.ledger)
+            self.place.read[number] = index, prepared.last
 
     def _prepared(self, batch: Sequence[bytes]) -> _Prepared:
-        """A batch with what is made of it, and the counts of that."""
-        ledger = Ledger()
-        return batch, None if self.made is None else self.made(batch, ledger), ledger
+        last, ledger = batch[-1] if batch else None, Ledger()
+        if self.made is None:
+            return _Prepared(batch, last, None, ledger)
+        made = self.made(batch, ledger)
+        odd = [batch[one] for one in made.rows if not isinstance(one, Run)]
+        return _Prepared(odd, last, made, ledger)
 
-    def pairs(self, batch: Sequence[bytes], made: MadeRows | None) -> Iterator[tuple[Any, Any]]:
-        """The rows of a batch, or runs of them, with their keys."""
+    def pairs(self, rest: Sequence[bytes], made: MadeRows | None) -> Iterator[tuple[Any, Any]]:
+        """The rows of a batch, or runs of them, with their keys.
+
+        Args:
+            rest: The documents of which no row is made.
+            made: What is made of the others.
+        """
         if made is not None:
-            yield from self._mixed(batch, made)
+            yield from self._mixed(rest, made)
             return
-        for key, row, _ in self.keyed(batch):
+        for key, row, _ in self.keyed(rest):
             yield key, row
 
     def _mixed(
-        self, batch: Sequence[bytes], made: MadeRows
+        self, odd: Sequence[bytes], made: MadeRows
     ) -> Iterator[tuple[bytes, EntryRow | Run]]:
         """The rows of a batch of which most are made."""
-        odd = [batch[one] for one in made.rows if not isinstance(one, Run)]
         rest, raws = self.keyed(odd, made), iter(odd)
         found = next(rest, None)
         for one in made.rows:
