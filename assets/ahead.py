@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 BATCHES_AHEAD: Final = 1
-"""Batches read before anybody wants them: one of 1,000 documents at 2 kB is 2 MB a strand."""
+"""Batches read before anybody wants them: one has 2 or 3 MB a strand (`assets/reading.py`)."""
 SPREAD: Final = 2
 """Batches that are made at a time: as many as a worker has cores (docs/capacity.md)."""
 # A thread that waits for a silent server is not waited for longer: the process may be asked to end.

@@ -1,6 +1,7 @@
 """Write the rows of an export into files, and read each back once it is stored.
 
-What is held at a time is a thousand rows of text and the parts of an upload that are on their way.
+What is held at a time is two thousand rows of text and the parts of an upload that are on their
+way.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """The one flow of every export: doors in, steps, doors out, bounded in memory.
 
-It knows no Dagster and no queue. What it holds at a time is a batch of documents, a thousand
-rows of text and the parts of an upload that are on their way; rows that must be sorted lie on disk.
+It knows no Dagster and no queue. What it holds at a time are a few batches of documents, two
+thousand rows of text and the parts of an upload that are on their way; rows that must be sorted lie
+on disk.
 """
 
 import logging
