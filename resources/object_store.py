@@ -278,7 +278,8 @@ class Upload:
     """One upload: the object appears whole when the ``with`` block ends well, else not at all.
 
     ``write`` waits while ``in_flight`` parts are on their way, so memory stays at (in flight + 2)
-    parts however fast the caller is. Used from one thread.
+    parts however fast the caller is; one that is longer because of a cut counts for two. Used from
+    one thread.
 
     Attributes:
         upload_id: The server's name of an upload in parts; None as long as it fits in one put.
@@ -436,23 +437,28 @@ class Upload:
         if self.upload_id is None:
             self.upload_id = self._there.start(self._described)
             passing(CrashPoint.K12)
-        self._free.acquire()
+        # In whole parts, so that a longer one is not beside as many others.
+        places = min(self._in_flight, -(-len(data) // self._part_bytes))
+        for _ in range(places):
+            self._free.acquire()
         if self._failed.is_set():
-            self._free.release()
+            self._free.release(places)
             raise next(filter(None, (part.exception() for part in self._parts if part.done())))
         number = len(self._parts) + 1
         if number > 1:
             passing(CrashPoint.K13)
-        self._parts.append(self._pool.submit(self._send_part, self.upload_id or "", number, data))
+        self._parts.append(
+            self._pool.submit(self._send_part, self.upload_id or "", number, data, places)
+        )
 
-    def _send_part(self, upload_id: str, number: int, data: bytes | bytearray) -> Part:
+    def _send_part(self, upload_id: str, number: int, data: bytes | bytearray, places: int) -> Part:
         try:
             return self._there.send(upload_id, number, data)
         except BaseException:
             self._failed.set()
             raise
         finally:
-            self._free.release()
+            self._free.release(places)
 
 
 def safe_filename(name: str) -> str:

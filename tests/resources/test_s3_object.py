@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import threading
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
+from resources.clock import SystemClock
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
 from resources.object_store import MIN_PART_BYTES, ObjectStore, Upload
 from resources.s3_object import Part, S3Object, composite
@@ -293,6 +295,48 @@ def test_an_upload_waits_while_its_parts_are_on_their_way() -> None:
             waiting = sum(not part.done() for part in upload._parts)
             assert waiting <= 2
             assert len(upload._buffer) < 1000
+
+
+class ShortParts(Upload):
+    """An upload of parts that S3 would find too short."""
+
+    @property
+    def shortest(self) -> int:
+        """As many as a part is meant to have."""
+        return 1000
+
+
+class BusyS3(ScriptedS3):
+    """A server that takes its time, and knows how many bytes were on their way at most."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock, self._now, self.most = threading.Lock(), 0, 0
+
+    def upload_part(self, *, PartNumber: int, Body: bytes, **more: Any) -> Any:  # noqa: N803
+        """Take a part."""
+        with self._lock:
+            self._now += len(Body)
+            self.most = max(self.most, self._now)
+        SystemClock().sleep(0.005)
+        with self._lock:
+            self._now -= len(Body)
+        return super().upload_part(PartNumber=PartNumber, Body=Body, **more)
+
+
+def test_a_part_that_a_cut_made_longer_counts_for_two_of_those_on_their_way() -> None:
+    """What is on its way is bounded in bytes, or large exports would hold more than small ones."""
+    server = BusyS3()
+    upload = ShortParts(_at(server), {}, 1000, 2)
+    upload.reserve = upload.shortest
+    with upload:
+        for number in range(100):
+            upload.write(bytes(380))
+            if number % 5 == 4:
+                upload.cut()
+
+    assert max(map(len, server.parts.values())) > 1000
+    assert server.most <= 2000
 
 
 def test_more_parts_than_s3_allows_are_refused() -> None:
