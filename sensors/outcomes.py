@@ -1,5 +1,6 @@
 """The sensor that tells exports what became of their runs, and of the exports that they share."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import dagster as dg
@@ -112,10 +113,8 @@ class _Runs:
 
     def _health(self, run: dg.DagsterRun) -> WorkerStatus:
         """What the launcher knows of a run's worker; nothing where it cannot be asked."""
-        try:
+        with suppress(Exception):  # of ECS only the daemon has the settings and the role
             launcher = self.instance.run_launcher
             if launcher.supports_check_run_worker_health:
                 return launcher.check_run_worker_health(run).status
-        except Exception:  # noqa: BLE001 - of ECS only the daemon has the settings and the role
-            return WorkerStatus.UNKNOWN
         return WorkerStatus.UNKNOWN
