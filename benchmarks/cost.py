@@ -3,7 +3,7 @@
     python -m benchmarks.cost --count 50 --every 0.5
 
 A local deployment of its own is started with the hand-written pack. What its processes take while
-nothing is asked for is measured first, over as long a span as the exports then take, and taken off.
+nothing is asked for is measured afterwards, over as long a span as the exports took, and taken off.
 Processor time is what the kernel has counted.
 """
 
@@ -12,47 +12,32 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from benchmarks.lanes import House
-from benchmarks.latency import CAMPAIGN, CLOCK, KIND, deployed
+from benchmarks.house import housed
+from benchmarks.latency import CLOCK, deployed
 from benchmarks.processor import NOT_OURS, difference, metered
-from export_platform.commands.client import BridgeClient
 from export_platform.local.deployment import Deployment
-from resources.wiring import environment
 
 # The first of a worker each open connections, and there are several workers.
 WARM = 10
+# After the last export its ticks are over by then.
+SETTLED_SECONDS = 5.0
 
 
 def measured(deployment: Deployment, count: int, every: float) -> tuple[Counter[str], float]:
     """Seconds of the processor that each process took for all exports; and idle ones a second."""
-    places = deployment.places()
-    stores = environment.mongo_stores(places.environment)
-    try:
-        with (
-            BridgeClient(places.bridge_url, deployment.issuer.token()) as client,
-            metered(deployment) as meter,
-        ):
-            house = House(client=client, exports=stores.exports)
-            house.ended([_paced(house, 0.0) for _ in range(WARM)])
-            CLOCK.sleep(5.0)  # the last of their ticks are over
-            begun, before = CLOCK.monotonic(), meter.taken()
-            ids = [_paced(house, every) for _ in range(count)]
-            house.ended(ids)
-            span, busy = CLOCK.monotonic() - begun, meter.taken()
-            CLOCK.sleep(5.0)
-            rested = meter.taken()
-            CLOCK.sleep(span)
-            idle = difference(meter.taken(), rested)
-    finally:
-        stores.close()
+    with housed(deployment) as house, metered(deployment) as meter:
+        house.ended(house.paced(WARM, 0.0))
+        CLOCK.sleep(SETTLED_SECONDS)
+        begun, before = CLOCK.monotonic(), meter.taken()
+        house.ended(house.paced(count, every))
+        span, busy = CLOCK.monotonic() - begun, meter.taken()
+        CLOCK.sleep(SETTLED_SECONDS)
+        rested = meter.taken()
+        CLOCK.sleep(span)
+        idle = difference(meter.taken(), rested)
     for machine in NOT_OURS:
         del idle[machine], busy[machine], before[machine]
     return difference(difference(busy, before), idle), sum(idle.values()) / span
-
-
-def _paced(house: House, every: float) -> str:
-    CLOCK.sleep(every)
-    return house.asked(KIND, CAMPAIGN)
 
 
 def shown(taken: Mapping[str, float], count: int, idle: float) -> str:

@@ -15,7 +15,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,22 +24,19 @@ from statistics import median, quantiles
 from typing import Any, Final
 
 from benchmarks.contest import TAPES, replaying
-from benchmarks.latency import CAMPAIGN, CLOCK, KIND
+from benchmarks.house import housed
+from benchmarks.latency import CLOCK
 from benchmarks.memory import CAMPAIGN as LARGE_CAMPAIGN
 from benchmarks.processor import difference, metered
-from export_platform.commands.client import BridgeClient
 from export_platform.commands.platform import start
 from export_platform.local.deployment import Deployment
 from export_platform.local.seed import loader
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.stack import Stack
-from resources.mongo.exports import ExportStore
 from resources.wiring import environment
 
 LARGE_KIND: Final = "entries"
 LARGE: Final = 3
-LOOK_SECONDS: Final = 0.25
-PATIENCE_SECONDS: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,33 +68,6 @@ class Beside:
         return quantiles(self.small, n=20, method="inclusive")[-1]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """A running deployment, as a caller and the database see it."""
-
-    client: BridgeClient
-    exports: ExportStore
-
-    def asked(self, kind: str, campaign: str) -> str:
-        """The id of one more export with files of its own."""
-        return self.client.create(kind, {"campaign_id": campaign}, fresh=True).id
-
-    def ended(self, ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Wait for the end of all: their documents."""
-        self.until(ids, lambda found: found["status"] == "succeeded")
-        return [dict(self.exports.find(one) or {}) for one in ids]
-
-    def until(self, ids: Sequence[str], reached: Callable[[dict[str, Any]], bool]) -> None:
-        """Wait until each of them has got somewhere."""
-        until = CLOCK.monotonic() + PATIENCE_SECONDS
-        for export_id in ids:
-            while not reached(found := dict(self.exports.find(export_id) or {})):
-                if found.get("status") in ("failed", "cancelled") or CLOCK.monotonic() > until:
-                    why = (found.get("error") or {}).get("code")
-                    raise SystemExit(f"{export_id} is {found.get('status')}: {why}")
-                CLOCK.sleep(LOOK_SECONDS)
-
-
 @contextmanager
 def platform(entries: int) -> Iterator[Deployment]:
     """A running deployment with the hand-written pack and a campaign whose entries are replayed."""
@@ -121,26 +91,16 @@ def platform(entries: int) -> Iterator[Deployment]:
 
 def measured(deployment: Deployment, small: int, every: float) -> Beside:
     """One round in a deployment that has both campaigns."""
-    places = deployment.places()
-    stores = environment.mongo_stores(places.environment)
-    try:
-        with (
-            BridgeClient(places.bridge_url, deployment.issuer.token()) as client,
-            metered(deployment) as meter,
-        ):
-            house = House(client=client, exports=stores.exports)
-            # Caches are warm then, and the replay has written its tape.
-            house.ended([house.asked(KIND, CAMPAIGN), house.asked(LARGE_KIND, LARGE_CAMPAIGN)])
-            begun = meter.taken()
-            alone = house.ended([house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)])
-            between = meter.taken()
-            large = [house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)]
-            house.until(large, lambda found: found["status"] not in ("queued", "dispatched"))
-            ids = [_paced(house, every) for _ in range(small)]
-            quick, slow = house.ended(ids), house.ended(large)
-            taken = (difference(between, begun), difference(meter.taken(), between))
-    finally:
-        stores.close()
+    with housed(deployment) as house, metered(deployment) as meter:
+        # Caches are warm then, and the replay has written its tape.
+        house.ended([house.asked(), house.asked(LARGE_KIND, LARGE_CAMPAIGN)])
+        begun = meter.taken()
+        alone = house.ended([house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)])
+        between = meter.taken()
+        large = [house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)]
+        house.until(large, lambda found: found["status"] not in ("queued", "dispatched"))
+        quick, slow = house.ended(house.paced(small, every)), house.ended(large)
+        taken = (difference(between, begun), difference(meter.taken(), between))
     return Beside(
         alone=_span(alone),
         together=_span(slow),
@@ -159,11 +119,6 @@ def seed(variables: Any, entries: int) -> None:
         database=variables[environment.MONGODB_DATABASE],
         s3=loader.lake_client(variables[environment.AWS_ENDPOINT_URL_S3]),
     )
-
-
-def _paced(house: House, every: float) -> str:
-    CLOCK.sleep(every)
-    return house.asked(KIND, CAMPAIGN)
 
 
 def _span(documents: Sequence[dict[str, Any]]) -> float:

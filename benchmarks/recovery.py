@@ -13,19 +13,17 @@ import argparse
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median, quantiles
 from typing import Any, Final
 
-from benchmarks.lanes import LARGE_KIND, House, seed
+from benchmarks.house import House, housed
+from benchmarks.lanes import LARGE_KIND, seed
 from benchmarks.latency import CLOCK, deployed
 from benchmarks.memory import CAMPAIGN
-from export_platform.commands.client import BridgeClient
 from export_platform.local import kernel
 from export_platform.local.deployment import WORKERS, Deployment
-from resources.wiring import environment
 
 AT_ONCE: Final = 8
 # As JSON Lines, which are made in Python, they take a worker half a second; and they are counted
@@ -108,14 +106,8 @@ class Rounds:
 def measured(entries: int, rounds: int) -> Iterator[Recovery]:
     """What each kill of so many rounds cost, in a deployment of its own."""
     with deployed(None) as deployment:
-        places = deployment.places()
-        seed(places.environment, entries)
-        token = deployment.issuer.token()
-        with (
-            closing(environment.mongo_stores(places.environment)) as stores,
-            BridgeClient(places.bridge_url, token) as client,
-        ):
-            house = House(client=client, exports=stores.exports)
+        seed(deployment.places().environment, entries)
+        with housed(deployment) as house:
             made = Rounds(deployment, house)
             for number in range(rounds):
                 found = made.one()
