@@ -109,6 +109,8 @@ class Replay:
             wanted = self._found if name == "find" else self._more
             if (cursor := wanted(command, connection)) is not None:
                 self._send(command, connection, *cursor)
+                while command.streamed and cursor[1].rest:
+                    self._send(command, connection, *self._more(command, connection))
             return
         answers = self._answers()
         if name not in answers:

@@ -23,6 +23,7 @@ _LENGTH: Final = struct.Struct("<i")
 _REPLY: Final = struct.Struct("<iqii")  # flags, cursor, position, number of documents
 _CHECKSUM: Final = 1
 _MORE_TO_COME: Final = 2
+_EXHAUST_ALLOWED: Final = 1 << 16
 _BODY, _SEQUENCE = 0, 1
 _MOST: Final = 48_000_000  # bytes of a message, as hello says
 
@@ -45,12 +46,14 @@ class Command:
         body: The command; its first field is its name.
         legacy: Whether it came as OP_QUERY and is answered by OP_REPLY.
         answered: False where the client waits for no answer.
+        streamed: Whether a batch may be followed by the next ones unasked.
     """
 
     number: int
     body: dict[str, Any]
     legacy: bool = False
     answered: bool = True
+    streamed: bool = False
 
 
 def receive(connection: socket.socket) -> Command | None:
@@ -150,7 +153,8 @@ def batch(
     opened = b"\x04" + field.encode() + b"\0" + _LENGTH.pack(4 + length + 1)
     inside = b"\x03cursor\0" + _LENGTH.pack(4 + len(opened) + length + len(after)) + opened
     whole = 4 + len(inside) + length + len(after) + len(end)
-    head = FLAGS.pack(0) + bytes([_BODY]) + _LENGTH.pack(whole) + inside
+    more = _MORE_TO_COME if command.streamed and cursor else 0
+    head = FLAGS.pack(more) + bytes([_BODY]) + _LENGTH.pack(whole) + inside
     framed = HEADER.size + FLAGS.size + 1 + whole
     return HEADER.pack(framed, 0, command.number, OP_MSG) + head, after + end
 
@@ -189,7 +193,12 @@ def _message(number: int, content: bytes) -> Command:
         place += 1 + length
     if not body:
         raise Broken("a message without a command")
-    return Command(number=number, body={**body, **sequences}, answered=not flags & _MORE_TO_COME)
+    return Command(
+        number=number,
+        body={**body, **sequences},
+        answered=not flags & _MORE_TO_COME,
+        streamed=bool(flags & _EXHAUST_ALLOWED),
+    )
 
 
 def _query(number: int, content: bytes) -> Command:

@@ -1,7 +1,10 @@
-"""Batches of raw documents as they were received, where the public call of PyMongo copies them.
+"""Batches of raw documents as they were received, which the server sends without being asked.
 
 `find_raw_batches` cuts an answer into objects, joins them to a stream, and we cut that again: five
 copies and 1.8 CPU seconds a million documents (PERFORMANCE.md). Here they stay where they are.
+And each batch waits there for the command that asks for it; here the next ones are on their way
+(exhaust, decision 25).
+
 What is overridden is private; `tests/resources/mongo` holds it to the installed PyMongo, an answer
 of another shape goes the public way, and so does everything if PyMongo stops asking.
 """
@@ -14,6 +17,7 @@ from typing import Any, Final, cast
 
 import bson
 from bson.codec_options import CodecOptions
+from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.synchronous.cursor import RawBatchCursor
 
@@ -27,6 +31,8 @@ _CURSOR: Final = b"\x03cursor\0"
 _BATCHES: Final = (b"firstBatch", b"nextBatch")
 _EMPTY: Final = _INT32.pack(5) + b"\0"
 _FIXED_SIZES: Final = {_TRUTH: 1, _INT64: 8}
+# As PyMongo names servers that send on unasked; a `mongos` does from 7.1 on, and is not asked to.
+_STREAMING: Final = frozenset({"Standalone", "RSPrimary", "RSSecondary"})
 
 
 class UnusualAnswer(Exception):
@@ -34,7 +40,18 @@ class UnusualAnswer(Exception):
 
 
 class LeanBatches(RawBatchCursor[Any]):
-    """A cursor whose items are batches; streams of raw documents where it could not cut."""
+    """A cursor whose items are batches; streams of raw documents where it could not cut.
+
+    Args:
+        collection: With documents left raw.
+        query: Which documents.
+        asked: As `find_raw_batches` takes it.
+    """
+
+    def __init__(self, collection: Collection[Any], query: Mapping[str, Any], **asked: Any) -> None:
+        super().__init__(collection, query, **asked)
+        # `CursorType.EXHAUST` takes no limit, which OP_QUERY did not have; a page is one.
+        self._exhaust = streams(collection.database.client)
 
     def _unpack_response(
         self,
@@ -53,6 +70,16 @@ class LeanBatches(RawBatchCursor[Any]):
                     response, cursor_id, codec_options, user_fields, legacy_response
                 ),
             )
+
+
+def streams(client: "MongoClient[Any]") -> bool:
+    """Whether the servers that are known by now send the next batches unasked.
+
+    Who does not know how waits to be asked (MongoDB's wire protocol, `exhaustAllowed`), as the
+    stand-in does; only an older `mongos` must not be told that it may.
+    """
+    servers = client.topology_description.server_descriptions().values()
+    return any(server.server_type_name in _STREAMING for server in servers)
 
 
 def raw_batches(collection: Collection[Any], query: Mapping[str, Any], **asked: Any) -> Any:

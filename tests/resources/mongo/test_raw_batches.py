@@ -38,7 +38,7 @@ def unpacked(kind: type[RawBatchCursor[Any]], payload: bytes) -> dict[str, Any]:
     options: Any = RAW
     client: pymongo.MongoClient[Any] = pymongo.MongoClient(connect=False)
     with client:
-        cursor = kind(client["fanreg"]["entries"].with_options(codec_options=options))
+        cursor = kind(client["fanreg"]["entries"].with_options(codec_options=options), {})
         fields = {"cursor": {"firstBatch": 1, "nextBatch": 1}}
         response = _OpMsg(0, memoryview(bytearray(payload)))
         return dict(cursor._unpack_response(response, 7, options, user_fields=fields)[0])

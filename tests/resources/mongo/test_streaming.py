@@ -1,0 +1,204 @@
+"""Batches that come unasked: every entry once, whatever becomes of the stream."""
+
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.replay.entries import Entries
+from benchmarks.replay.server import LOOPBACK, Replay, Server
+from benchmarks.replay.wire import Command
+from resources.errors import Unavailable
+from resources.mongo import raw_batches
+from resources.mongo.connection import MongoConnection
+from resources.mongo.entries import EntryStore, Scan
+
+PAGE, BATCH, PAGES = 500, 50, 3
+COUNT = PAGES * PAGE
+BATCHES_A_PAGE = PAGE // BATCH
+FINDS = PAGES + 1  # the last one finds that there is no more
+IN_A_PAGE = BATCHES_A_PAGE + BATCHES_A_PAGE // 2
+
+
+@dataclass(slots=True)
+class Watched(Replay):
+    """A replay server that counts what it is asked.
+
+    Attributes:
+        sent: Is told each batch that has been sent, by its number.
+        waits: Whether it sends nothing unasked.
+    """
+
+    asked: Counter[str] = field(default_factory=Counter)
+    sent: Callable[[int], None] = lambda _: None
+    waits: bool = False
+    _batches: int = 0
+
+    def answer(self, command: Command, connection: socket.socket) -> None:
+        """Count it."""
+        self.asked[next(iter(command.body))] += 1
+        command = replace(command, streamed=False) if self.waits else command
+        Replay.answer(self, command, connection)
+
+    def _send(self, *given: Any) -> None:
+        Replay._send(self, *given)
+        self._batches += 1
+        self.sent(self._batches)
+
+    def forget(self) -> None:
+        """Every cursor, as a server does that was idle."""
+        self._cursors.clear()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tapes lie."""
+    return tmp_path_factory.mktemp("tapes")
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Watched]:
+    """What the entries come from."""
+    with closing(Watched(folder, Entries(COUNT))) as replay:
+        yield replay
+
+
+@pytest.fixture
+def store(server: Watched) -> Iterator[EntryStore]:
+    """The door, which knows its server as it does once a campaign was loaded."""
+    with closing(Server(server.speak)) as listening:
+        threading.Thread(target=listening.serve, daemon=True).start()
+        uri = f"mongodb://{LOOPBACK}:{listening.port}/?directConnection=true"
+        with closing(MongoConnection(uri=uri, database="fanreg")) as connection:
+            connection.ping()
+            yield EntryStore(connection)
+
+
+def batches(store: EntryStore, server: Watched) -> Iterator[list[bytes]]:
+    """What a scan of all entries gives."""
+    scan = Scan(filter={"campaignId": server.entries.campaign}, sort=("createdAt", "_id"))
+    return map(list, store.scan(scan, page_size=PAGE, batch_size=BATCH))
+
+
+def read(store: EntryStore, server: Watched) -> list[bytes]:
+    """All entries."""
+    return [entry for batch in batches(store, server) for entry in batch]
+
+
+def everything(server: Watched) -> list[bytes]:
+    """What there is."""
+    return [server.entries.raw(position) for position in range(COUNT)]
+
+
+def test_a_page_is_asked_for_twice_and_comes_whole(store: EntryStore, server: Watched) -> None:
+    """The first batch answers `find`, and all others come for one `getMore`."""
+    assert read(store, server) == everything(server)
+    assert server.asked["find"] == FINDS
+    assert server.asked["getMore"] == PAGES
+
+
+def test_without_the_stream_each_batch_is_asked_for(
+    store: EntryStore, server: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: what is counted above is the stream's doing."""
+    monkeypatch.setattr(raw_batches, "streams", lambda _: False)
+
+    assert read(store, server) == everything(server)
+    assert server.asked["getMore"] == PAGES * (BATCHES_A_PAGE - 1)
+
+
+def test_a_server_that_does_not_stream_is_asked_for_each_batch(
+    store: EntryStore, server: Watched
+) -> None:
+    """As the stand-in, and a server behind whatever else speaks the protocol."""
+    server.waits = True
+
+    assert read(store, server) == everything(server)
+    assert server.asked["getMore"] == PAGES * (BATCHES_A_PAGE - 1)
+
+
+def test_who_stops_early_leaves_nothing_for_the_next_one(
+    store: EntryStore, server: Watched
+) -> None:
+    """What is still on its way belongs to nobody, so its connection is not used again."""
+    begun = batches(store, server)
+    first = [next(begun) for _ in range(BATCHES_A_PAGE // 2)]
+    del begun
+
+    assert [entry for batch in first for entry in batch] == everything(server)[: len(first) * BATCH]
+    assert read(store, server) == everything(server)
+
+
+def test_a_stream_whose_cursor_is_lost_is_gone_on_with(store: EntryStore, server: Watched) -> None:
+    """The error comes in the stream's place, and the door asks again behind the last document."""
+
+    def forget(batch: int) -> None:
+        if batch == IN_A_PAGE:
+            server.forget()
+
+    server.sent = forget
+
+    assert read(store, server) == everything(server)
+    assert server.asked["getMore"] == PAGES + 1
+
+
+def test_a_stream_that_breaks_ends_the_scan(store: EntryStore, server: Watched) -> None:
+    """The attempt starts again as a whole; a short file is never taken for a complete one."""
+
+    def cut(batch: int) -> None:
+        if batch == IN_A_PAGE:
+            raise ConnectionResetError
+
+    server.sent = cut
+    found = list[bytes]()
+
+    def read_all() -> None:
+        for batch in batches(store, server):
+            found.extend(batch)
+
+    with pytest.raises(Unavailable):
+        read_all()
+
+    assert found == everything(server)[: len(found)]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "streamed"),
+    [
+        (["Standalone"], True),
+        (["RSPrimary", "RSSecondary", "Unknown"], True),
+        (["Unknown"], False),
+        (["Mongos", "Mongos"], False),
+        (["LoadBalancer"], False),
+    ],
+)
+def test_only_servers_that_are_known_to_stream_are_allowed_to(
+    kinds: list[str], streamed: bool
+) -> None:
+    """PyMongo refuses to ask an older `mongos`, and the export would fail."""
+    assert raw_batches.streams(Client(kinds)) is streamed  # type: ignore[arg-type]
+
+
+class Client:
+    """What a client knows of its servers."""
+
+    def __init__(self, kinds: list[str]) -> None:
+        self.topology_description = self
+        self._servers = {n: Described(server_type_name=kind) for n, kind in enumerate(kinds)}
+
+    def server_descriptions(self) -> "dict[int, Described]":
+        """Each of them."""
+        return self._servers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What a client knows of a server."""
+
+    server_type_name: str
