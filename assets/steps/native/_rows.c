@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum { MOST_TABLES = 64, MOST_DEPTH = 48, MOST_PREFERENCES = 32, MOST_ITEMS = 64, MOST_CELL = 8000, MOST_NODES = 2048, KEY = 20,
        LETTERS = 0x20000 };
@@ -100,23 +103,32 @@ typedef struct {
     char delimiter;
 } Kernel;
 
+/* Sixteen bytes, signed; compared each of them is all ones or none. */
+typedef int8_t Wide __attribute__((vector_size(16)));
+enum { WIDE = sizeof(Wide) };
+/* What is rare, or deep, keeps its registers for itself. */
+#define APART __attribute__((noinline))
+
 /*
- * A name that was met. Documents of one collection have the same fields in the same order nearly always: the
- * names that followed before are compared before any is looked up, two of them as some fields are optional.
+ * A head that was met: a type, a name and the zero behind it. Documents of one collection have the same fields in the
+ * same order nearly always: the heads that followed before are compared before any is looked up, several of them as
+ * some fields are optional, and others have values of several types.
  */
-enum { STEP_NAME = 24, STEPS = 1024, STEP_TRIES = 8 };
+enum { STEP_HEAD = 2 * WIDE, STEPS = 1024, STEP_TRIES = 8, FOLLOWING = 4 };
 /* Bytes of a document that are sent for before it is its turn; nearly all are shorter. */
 enum { SENT_FOR = 4096, CACHE_LINE = 64 };
 typedef struct Step Step;
-typedef struct { Step *usual, *other; } Following;
+typedef struct { Step *met[FOLLOWING]; } Following; /* the last one first */
 struct Step {
-    uint64_t name[STEP_NAME / 8], mask[STEP_NAME / 8]; /* with the zero behind it; all of its bits */
-    uint64_t bit;      /* its place among its siblings; 0: nobody asks for it */
-    size_t size;       /* of the name and its zero, 0 where none was met */
-    uint32_t types;    /* as a Node has them */
-    int node, child;   /* in which block; what it is if it is one itself, -1: nothing is wanted of it */
-    int slot, each;    /* as a Node has them */
-    Following next;    /* what came behind it */
+    Wide head[STEP_HEAD / WIDE];
+    uint32_t size, mask; /* of the head, 0 where none was met; a bit for each byte of it */
+    int fixed;           /* the size of a value that is sound whatever it is, or LONGER */
+    int slot;            /* as a Node has it */
+    uint64_t bit;        /* its place among its siblings; 0: nobody asks for it */
+    Following next;      /* what came behind it */
+    int node, child;     /* in which block; what it is if it is one itself, -1: nothing is wanted of it */
+    int each;            /* as a Node has it */
+    uint8_t type, holds; /* whether there are elements in it */
 };
 
 typedef struct { char *at; size_t size, room; int failed; } Buffer;
@@ -134,7 +146,7 @@ typedef struct {
     int wish_order[MOST_PREFERENCES];
     int wish_count, unknown_locales;
     Value *answers; int64_t *versions; uint8_t *answered;
-    const uint8_t *end; /* of what can be read, the document or the whole batch */
+    const uint8_t *last; /* from where STEP_HEAD bytes can be read, of the document or of the whole batch */
     Step *steps;       /* STEPS of them, by the hash of their names */
     Following *firsts; /* of each node what came first in it */
     Step nowhere, stranger; /* what stands nowhere, and what there is no room for */
@@ -195,8 +207,7 @@ static inline void put(Buffer *b, const char *text, size_t size) {
 }
 
 static inline Wide copied_wide(char *to, const char *text) {
-    Wide wide;
-    memcpy(&wide, text, WIDE);
+    Wide wide = wide_at(text);
     memcpy(to, &wide, WIDE);
     return wide == '"';
 }
@@ -206,7 +217,7 @@ static inline int copied(char *to, const char *text, size_t size) {
     if (size >= WIDE) {
         Wide quotes = copied_wide(to + size - WIDE, text + size - WIDE);
         for (size_t i = 0; i < size - WIDE; i += WIDE) quotes |= copied_wide(to + i, text + i);
-        return halves(quotes) != 0;
+        return high_bits(quotes) != 0;
     }
     uint64_t first = 0, last = 0;
     if (size >= 8) {
@@ -963,7 +974,7 @@ static int is_overridden(const Kernel *k, const uint8_t *id) {
 
 /* Walk a document and read what rules and columns share; 1 if it is usual. */
 static int begin(Row *row, const uint8_t *document, size_t size) {
-    if (sound_size(BLOCK, document, size) != (int64_t)size) return 0;
+    if (sound_size(BLOCK, document, (int64_t)size, row->last) != (int64_t)size) return 0;
     const Kernel *k = row->kernel;
     memset(row->slots, 0, sizeof *row->slots * (size_t)k->slot_count);
     memset(row->counts, 0, sizeof row->counts);
@@ -1513,7 +1524,7 @@ static void make(Row *row, Made *made, const Documents *documents, const User *o
         Slice document = documents->all.items[i];
         if (i + 1 < documents->all.count) send_for(documents->all.items[i + 1]);
         int outcome = UNUSUAL;
-        row->user = &owners[i], row->end = readable(documents, document);
+        row->user = &owners[i], row->last = readable(documents, document) - STEP_HEAD;
         if (begin(row, (const uint8_t *)document.at, (size_t)document.size)) {
             outcome = convert(row, &made->records, &made->keys, made->at, made->notes);
             if (row->missed) note_missing(row, made, (uint32_t)i);

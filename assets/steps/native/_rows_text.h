@@ -14,8 +14,7 @@ static uint32_t character_at(const uint8_t **p) {
 }
 
 static inline Wide odd_wide(const char *at) {
-    Wide wide;
-    memcpy(&wide, at, WIDE);
+    Wide wide = wide_at(at);
     return (wide < ' ') | (wide == 0x7F); /* beyond ASCII they are negative */
 }
 static inline uint64_t odd_word(uint64_t word) { return (word | (word - ALL(' ')) | zeros(word ^ ALL(0x7F))) & ALL(0x80); }
@@ -25,7 +24,7 @@ static inline int is_printable(const char *at, size_t size) {
     if (size >= WIDE) {
         Wide odd = odd_wide(at + size - WIDE);
         for (size_t i = 0; i < size - WIDE; i += WIDE) odd |= odd_wide(at + i);
-        return !halves(odd);
+        return !high_bits(odd);
     }
     uint64_t first, last;
     if (size >= 8) {

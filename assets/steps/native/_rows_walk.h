@@ -44,21 +44,42 @@ static uint64_t word_at(const uint8_t *p) {
 #define ALL(byte) (0x0101010101010101ull * (byte))
 /* The high bit of each byte that is 0, exactly up to the first of them. */
 static uint64_t zeros(uint64_t word) { return (word - ALL(1)) & ~word & ALL(0x80); }
-/* Sixteen bytes, signed; compared each of them is all ones or none. */
-typedef int8_t Wide __attribute__((vector_size(16)));
-enum { WIDE = sizeof(Wide) };
-static inline uint64_t halves(Wide wide) {
-    uint64_t words[2];
-    memcpy(words, &wide, WIDE);
-    return words[0] | words[1];
+
+static inline Wide wide_at(const void *p) {
+    Wide wide;
+    memcpy(&wide, p, WIDE);
+    return wide;
 }
+/* The highest bit of each byte, that of the first the lowest. */
+static inline uint32_t high_bits(Wide wide) {
+#ifdef __SSE2__
+    return (uint32_t)_mm_movemask_epi8((__m128i)wide);
+#else
+    uint32_t bits = 0;
+    for (int i = 0; i < WIDE; i++) bits |= (uint32_t)(wide[i] < 0) << i;
+    return bits;
+#endif
+}
+
 static uint64_t mixed(uint64_t hash, uint64_t word) {
     hash = (hash ^ word) * 0x9E3779B97F4A7C15ull;
     return hash ^ hash >> 32;
 }
 
+/* The size of a value that is sound whatever it is, LONGER where it has to be looked at, OTHER where it is Python's. */
+static inline int fixed_size(uint8_t type) {
+    switch (type) {
+    case DOUBLE: case DATE: case INT64: return 8;
+    case OBJECT_ID: return 12;
+    case INT32: return 4;
+    case NOTHING: return 0;
+    case TEXT: case BLOCK: case LIST: case TRUTH: return LONGER;
+    default: return OTHER;
+    }
+}
+
 /* Whether these bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong, nothing above 10FFFF. */
-static int is_long_utf8(const uint8_t *p, size_t size) {
+APART static int is_long_utf8(const uint8_t *p, size_t size) {
     const uint8_t *end = p + size;
     while (p < end) {
         uint64_t eight;
@@ -74,47 +95,42 @@ static int is_long_utf8(const uint8_t *p, size_t size) {
     return 1;
 }
 
-/* The same of a text in a document, which is ASCII nearly always: eight bytes before it can be read. */
-static inline int is_utf8(const uint8_t *p, size_t size) {
-    uint64_t all;
-    if (!size) return 1;
+/* The same of a text in a document, which is ASCII nearly always; up to `last` more than all of a short one can be read. */
+static inline int is_utf8(const uint8_t *p, size_t size, const uint8_t *last) {
     if (size <= WIDE) { /* no branch on its size: lengths follow no pattern */
-        const uint8_t *last = p + size - 8, *first = size < 8 ? last : p;
-        all = (word_at(first) | word_at(last)) >> (size < 8 ? 64 - 8 * size : 0);
+        if (p <= last && (size_t)__builtin_ctz(high_bits(wide_at(p)) | 1u << WIDE) >= size) return 1;
     } else {
-        Wide wide, some;
-        memcpy(&wide, p + size - WIDE, WIDE);
-        for (size_t i = 0; i < size - WIDE; i += WIDE) memcpy(&some, p + i, WIDE), wide |= some;
-        all = halves(wide);
+        Wide all = wide_at(p + size - WIDE);
+        for (size_t i = 0; i < size - WIDE; i += WIDE) all |= wide_at(p + i);
+        if (!high_bits(all)) return 1;
     }
-    return !(all & ALL(0x80)) || is_long_utf8(p, size);
+    return is_long_utf8(p, size);
 }
 
-/* The size of a value that is sound, but for what a block or list holds; -1 for every other, or for Python's. */
-static inline int64_t sound_size(uint8_t type, const uint8_t *p, size_t room) {
-    int64_t size;
-    switch (type) {
-    case TEXT:
-        if (room < 5) return -1;
-        size = int32_at(p);
-        if (size < 1 || (uint64_t)size > room - 4 || p[4 + size - 1]) return -1;
-        return is_utf8(p + 4, (size_t)size - 1) ? size + 4 : -1;
-    case BLOCK: case LIST:
-        if (room < 5) return -1;
-        size = int32_at(p);
-        return size < 5 || (uint64_t)size > room || p[size - 1] ? -1 : size;
-    case DOUBLE: case DATE: case INT64: return room < 8 ? -1 : 8;
-    case OBJECT_ID: return room < 12 ? -1 : 12;
-    case INT32: return room < 4 ? -1 : 4;
-    case TRUTH: return !room || *p > 1 ? -1 : 1;
-    case NOTHING: return 0;
-    default: return -1;
-    }
+/* The size of a text that is sound, with its own size; -1 for every other. */
+static inline int64_t text_size(const uint8_t *p, int64_t room, const uint8_t *last) {
+    if (room < 5) return -1;
+    int64_t size = int32_at(p);
+    if (size < 1 || size > room - 4 || p[4 + size - 1] || !is_utf8(p + 4, (size_t)size - 1, last)) return -1;
+    return size + 4;
 }
-enum {
-    SOUND_TYPES = 1 << DOUBLE | 1 << TEXT | 1 << BLOCK | 1 << LIST | 1 << OBJECT_ID | 1 << TRUTH | 1 << DATE | 1 << NOTHING
-        | 1 << INT32 | 1 << INT64
-};
+
+/*
+ * The size of a value that is sound, but for what a block or list holds; -1 for every other, or for Python's. There is
+ * less than no room where it begins behind the end of what holds it.
+ */
+static inline int64_t sound_size(uint8_t type, const uint8_t *p, int64_t room, const uint8_t *last) {
+    int64_t size;
+    if (type == TEXT) return text_size(p, room, last);
+    if (type == BLOCK || type == LIST) {
+        if (room < 5) return -1;
+        size = int32_at(p);
+        return size < 5 || size > room || p[size - 1] ? -1 : size;
+    }
+    if (type == TRUTH) return room < 1 || *p > 1 ? -1 : 1;
+    size = fixed_size(type);
+    return size > room ? -1 : size;
+}
 
 typedef struct { const uint8_t *at; size_t size; uint64_t first, hash; } Name;
 
@@ -151,65 +167,77 @@ static int child_of(const Kernel *k, int node, const Name *name) {
     return -1;
 }
 
-/* Where a name of fewer bytes than STEP_NAME is remembered, or is to be; NULL where there is no room near its place. */
-static Step *place_of_step(Row *row, int node, const Name *name) {
-    uint64_t words[STEP_NAME / 8] = {0}, at = mixed(name->hash, (uint64_t)node);
-    memcpy(words, name->at, name->size);
+/* Where a head is remembered, or is to be; NULL where there is no room near its place. */
+static Step *place_of_step(Row *row, int node, const Wide *head, uint64_t hash) {
+    uint64_t at = mixed(hash, (uint64_t)node);
     for (int i = 0; i < STEP_TRIES; i++) {
         Step *step = &row->steps[(at + (uint64_t)i) % STEPS];
-        if (!step->size || (step->node == node && !memcmp(step->name, words, sizeof words))) return step;
+        if (!step->size || (step->node == node && !memcmp(step->head, head, STEP_HEAD))) return step;
     }
     return NULL;
 }
 
-/* What is to be known of a name in a block. */
-static void take_step(Row *row, Step *step, int node, const Name *name) {
+static Following none_met(Row *row) {
+    Following none;
+    for (int i = 0; i < FOLLOWING; i++) none.met[i] = &row->nowhere;
+    return none;
+}
+
+/* What is to be known of a head in a block; 0 where a value of this type is Python's. */
+static int take_step(Row *row, Step *step, int node, uint8_t type, const Name *name) {
     int child = child_of(row->kernel, node, name);
-    *step = (Step){.node = node, .child = child, .size = name->size + 1, .slot = -1, .types = SOUND_TYPES};
-    step->next = (Following){&row->nowhere, &row->nowhere};
-    if (name->size < STEP_NAME) {
-        memcpy(step->name, name->at, name->size);
-        memset(step->mask, 0xFF, name->size + 1);
-    }
-    if (child < 0) return;
-    const Node *found = &row->kernel->nodes[child];
-    step->slot = found->slot, step->each = found->each;
-    step->types = found->place > 63 ? 0 : found->types & SOUND_TYPES;
-    step->bit = 1ull << (found->place & 63);
-    if (!found->children) step->child = -1;
+    const Node *found = child < 0 ? NULL : &row->kernel->nodes[child];
+    if (fixed_size(type) == OTHER || (found && (found->place > 63 || !(found->types >> type & 1)))) return 0;
+    *step = (Step){.node = node, .type = type, .child = -1, .slot = -1, .fixed = fixed_size(type)};
+    step->size = (uint32_t)name->size + 2, step->mask = (uint32_t)((1ull << step->size % 64) - 1);
+    step->next = none_met(row);
+    step->holds = type == BLOCK || type == LIST;
+    if (!found) return 1;
+    step->slot = found->slot, step->each = found->each, step->bit = 1ull << found->place;
+    if (found->children) step->child = child;
+    return 1;
 }
 
 /* Before the first document nothing follows anything. */
 static void begin_steps(Row *row) {
-    /* No name begins with this byte, and what does has a value of no type. */
-    memset(row->nowhere.name, 0xFF, 1), memset(row->nowhere.mask, 0xFF, 1);
-    row->nowhere.size = 1;
-    for (int i = 0; i < row->kernel->node_count; i++) row->firsts[i] = (Following){&row->nowhere, &row->nowhere};
+    row->nowhere.mask = 1u << (STEP_HEAD - 1); /* of a byte that is not compared */
+    for (int i = 0; i < row->kernel->node_count; i++) row->firsts[i] = none_met(row);
 }
 
-/* The step of the name at `p`, which is looked up; NULL where it is no name of ASCII, or one of a DBRef (`$ref`). */
-static Step *step_at(Row *row, int node, const uint8_t *p, const uint8_t *end, Following *next) {
+/* The step of the head at `p`, which is looked up; NULL where its name is none of ASCII, or one of a DBRef (`$ref`). */
+APART static Step *step_at(Row *row, int node, const uint8_t *p, const uint8_t *end, Following *next) {
     Name name;
-    if (!name_at(p, end, &name) || *p == '$') return NULL;
-    Step *step = name.size < STEP_NAME ? place_of_step(row, node, &name) : NULL;
-    if (!step) {
-        take_step(row, &row->stranger, node, &name);
-        return &row->stranger;
+    Step *step = NULL;
+    Wide head[STEP_HEAD / WIDE] = {0};
+    if (!name_at(p + 1, end, &name) || p[1] == '$') return NULL;
+    if (name.size + 2 <= STEP_HEAD) {
+        memcpy(head, p, name.size + 2);
+        step = place_of_step(row, node, head, mixed(name.hash, *p));
     }
-    if (!step->size) take_step(row, step, node, &name);
-    if (next != &row->stranger.next) *next = (Following){step, next->usual};
+    if (!step || !step->size) {
+        if (!step) step = &row->stranger;
+        if (!take_step(row, step, node, *p, &name)) return NULL;
+        memcpy(step->head, head, STEP_HEAD);
+    }
+    if (step != &row->stranger && next != &row->stranger.next) {
+        memmove(next->met + 1, next->met, sizeof next->met - sizeof *next->met);
+        next->met[0] = step;
+    }
     return step;
 }
 
-/* Whether the name of a step stands at `p`, where STEP_NAME bytes can be read. */
+/* Whether the head of a step stands at `p`, where STEP_HEAD bytes can be read. */
 static inline int is_at(const Step *step, const uint8_t *p) {
-    uint64_t differs = 0;
-    for (int i = 0; i < STEP_NAME / 8; i++) {
-        uint64_t word;
-        memcpy(&word, p + 8 * i, 8);
-        differs |= (word ^ step->name[i]) & step->mask[i];
-    }
-    return !differs;
+    uint32_t same = high_bits(wide_at(p) == step->head[0]);
+    if (step->size > WIDE) same |= high_bits(wide_at(p + WIDE) == step->head[1]) << WIDE;
+    return !(~same & step->mask);
+}
+
+/* The step of the head at `p`: nearly always one of those that stood here before. */
+static inline Step *met_at(Row *row, int node, const uint8_t *p, const uint8_t *end, Following *next) {
+    if (p <= row->last)
+        for (int i = 0; i < FOLLOWING; i++) if (is_at(next->met[i], p)) return next->met[i];
+    return step_at(row, node, p, end, next);
 }
 
 /* What follows the name of an element of a list at `p`, a number; NULL where it is none. */
@@ -232,16 +260,16 @@ static inline const uint8_t *behind_name(const uint8_t *p, const uint8_t *end) {
 }
 
 /* Whether a block or list of `size` bytes, of which nothing is wanted, is sound and usual. */
-static int skim(const uint8_t *p, size_t size, int is_list, int depth) {
+static int skim(const Row *row, const uint8_t *p, size_t size, int is_list, int depth) {
     if (depth > MOST_DEPTH) return 0;
     const uint8_t *end = p + size - 1;
     for (p += 4; p < end;) {
         uint8_t type = *p++;
         p = is_list ? behind_number(p, end) : behind_name(p, end);
         if (!p) return 0;
-        int64_t length = sound_size(type, p, (size_t)(end - p));
+        int64_t length = sound_size(type, p, end - p, row->last);
         if (length < 0) return 0;
-        if ((type == BLOCK || type == LIST) && !skim(p, (size_t)length, type == LIST, depth + 1)) return 0;
+        if ((type == BLOCK || type == LIST) && !skim(row, p, (size_t)length, type == LIST, depth + 1)) return 0;
         p += length;
     }
     return p == end;
@@ -256,7 +284,7 @@ static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int each
     int kept = each - EACH_KEPT;
     for (p += 4; p < end;) {
         if (*p++ != BLOCK || !(p = behind_number(p, end))) return 0;
-        int64_t length = sound_size(BLOCK, p, (size_t)(end - p));
+        int64_t length = sound_size(BLOCK, p, end - p, row->last);
         if (length < 0) return 0;
         Value *item = NULL;
         if (kept >= 0) {
@@ -264,11 +292,18 @@ static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int each
             item = row->items[kept][row->counts[kept]++];
             memset(item, 0, sizeof row->items[kept][0]);
         }
-        if (!(node < 0 ? skim(p, (size_t)length, 0, depth + 1) : walk(row, p, (size_t)length, node, item, depth + 1)))
+        if (!(node < 0 ? skim(row, p, (size_t)length, 0, depth + 1) : walk(row, p, (size_t)length, node, item, depth + 1)))
             return 0;
         p += length;
     }
     return p == end;
+}
+
+/* Walk what a block or list holds that stands in a block. */
+APART static int walk_held(Row *row, const uint8_t *p, size_t size, const Step *step, Value *slots, int depth) {
+    if (step->type == LIST && step->each) return walk_list(row, p, size, step->child, step->each, depth);
+    if (step->type == LIST || step->child < 0) return skim(row, p, size, step->type == LIST, depth);
+    return walk(row, p, size, step->child, slots, depth);
 }
 
 /* Walk a block of `size` bytes, which it states, with its zero at the end; 1 if it is sound and usual. */
@@ -278,25 +313,18 @@ static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots,
     uint64_t seen = 0;
     Following *next = &row->firsts[node];
     for (p += 4; p < end;) {
-        uint8_t type = *p++;
-        Step *step = next->usual;
-        if (row->end - p < STEP_NAME || (!is_at(step, p) && !is_at(step = next->other, p))) {
-            step = step_at(row, node, p, end, next);
-            if (!step) return 0;
-        }
+        Step *step = met_at(row, node, p, end, next);
+        if (!step) return 0;
         next = &step->next;
         p += step->size;
-        if (p > end || type > INT64 || !(step->types >> type & 1)) return 0;
-        int64_t length = sound_size(type, p, (size_t)(end - p));
-        if (length < 0) return 0;
+        int64_t room = end - p, length = step->fixed;
+        if (length < 0) length = step->type == TEXT ? text_size(p, room, row->last) : sound_size(step->type, p, room, row->last);
+        else if (length > room) return 0;
         /* Of a name that stands twice the last counts in Python, and its whole block with it. */
-        if (seen & step->bit) return 0;
+        if (length < 0 || seen & step->bit) return 0;
         seen |= step->bit;
-        if (step->slot >= 0) slots[step->slot] = (Value){p, (uint32_t)length, type};
-        if (type == BLOCK && !(step->child < 0 ? skim(p, (size_t)length, 0, depth + 1)
-                                               : walk(row, p, (size_t)length, step->child, slots, depth + 1))) return 0;
-        if (type == LIST && !(step->each ? walk_list(row, p, (size_t)length, step->child, step->each, depth + 1)
-                                         : skim(p, (size_t)length, 1, depth + 1))) return 0;
+        if (step->slot >= 0) slots[step->slot] = (Value){p, (uint32_t)length, step->type};
+        if (step->holds && !walk_held(row, p, (size_t)length, step, slots, depth + 1)) return 0;
         p += length;
     }
     return p == end;

@@ -271,7 +271,7 @@ def _elements(raw: bytes) -> list[tuple[int, int]]:
 def test_names_in_another_order_are_the_same(both: Both) -> None:
     """The kernel looks first for the name that stood there last time; it may be any other now.
 
-    Names that begin alike, of every length up to three words and beyond, and whole blocks of
+    Names that begin alike, of every length up to that of a head and beyond, and whole blocks of
     strangers, more of them than it remembers, stand between the known ones.
     """
     draw = random.Random(7)  # noqa: S311 - the same documents each time
