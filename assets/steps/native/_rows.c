@@ -105,7 +105,8 @@ typedef struct {
 
 /* Sixteen bytes, signed; compared each of them is all ones or none. */
 typedef int8_t Wide __attribute__((vector_size(16)));
-enum { WIDE = sizeof(Wide) };
+/* A text of at most SHORT bytes is looked at and copied as if it had so many: lengths follow no pattern. */
+enum { WIDE = sizeof(Wide), SHORT = 2 * WIDE };
 /* What is rare, or deep, keeps its registers for itself. */
 #define APART __attribute__((noinline))
 
@@ -114,7 +115,7 @@ enum { WIDE = sizeof(Wide) };
  * same order nearly always: the heads that followed before are compared before any is looked up, several of them as
  * some fields are optional, and others have values of several types.
  */
-enum { STEP_HEAD = 2 * WIDE, STEPS = 1024, STEP_TRIES = 8, FOLLOWING = 4 };
+enum { STEP_HEAD = SHORT, STEPS = 1024, STEP_TRIES = 8, FOLLOWING = 4 };
 /* Bytes of a document that are sent for before it is its turn; nearly all are shorter. */
 enum { SENT_FOR = 4096, CACHE_LINE = 64 };
 typedef struct Step Step;
@@ -146,7 +147,7 @@ typedef struct {
     int wish_order[MOST_PREFERENCES];
     int wish_count, unknown_locales;
     Value *answers; int64_t *versions; uint8_t *answered;
-    const uint8_t *last; /* from where STEP_HEAD bytes can be read, of the document or of the whole batch */
+    const uint8_t *last; /* from where SHORT bytes can be read, of the document or of the whole batch */
     Step *steps;       /* STEPS of them, by the hash of their names */
     Following *firsts; /* of each node what came first in it */
     Step nowhere, stranger; /* what stands nowhere, and what there is no room for */
@@ -258,6 +259,21 @@ static inline void put_cell(Buffer *b, const Kernel *k, const char *text, size_t
     b->size += size + 2;
 }
 
+/* One of at most SHORT bytes, of which none is a quote, where so many can be read. */
+static inline void put_short(Buffer *b, const Kernel *k, const char *text, size_t size) {
+    if (!k->quote_all) { put_cell(b, k, text, size); return; }
+    if (!has_room(b, SHORT + 2)) return;
+    char *to = b->at + b->size;
+    *to = '"';
+    memcpy(to + 1, text, SHORT);
+    to[size + 1] = '"';
+    b->size += size + 2;
+}
+
+static void put_empty(Buffer *b, const Kernel *k) {
+    if (k->quote_all) put(b, "\"\"", 2);
+}
+
 static int is_lower(char c) { return c >= 'a' && c <= 'z'; }
 static int is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static int is_letter(char c) { return is_lower(c) || is_upper(c); }
@@ -332,14 +348,14 @@ static int offset_at(Row *row, int64_t seconds, int32_t *offset) {
 }
 
 static int write_time(Row *row, Buffer *b, Value v, int local) {
-    char text[20];
+    char text[SHORT];
     int32_t offset;
     if (v.type != DATE) return 0;
     int64_t millis = int64_at(v.at);
     if (millis < 0 || !offset_at(row, millis / 1000, &offset)) return 0; /* before 1970 cutting is not dividing */
     put_instant(row, text, millis / 1000 + (local ? offset : 0), local ? ' ' : 'T');
     text[19] = 'Z';
-    put_cell(b, row->kernel, text, local ? 19 : 20);
+    put_short(b, row->kernel, text, local ? 19 : 20);
     return 1;
 }
 
@@ -363,16 +379,22 @@ static int id_of(Value v, char *hex, Slice *id) {
 }
 
 static int write_id(const Kernel *k, Buffer *b, Value v) {
-    char hex[24];
+    char hex[SHORT];
     Slice id;
     if (!id_of(v, hex, &id)) return 0;
-    put_cell(b, k, id.at, (size_t)id.size);
+    if (v.type == OBJECT_ID) put_short(b, k, hex, 24);
+    else put_cell(b, k, id.at, (size_t)id.size);
     return 1;
 }
 
-static int write_enum(const Kernel *k, Buffer *b, Value v) {
+static int write_enum(Row *row, Buffer *b, Value v) {
+    const Kernel *k = row->kernel;
     if (v.type != TEXT) return 0;
     Slice s = text_of(v);
+    if (is_short(row, s) && is_letter(*s.at) && !(WHERE(unlike_a_word, s.at) & first_bits(s.size))) {
+        put_short(b, k, s.at, (size_t)s.size);
+        return 1;
+    }
     if (!s.size || s.size > MOST_CELL || !is_letter(*s.at)) return 0;
     for (Py_ssize_t i = 1; i < s.size; i++)
         if (!(is_letter(s.at[i]) || is_digit(s.at[i]) || s.at[i] == '_')) return 0;
@@ -403,10 +425,11 @@ static int address_of(Row *row, Value v, char *text, Slice *address) {
     return 1;
 }
 
-static int phone_of(Value v, Slice *phone) {
+static int phone_of(const Row *row, Value v, Slice *phone) {
     if (v.type != TEXT) return 0;
     Slice s = *phone = text_of(v);
-    if (s.size < 9 || s.size > 16 || *s.at != '+') return 0;
+    if (s.size < 9 || s.size > WIDE || *s.at != '+') return 0;
+    if (is_short(row, s)) return !(high_bits(~is_digits(wide_at(s.at))) & first_bits(s.size) & ~1u);
     for (Py_ssize_t i = 1; i < s.size; i++) if (!is_digit(s.at[i])) return 0;
     return 1;
 }
@@ -473,7 +496,7 @@ static int write_hash(Row *row, Buffer *b, Value v) {
     if (!line_of(row, v, 0, &s) || !lowered(s, text, &s)) return 0;
     if (s.size && !is_digest(s)) {
         Slice phone;
-        if (!memchr(s.at, '@', (size_t)s.size) && !phone_of(v, &phone)) return 0;
+        if (!memchr(s.at, '@', (size_t)s.size) && !phone_of(row, v, &phone)) return 0;
         s = digest_of(NULL, s, hex);
     }
     put_cell(b, row->kernel, s.at, (size_t)s.size);
@@ -486,7 +509,7 @@ static int plain_of(Row *row, Value v, const Column *column, char *whole, Slice 
     case F_ID: return id_of(v, whole, s);
     case F_TEXT: return line_of(row, v, column->length, s);
     case F_EMAIL: return address_of(row, v, whole, s);
-    case F_PHONE: return phone_of(v, s);
+    case F_PHONE: return phone_of(row, v, s);
     default: return 0;
     }
 }
@@ -516,25 +539,39 @@ static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
 static int write_email(Row *row, Buffer *b, Value v, int guard) {
     char text[MOST_ADDRESS];
     Slice s;
+    if (v.type == TEXT && is_plain(row, s = text_of(v), 0) && !(WHERE(is_capital, s.at) & first_bits(s.size))) {
+        put_short(b, row->kernel, s.at, (size_t)s.size);
+        return 1;
+    }
     return address_of(row, v, text, &s) && put_guarded(b, row->kernel, s, guard);
 }
 
-static int write_phone(const Kernel *k, Buffer *b, Value v, int start) {
+static int write_text(Row *row, Buffer *b, Value v, const Column *column) {
     Slice s;
-    if (!phone_of(v, &s)) return 0;
-    put_cell(b, k, s.at + start, (size_t)(s.size - start));
+    if (v.type == TEXT && is_plain(row, s = text_of(v), column->length)) {
+        put_short(b, row->kernel, s.at, (size_t)s.size);
+        return 1;
+    }
+    return line_of(row, v, column->length, &s) && put_guarded(b, row->kernel, s, column->guard);
+}
+
+static int write_phone(Row *row, Buffer *b, Value v, int start) {
+    Slice s;
+    if (!phone_of(row, v, &s)) return 0;
+    put_cell(b, row->kernel, s.at + start, (size_t)(s.size - start));
     return 1;
 }
 
 static int write_integer(const Kernel *k, Buffer *b, Value v) {
-    char text[24];
+    enum { DIGITS = 24 };
+    char text[DIGITS + SHORT];
     if (v.type != INT32 && v.type != INT64) return 0;
     int64_t number = v.type == INT32 ? int32_at(v.at) : int64_at(v.at);
     uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    int at = sizeof text;
+    int at = DIGITS;
     do text[--at] = (char)('0' + left % 10); while (left /= 10);
     if (number < 0) text[--at] = '-';
-    put_cell(b, k, text + at, sizeof text - (size_t)at);
+    put_short(b, k, text + at, (size_t)(DIGITS - at));
     return 1;
 }
 
@@ -596,29 +633,29 @@ static int write_locale(Row *row, Buffer *b, Slice spelled, const Slices *known)
 }
 
 static void put_truth(Buffer *b, const Kernel *k, int format, int said) {
-    const char *text = format == F_TRUE_FALSE ? said ? "true" : "false" : said ? "Y" : "N";
-    put_cell(b, k, text, strlen(text));
+    static const char words[][SHORT] = {"N", "Y", "false", "true"};
+    said = said != 0;
+    if (format == F_TRUE_FALSE) put_short(b, k, words[2 + said], 5 - (size_t)said);
+    else put_short(b, k, words[said], 1);
 }
 
 /* A number below 100. */
 static void put_small(Buffer *b, const Kernel *k, int number) {
-    char text[2] = {(char)('0' + number / 10), (char)('0' + number % 10)};
-    put_cell(b, k, text + (number < 10), number < 10 ? 1 : 2);
+    char text[1 + SHORT] = {(char)('0' + number / 10), (char)('0' + number % 10)};
+    put_short(b, k, text + (number < 10), number < 10 ? 1 : 2);
 }
 
 static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
     const Kernel *k = row->kernel;
-    Slice s;
-    if (is_absent(v)) { put_cell(b, k, "", 0); return 1; }
+    if (is_absent(v)) { put_empty(b, k); return 1; }
     if (column->mask) return write_masked(row, b, v, column);
     switch (column->format) {
     case F_ID: return write_id(k, b, v);
-    case F_TEXT:
-        return line_of(row, v, column->length, &s) && put_guarded(b, k, s, column->guard);
-    case F_ENUM: return write_enum(k, b, v);
+    case F_TEXT: return write_text(row, b, v, column);
+    case F_ENUM: return write_enum(row, b, v);
     case F_EMAIL: return write_email(row, b, v, column->guard);
-    case F_PHONE: return write_phone(k, b, v, 0);
-    case F_DIGITS: return write_phone(k, b, v, 1);
+    case F_PHONE: return write_phone(row, b, v, 0);
+    case F_DIGITS: return write_phone(row, b, v, 1);
     case F_LOCAL: return write_time(row, b, v, 1);
     case F_UTC: return write_time(row, b, v, 0);
     case F_TRUTH: case F_TRUE_FALSE:
@@ -631,7 +668,7 @@ static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
         return v.type == TEXT && write_locale(row, b, text_of(v), &column->data);
     case F_COUNTRY:
         if (v.type != TEXT || v.size != 7 || !is_letter((char)v.at[4]) || !is_letter((char)v.at[5])) return 0;
-        put_cell(b, k, (char[]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
+        put_short(b, k, (char[SHORT]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
         return 1;
     case F_DAY: return write_day(k, b, v);
     case F_HASH: return write_hash(row, b, v);
@@ -715,7 +752,7 @@ static Py_ssize_t market_of(const Kernel *k, Value id) {
 
 static int write_market(const Kernel *k, Buffer *b, Value id, const Column *column) {
     Py_ssize_t at = is_absent(id) ? -1 : market_of(k, id);
-    if (at < 0) put_cell(b, k, "", 0);
+    if (at < 0) put_empty(b, k);
     else put(b, column->data.items[at].at, (size_t)column->data.items[at].size); /* as Python wrote it */
     return 1;
 }
@@ -805,7 +842,7 @@ static int write_rank_of(const Row *row, Buffer *b, Slice market) {
         put_small(b, row->kernel, i + 1);
         return 1;
     }
-    put_cell(b, row->kernel, "", 0);
+    put_empty(b, row->kernel);
     return 1;
 }
 
@@ -818,7 +855,7 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
     switch (column->op) {
     case OP_UNLESS_ABSENT:
         if (!is_absent(row->slots[column->slot])) return 0;
-        put_cell(b, k, "", 0);
+        put_empty(b, k);
         return 1;
     case OP_VALUE: return write_value(row, b, row->slots[column->slot], column);
     case OP_PRESENT: put_truth(b, k, column->format, !is_absent(row->slots[column->slot])); return 1;
@@ -827,7 +864,7 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
         return (is_absent(v) || v.type == OBJECT_ID) && write_market(k, b, v, column);
     case OP_WISHES: put_small(b, k, row->wish_count); return 1;
     case OP_WISH_MARKET: case OP_WISH_EVENTS: case OP_WISH_QUANTITY:
-        if (column->slot > row->wish_count) { put_cell(b, k, "", 0); return 1; }
+        if (column->slot > row->wish_count) { put_empty(b, k); return 1; }
         wish = &row->wishes[row->wish_order[column->slot - 1]];
         if (column->op == OP_WISH_MARKET) return write_market(k, b, wish->market, column);
         if (column->op == OP_WISH_EVENTS) return write_events(row, b, wish, column);
@@ -948,7 +985,7 @@ static int convert(Row *row, Buffer *b, Keys *keys, Py_ssize_t at, int64_t *note
     }
     if (!k->column_count) return UNUSUAL; /* it only judges */
     for (Py_ssize_t i = 0; i < k->column_count; i++) {
-        if (i) put(b, &k->delimiter, 1);
+        if (i && has_room(b, 1)) b->at[b->size++] = k->delimiter;
         if (!write_column(row, b, &k->columns[i])) { b->size = before; return UNUSUAL; }
     }
     put(b, "\r\n", 2);
@@ -1524,7 +1561,7 @@ static void make(Row *row, Made *made, const Documents *documents, const User *o
         Slice document = documents->all.items[i];
         if (i + 1 < documents->all.count) send_for(documents->all.items[i + 1]);
         int outcome = UNUSUAL;
-        row->user = &owners[i], row->last = readable(documents, document) - STEP_HEAD;
+        row->user = &owners[i], row->last = readable(documents, document) - SHORT;
         if (begin(row, (const uint8_t *)document.at, (size_t)document.size)) {
             outcome = convert(row, &made->records, &made->keys, made->at, made->notes);
             if (row->missed) note_missing(row, made, (uint32_t)i);

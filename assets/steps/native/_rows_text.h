@@ -63,6 +63,33 @@ static int is_simple(const Kernel *k, Slice s, int *astral) {
     return 1;
 }
 
+/* Of SHORT bytes those of which a test says so, a bit each; and the bits of the first of them. */
+#define WHERE(test, at) (high_bits(test(wide_at(at))) | high_bits(test(wide_at((at) + WIDE))) << WIDE)
+static inline uint32_t first_bits(Py_ssize_t size) { return (uint32_t)((1ull << size) - 1); }
+
+static inline Wide is_digits(Wide wide) { return (wide >= '0') & (wide <= '9'); }
+static inline Wide is_capital(Wide wide) { return (wide >= 'A') & (wide <= 'Z'); }
+static inline Wide unlike_a_word(Wide wide) {
+    Wide low = wide | 32;
+    return ~(((low >= 'a') & (low <= 'z')) | is_digits(wide) | (wide == '_'));
+}
+static inline Wide is_special(Wide wide) { return (wide < ' ') | (wide == 0x7F) | (wide == '"'); }
+
+/* Whether a text of the document has at most SHORT bytes, but not none, and so many can be read. */
+static inline int is_short(const Row *row, Slice s) {
+    return (size_t)s.size - 1 < SHORT && (const uint8_t *)s.at <= row->last;
+}
+
+/*
+ * Whether a short text stands in its cell as it is, as nearly all do: printable ASCII of at most `length` characters
+ * (0: no bound) without a quote that begins with a letter or a digit and ends with no space.
+ */
+static inline int is_plain(const Row *row, Slice s, int length) {
+    if (!is_short(row, s) || (length && s.size > length)) return 0;
+    if (!is_digit(*s.at) && !is_letter(*s.at)) return 0;
+    return s.at[s.size - 1] != ' ' && !(WHERE(is_special, s.at) & first_bits(s.size));
+}
+
 static Slice stripped(Slice s) {
     while (s.size && *s.at == ' ') s.at++, s.size--;
     while (s.size && s.at[s.size - 1] == ' ') s.size--;
