@@ -135,7 +135,7 @@ struct Step {
 typedef struct { char *at; size_t size, room; int failed; } Buffer;
 typedef struct { int known, bits; Slice *cells; } User;
 typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
-enum { DAYS = 8 };
+enum { DAYS = 128 };
 typedef struct { int64_t number; char text[10]; } Day; /* its text begins with 0 where none is known */
 
 typedef struct {
@@ -320,21 +320,25 @@ static void put_date(char *at, int64_t days) {
     at[4] = '-', put_two(at + 5, (int)month), at[7] = '-', put_two(at + 8, (int)(doy - (153 * mp + 2) / 5 + 1));
 }
 
-/* `YYYY-MM-DD?HH:MM:SS` of seconds since the epoch; rows that follow each other share few days. */
+/* `YYYY-MM-DD?HH:MM:SS` of seconds since the epoch; the rows of a batch share few days. */
 static void put_instant(Row *row, char *at, int64_t seconds, char between) {
     int64_t days = seconds / 86400;
     int rest = (int)(seconds % 86400);
-    Day *day = &row->days[days % DAYS];
+    Day *day = &row->days[(uint64_t)days % DAYS];
     if (!day->text[0] || day->number != days) put_date(day->text, day->number = days);
     memcpy(at, day->text, sizeof day->text);
     at[10] = between, put_two(at + 11, rest / 3600), at[13] = ':', put_two(at + 14, rest / 60 % 60);
     at[16] = ':', put_two(at + 17, rest % 60);
 }
 
-/* The offset of the zone at an instant; 0 outside of the years that the plan knows. */
-static int offset_at(Row *row, int64_t seconds, int32_t *offset) {
+/* Whether an instant is in the years that the plan knows. */
+static int is_known_time(const Kernel *k, int64_t seconds) {
+    return k->spans > 1 && seconds >= k->since[0] && seconds < k->since[k->spans - 1];
+}
+
+/* The offset of the zone at an instant in these years. */
+static int32_t offset_at(Row *row, int64_t seconds) {
     const Kernel *k = row->kernel;
-    if (k->spans < 2 || seconds < k->since[0] || seconds >= k->since[k->spans - 1]) return 0;
     if (seconds < k->since[row->span] || seconds >= k->since[row->span + 1]) { /* not where it was last time */
         Py_ssize_t low = 0, high = k->spans;
         while (high - low > 1) {
@@ -343,17 +347,15 @@ static int offset_at(Row *row, int64_t seconds, int32_t *offset) {
         }
         row->span = low;
     }
-    *offset = k->offsets[row->span];
-    return 1;
+    return k->offsets[row->span];
 }
 
 static int write_time(Row *row, Buffer *b, Value v, int local) {
     char text[SHORT];
-    int32_t offset;
     if (v.type != DATE) return 0;
-    int64_t millis = int64_at(v.at);
-    if (millis < 0 || !offset_at(row, millis / 1000, &offset)) return 0; /* before 1970 cutting is not dividing */
-    put_instant(row, text, millis / 1000 + (local ? offset : 0), local ? ' ' : 'T');
+    int64_t millis = int64_at(v.at), seconds = millis / 1000;
+    if (millis < 0 || !is_known_time(row->kernel, seconds)) return 0; /* before 1970 cutting is not dividing */
+    put_instant(row, text, seconds + (local ? offset_at(row, seconds) : 0), local ? ' ' : 'T');
     text[19] = 'Z';
     put_short(b, row->kernel, text, local ? 19 : 20);
     return 1;
