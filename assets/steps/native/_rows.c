@@ -190,7 +190,7 @@ static Py_ssize_t place_of(const Slices *all, Slice wanted) {
 
 /* ----------------------------------------------------------------------------------- the cells */
 
-static int grow(Buffer *b, size_t size) {
+APART static int grow(Buffer *b, size_t size) {
     size_t room = b->room * 2 + size + 4096;
     char *grown = b->failed ? NULL : realloc(b->at, room);
     if (!grown) { b->failed = 1; return 0; }
@@ -234,7 +234,7 @@ static inline int copied(char *to, const char *text, size_t size) {
 }
 
 /* A cell in quotes, those in it doubled. */
-static void put_doubled(Buffer *b, const char *text, size_t size) {
+APART static void put_doubled(Buffer *b, const char *text, size_t size) {
     put(b, "\"", 1);
     for (const char *quote; size && (quote = memchr(text, '"', size));) {
         size_t upto = (size_t)(quote - text) + 1;
@@ -492,7 +492,7 @@ static int is_digest(Slice s) {
 }
 
 /* The digest that others compare: of an address in lower case, or of a number; what is one already stays. */
-static int write_hash(Row *row, Buffer *b, Value v) {
+APART static int write_hash(Row *row, Buffer *b, Value v) {
     char text[MOST_ADDRESS], hex[2 * SHA_SIZE];
     Slice s;
     if (!line_of(row, v, 0, &s) || !lowered(s, text, &s)) return 0;
@@ -517,7 +517,7 @@ static int plain_of(Row *row, Value v, const Column *column, char *whole, Slice 
 }
 
 /* Text that passes through a mask before it is guarded (formats.py, `transformed`). */
-static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
+APART static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
     const Kernel *k = row->kernel;
     char whole[MOST_ADDRESS], text[MOST_ADDRESS + 8];
     Slice s;
@@ -593,7 +593,7 @@ static int write_items(const Kernel *k, Buffer *b, const Items *items, int guard
     return put_guarded(b, k, (Slice){items->at, (Py_ssize_t)items->size}, guard);
 }
 
-static int write_list(Row *row, Buffer *b, Value v, const Column *column) {
+APART static int write_list(Row *row, Buffer *b, Value v, const Column *column) {
     Items items = {.size = 0, .count = 0};
     Slice name;
     Value item;
@@ -603,7 +603,7 @@ static int write_list(Row *row, Buffer *b, Value v, const Column *column) {
 }
 
 /* A calendar day as text; what is none, or is written in another way, is for Python to judge. */
-static int write_day(const Kernel *k, Buffer *b, Value v) {
+APART static int write_day(const Kernel *k, Buffer *b, Value v) {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (v.type != TEXT) return 0;
     Slice s = text_of(v);
@@ -760,7 +760,7 @@ static int write_market(const Kernel *k, Buffer *b, Value id, const Column *colu
 }
 
 /* Dates of the chosen events in the market's order, then the ids of unknown ones. */
-static int write_events(Row *row, Buffer *b, const Wish *wish, const Column *column) {
+APART static int write_events(Row *row, Buffer *b, const Wish *wish, const Column *column) {
     const Kernel *k = row->kernel;
     Items items = {.size = 0, .count = 0};
     Slice name;
@@ -797,7 +797,7 @@ static int has_code(const Row *row, const Slices *states) {
 }
 
 /* A text; where it is blank, what the table says. */
-static int write_else(Row *row, Buffer *b, const Column *column) {
+APART static int write_else(Row *row, Buffer *b, const Column *column) {
     Value v = row->slots[column->slot];
     Slice line, cell;
     if (!is_absent(v)) {
@@ -813,7 +813,7 @@ static int write_else(Row *row, Buffer *b, const Column *column) {
  * A link to the entry that is signed (links.py): of the column's data the site, the path before the id, and the key.
  * The signature is in the alphabet of RFC 4648 5, without padding.
  */
-static int write_link(const Row *row, Buffer *b, const Column *column) {
+APART static int write_link(const Row *row, Buffer *b, const Column *column) {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     enum { SIGNED = 43 };
     char text[MOST_ADDRESS];
@@ -837,7 +837,7 @@ static int write_link(const Row *row, Buffer *b, const Column *column) {
 }
 
 /* The place of a market among the wishes, from 1 on; nothing where it is none of them. */
-static int write_rank_of(const Row *row, Buffer *b, Slice market) {
+APART static int write_rank_of(const Row *row, Buffer *b, Slice market) {
     for (int i = 0; market.size == 12 && i < row->wish_count; i++) {
         Value wished = row->wishes[row->wish_order[i]].market;
         if (wished.type != OBJECT_ID || memcmp(wished.at, market.at, 12)) continue;

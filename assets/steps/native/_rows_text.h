@@ -122,7 +122,7 @@ static int put_character(char *at, uint32_t c) {
  * The same text with letters composed of what stands side by side, as some keyboards send it. It is canonically
  * equivalent, so if it is simple, it is the normal form. No pair is shorter than what it becomes.
  */
-static Slice composed(Row *row, Slice s) {
+APART static Slice composed(Row *row, Slice s) {
     const uint8_t *p = (const uint8_t *)s.at, *end = p + s.size;
     char *to = row->composed, *last = to;
     for (uint32_t before = 0; p < end;) {
@@ -139,7 +139,7 @@ static Slice composed(Row *row, Slice s) {
  * One clean line of at most `length` characters (0: no cut), there until the next is asked for; 0 where it would have
  * to be cleaned.
  */
-static int line_of(Row *row, Value v, int length, Slice *line) {
+APART static int line_of(Row *row, Value v, int length, Slice *line) {
     const Kernel *k = row->kernel;
     int astral;
     if (v.type != TEXT) return 0;
