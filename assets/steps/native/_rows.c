@@ -116,8 +116,8 @@ enum { WIDE = sizeof(Wide), SHORT = 2 * WIDE };
  * some fields are optional, and others have values of several types.
  */
 enum { STEP_HEAD = SHORT, STEPS = 1024, STEP_TRIES = 8, FOLLOWING = 4 };
-/* Bytes of a document that are sent for before it is its turn; nearly all are shorter. */
-enum { SENT_FOR = 4096, CACHE_LINE = 64 };
+/* Bytes that are sent for at once before it is a document's turn: most are shorter, and the processor goes on by itself. */
+enum { SENT_FOR = 1536, CACHE_LINE = 64 };
 typedef struct Step Step;
 typedef struct { Step *met[FOLLOWING]; } Following; /* the last one first */
 struct Step {
@@ -1555,7 +1555,8 @@ static void note_missing(Row *row, Made *made, uint32_t document) {
 
 /* Ask the memory for a document before its turn: the first look at one is at its end, and waited a quarter of the walk. */
 static inline void send_for(Slice document) {
-    for (size_t at = 0; at < (size_t)document.size && at < SENT_FOR; at += CACHE_LINE) __builtin_prefetch(document.at + at);
+#pragma GCC unroll 32
+    for (size_t at = 0; at < SENT_FOR; at += CACHE_LINE) __builtin_prefetch(document.at + at);
 }
 
 static void make(Row *row, Made *made, const Documents *documents, const User *owners) {
