@@ -138,6 +138,9 @@ typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wis
 enum { DAYS = 128 };
 typedef struct { int64_t number; char text[10]; } Day; /* its text begins with 0 where none is known */
 
+enum { SEEN = 32 };
+typedef struct { uint8_t id[12]; Py_ssize_t at; } Seen; /* among the markets of the plan */
+
 typedef struct {
     const Kernel *kernel;
     Value *slots;
@@ -156,6 +159,7 @@ typedef struct {
     Slice same[MOST_TABLES]; uint8_t asked[MOST_TABLES]; /* what each table says of the row */
     int missed;
     Day days[DAYS];  /* that were written last */
+    Seen seen[SEEN]; /* the markets that were looked for last, by their last bytes */
     Py_ssize_t span; /* of the zone, that was looked at last */
     char composed[MOST_CELL];
 } Row;
@@ -748,12 +752,20 @@ static int is_granted(const Row *row, Slice wanted, int to_promoter) {
     return found;
 }
 
-static Py_ssize_t market_of(const Kernel *k, Value id) {
-    return id.type == OBJECT_ID ? place_of(&k->markets, (Slice){(const char *)id.at, 12}) : -1;
+/* The place of a market among those of the plan, -1 where it is none of them. */
+static Py_ssize_t market_of(Row *row, Value id) {
+    if (id.type != OBJECT_ID) return -1;
+    Seen *seen = &row->seen[id.at[11] % SEEN];
+    if (memcmp(seen->id, id.at, sizeof seen->id)) {
+        memcpy(seen->id, id.at, sizeof seen->id);
+        seen->at = place_of(&row->kernel->markets, (Slice){(const char *)id.at, 12});
+    }
+    return seen->at;
 }
 
-static int write_market(const Kernel *k, Buffer *b, Value id, const Column *column) {
-    Py_ssize_t at = is_absent(id) ? -1 : market_of(k, id);
+static int write_market(Row *row, Buffer *b, Value id, const Column *column) {
+    const Kernel *k = row->kernel;
+    Py_ssize_t at = market_of(row, id);
     if (at < 0) put_empty(b, k);
     else put(b, column->data.items[at].at, (size_t)column->data.items[at].size); /* as Python wrote it */
     return 1;
@@ -765,7 +777,7 @@ APART static int write_events(Row *row, Buffer *b, const Wish *wish, const Colum
     Items items = {.size = 0, .count = 0};
     Slice name;
     Value id;
-    Py_ssize_t at = market_of(k, wish->market);
+    Py_ssize_t at = market_of(row, wish->market);
     const Slices *known = at < 0 ? NULL : &k->events[at];
     for (Py_ssize_t i = 0; known && wish->events.type == LIST && i < known->count; i += 2)
         for (Cursor c = inside(wish->events); next(&c, &name, &id);)
@@ -863,12 +875,12 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
     case OP_PRESENT: put_truth(b, k, column->format, !is_absent(row->slots[column->slot])); return 1;
     case OP_MARKET:
         v = row->slots[column->slot];
-        return (is_absent(v) || v.type == OBJECT_ID) && write_market(k, b, v, column);
+        return (is_absent(v) || v.type == OBJECT_ID) && write_market(row, b, v, column);
     case OP_WISHES: put_small(b, k, row->wish_count); return 1;
     case OP_WISH_MARKET: case OP_WISH_EVENTS: case OP_WISH_QUANTITY:
         if (column->slot > row->wish_count) { put_empty(b, k); return 1; }
         wish = &row->wishes[row->wish_order[column->slot - 1]];
-        if (column->op == OP_WISH_MARKET) return write_market(k, b, wish->market, column);
+        if (column->op == OP_WISH_MARKET) return write_market(row, b, wish->market, column);
         if (column->op == OP_WISH_EVENTS) return write_events(row, b, wish, column);
         return write_value(row, b, wish->quantity, column);
     case OP_GRANTED: case OP_GRANTED_TO:
@@ -1520,6 +1532,7 @@ static void drop_row(Row *row) {
 static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) {
     size_t questions = (size_t)k->questions.count;
     row->kernel = k;
+    for (int i = 0; i < SEEN; i++) row->seen[i].at = place_of(&k->markets, (Slice){(const char *)row->seen[i].id, 12});
     row->slots = calloc((size_t)k->slot_count, sizeof *row->slots);
     row->answers = calloc(questions + 1, sizeof *row->answers);
     row->versions = calloc(questions + 1, sizeof *row->versions);
