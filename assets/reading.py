@@ -251,7 +251,7 @@ class Reader:
     ) -> Iterator[Batch]:
         scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after, fields=fields)
         read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=batch)
-        for found in ahead(read):
+        for found in _ahead(read, batch):
             passing(CrashPoint.K09)
             self.progress()
             yield found
@@ -422,6 +422,19 @@ class Reader:
         with suppress(IndexError):
             return self._doors.mongo.exports.page(same, before=None, limit=1)[0]
         return None
+
+
+def _ahead(read: Iterator[Batch], full: int) -> Iterator[Batch]:
+    """The same batches, the next ones read while the last is used.
+
+    Behind one that is not full there is none, unless its documents are huge: then no thread is
+    started, of which a small export would have one for each of its segments.
+    """
+    first = list(islice(read, 1))  # is large, and let go as soon as it is used
+    rest = ahead(read) if sum(map(len, first)) == full else read
+    while first:
+        yield first.pop()
+    yield from rest
 
 
 def _batch(kernel: Kernel | None) -> int:

@@ -30,10 +30,13 @@ MERGE_HOPS = 5
 # Documents whose stored order says nothing are sorted in memory: at 2 kB each (DOMAIN.md
 # 2.5) 50,000 are 100 MB, and a campaign with more of them has another problem.
 MOST_GATHERED = 50_000
-_AGAIN = 1_000  # decoded documents of a gathered segment held at a time
+# Decoded documents of a gathered segment held at a time; most segments gather a few old entries.
+MOST_DECODED = 1_000
 
 Document = Mapping[str, Any]
 Key = tuple[Any, ...]
+# A gathered document with its key, and its row while they are few.
+_Kept = tuple[Key, bytes, EntryRow | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,8 @@ class EntryReader:
         ledger: Counts what was read and what could not be, each batch when its last row has been
             handed out.
         most_gathered: How many documents without a usable order are sorted in memory.
+        most_decoded: How many of them are held decoded; where there are more, all are decoded
+            twice.
         made: Makes the usual rows of a batch, and leaves the others to be read here; what it counts
             goes into the ledger that it is given. None where all are read here.
         sorted_later: Whether the keys of runs are of another order, so that nothing is merged.
@@ -111,6 +116,7 @@ class EntryReader:
     users: Callable[[set[ObjectId]], Mapping[ObjectId, Document]]
     ledger: Ledger
     most_gathered: int = MOST_GATHERED
+    most_decoded: int = MOST_DECODED
     made: Callable[[Sequence[bytes], Ledger], MadeRows] | None = None
     sorted_later: bool = False
     spread: Callable[[Callable[[Any], Any], Iterator[Any]], Iterator[Any]] = map
@@ -226,18 +232,28 @@ class EntryReader:
                 found = next(rest, None)
 
     def gathered(self, segment: Segment) -> Iterator[tuple[Any, EntryRow]]:
-        """Read a whole segment and sort it; only raw documents are kept meanwhile."""
-        kept: list[tuple[Key, bytes]] = []
+        """Read a whole segment and sort it; of many only raw documents are kept meanwhile."""
+        kept: list[_Kept] = []
         for batch in self.scan(segment):
-            kept.extend((key, raw) for key, _, raw in self.keyed(batch))
+            few = len(kept) + len(batch) <= self.most_decoded
+            kept.extend((key, raw, row if few else None) for key, row, raw in self.keyed(batch))
             if len(kept) > self.most_gathered:
                 message = f"more than {self.most_gathered} documents have no usable order"
                 raise ExportFailed("SOURCE_UNORDERED", message)
-        kept.sort(key=lambda pair: pair[0])
+        kept.sort(key=itemgetter(0))
         again = replace(self, ledger=Ledger())  # they are counted already
-        for start in range(0, len(kept), _AGAIN):
-            for key, row, _ in again.keyed([raw for _, raw in kept[start : start + _AGAIN]]):
+        for start in range(0, len(kept), self.most_decoded):
+            for key, row in again.unraw(kept[start : start + self.most_decoded]):
                 yield (key if self.made is None else packed(key)), row
+
+    def unraw(self, kept: Sequence[_Kept]) -> Iterator[tuple[Key, EntryRow]]:
+        """The rows of gathered documents, which are decoded once more unless all are there."""
+        rows = [(key, row) for key, _, row in kept if row is not None]
+        if len(rows) == len(kept):
+            yield from rows
+            return
+        for key, row, _ in self.keyed([raw for _, raw, _ in kept]):
+            yield key, row
 
     def keyed(
         self, batch: Sequence[bytes], made: MadeRows | None = None

@@ -66,6 +66,7 @@ def reader(
     users: Callable[[set[ObjectId]], Mapping[ObjectId, Mapping[str, Any]]] | None = None,
     gather: bool = False,
     most: int = 100,
+    decoded: int = 100,
     batch: int = 2,
 ) -> EntryReader:
     """A reader over strands of documents, one segment each."""
@@ -92,6 +93,7 @@ def reader(
         users=users or Users(),
         ledger=Ledger(),
         most_gathered=most,
+        most_decoded=decoded,
     )
 
 
@@ -105,9 +107,10 @@ def numbers(made: EntryReader) -> list[int]:
     st.lists(st.lists(st.integers(0, 30), max_size=8), min_size=1, max_size=4),
     st.integers(1, 4),
     st.booleans(),
+    st.integers(1, 10),
 )
 def test_merged_strands_give_one_total_order(
-    minutes: list[list[int]], batch: int, gather: bool
+    minutes: list[list[int]], batch: int, gather: bool, decoded: int
 ) -> None:
     """The order must depend neither on the strand nor on the size of a batch."""
     count = iter(range(1, 1000))
@@ -116,7 +119,7 @@ def test_merged_strands_give_one_total_order(
         (document["createdAt"], document["_id"]) for strand in strands for document in strand
     )
 
-    made = reader(*strands, batch=batch, gather=gather)
+    made = reader(*strands, batch=batch, gather=gather, decoded=decoded)
     rows = [(row.entry["createdAt"], row.entry["_id"]) for row in made.rows()]
 
     assert expected == rows
@@ -130,7 +133,22 @@ def test_a_gathered_segment_is_sorted_whatever_its_stored_order() -> None:
     assert [1, 2, 3] == numbers(reader(documents, gather=True))
 
 
-def test_gathered_documents_are_counted_once_though_they_are_decoded_twice() -> None:
+@pytest.mark.parametrize(("decoded", "times"), [(3, 2), (1, 4)])
+def test_gathered_documents_are_counted_once_though_many_are_decoded_twice(
+    decoded: int, times: int
+) -> None:
+    """A row counted twice would fail the export as unaccounted; a few are looked up once."""
+    users = Users()
+    documents = [entry(1, userId=oid(7)), entry(2, createdAt="unfit"), entry(3, userId=oid(8))]
+    made = reader(documents, gather=True, decoded=decoded, users=users, batch=2)
+
+    assert [1, 3] == numbers(made)
+    assert times == len(users.asked)
+    assert 3 == made.ledger.read
+    assert {"created:wrong_type": 1} == dict(made.ledger.rejected)
+
+
+def test_a_gathered_document_that_is_none_is_counted_once() -> None:
     """A row counted twice would fail the export as unaccounted."""
     made = reader([entry(1), entry(2, createdAt="unfit"), b"\x05\x00\x00\x00\x01"], gather=True)
 
