@@ -133,10 +133,11 @@ def build_export_asset(export_type: ExportType, *, catalog: Catalog) -> dg.Asset
         )
         done = _run(context, worker, export_id, number, _terminated(context, clock))
         findings = _findings(done, object_store)
-        yield dg.MaterializeResult(
-            metadata={**_metadata(done), "dagster/column_lineage": _lineage(export_type, done)},
-            data_version=dg.DataVersion(content_digest(done.manifest)),
+        # Metadata of the result would stand in Dagster's log twice: of the step's output, too.
+        context.add_asset_metadata(
+            {**_metadata(done), "dagster/column_lineage": _lineage(export_type, done)}
         )
+        yield dg.MaterializeResult(data_version=dg.DataVersion(content_digest(done.manifest)))
         yield from check_results(export_type, key, done.manifest, findings)
 
     return export

@@ -3,11 +3,13 @@
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._core.storage.runs import SqliteRunStorage
+from dagster._serdes import serialize_value
 from sqlalchemy.event import listen
 
 from export_platform.local.dagster_storage import (
@@ -204,6 +206,92 @@ def test_what_is_known_of_an_asset_holds_its_last_observation(
     assert last[entries.key] is None
     assert last[source] == newest
     assert newest != older
+
+
+PARTS = dg.StaticPartitionsDefinition(["one", "two"])
+
+
+@dg.asset(partitions_def=PARTS)
+def parts() -> dg.MaterializeResult:
+    """Something of which there is one for each part."""
+    return dg.MaterializeResult(metadata={"rows": 3})
+
+
+def _last_of_one(instance: dg.DagsterInstance) -> list[dg.EventLogRecord]:
+    wanted = dg.AssetRecordsFilter(parts.key, asset_partitions=["one"])
+    return list(instance.fetch_materializations(wanted, limit=1).records)
+
+
+def _made(instance: dg.DagsterInstance, part: str = "one") -> str:
+    return dg.materialize([parts], partition_key=part, instance=instance).run_id
+
+
+def test_who_kept_a_materialisation_knows_it_without_reading_it_again(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Each check of an export asks for it: a tenth of a run went into reading it three times."""
+    run_id = _made(instance)
+    storage, said = instance.event_log_storage, list[str]()
+    assert isinstance(storage, OneFileEventLog)
+    with storage.connect() as connection:
+        listen(connection.engine, "before_cursor_execute", lambda *said_: said.append(said_[2]))
+    ours = _last_of_one(instance)
+    assert len(said) == 1
+    with ThreadPoolExecutor(1) as other:
+        read = other.submit(_last_of_one, instance).result()
+
+    assert ours == read
+    assert [run_id] == [one.run_id for one in ours]
+
+
+def test_a_newer_materialisation_or_a_wiped_asset_is_seen_by_who_kept_the_last(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Two exports of one campaign may end at the same time, in two processes."""
+    _made(instance)
+    with ThreadPoolExecutor(1) as other:
+        newer = other.submit(_made, instance).result()
+    _made(instance, "two")
+
+    assert [newer] == [one.run_id for one in _last_of_one(instance)]
+
+    last = _made(instance)
+    assert [last] == [one.run_id for one in _last_of_one(instance)]
+    instance.wipe_assets([parts.key])
+    assert _last_of_one(instance) == []
+
+
+def test_what_is_the_last_of_an_asset_is_written_as_dagster_writes_it(
+    instance: dg.DagsterInstance,
+) -> None:
+    """It is put together from the words of the event, which took as long again to find."""
+    for _ in range(2):  # an insert first, then an update
+        _made(instance)
+        storage = instance.event_log_storage
+        assert isinstance(storage, OneFileEventLog)
+        with storage.connect() as connection:
+            query = "SELECT last_materialization, last_run_id FROM asset_keys"
+            ((written, run_id),) = connection.exec_driver_sql(query).all()
+        (record,) = _last_of_one(instance)
+
+        assert written == serialize_value(record)
+        assert run_id == record.run_id
+
+
+def test_a_run_is_found_by_its_id_as_by_any_other_filter(instance: dg.DagsterInstance) -> None:
+    """The statement for the one is kept; what it finds changes with each step of the run."""
+    run_id = _made(instance)
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    (other,) = instance.get_runs(dg.RunsFilter(run_ids=[run_id], job_name=run.job_name))
+    assert run == other
+
+    instance.report_run_canceling(run)
+
+    again = instance.get_run_by_id(run_id)
+    assert again is not None
+    assert again.status is dg.DagsterRunStatus.CANCELING
+    assert instance.get_run_by_id("another") is None
 
 
 def test_a_table_is_looked_for_until_it_is_seen(
