@@ -24,6 +24,7 @@ from assets.model.campaign import Facts
 from assets.model.export_type import Catalog, ExportType
 from assets.model.failure import ExportFailed
 from assets.model.instant import rfc3339
+from assets.model.lanes import Lane, lane_of
 from assets.model.lifecycle import PUBLISHED
 from assets.model.manifest import Manifest
 from assets.model.request import ExportRequest
@@ -204,6 +205,7 @@ class Attempt:
                 token=f"{document['_id']}:{document['attempt']}",
                 watch=heartbeat,
                 chunks=chunks,
+                at_one_instant=_is_soon_read(document),
             )
         draft = self._manifest(document, planned, produced)
         if not planned.deliveries:
@@ -354,6 +356,7 @@ class Attempt:
             code_version=self._build.version,
             git_sha=self._build.git_sha,
             snapshot_at=rfc3339(facts.snapshot),
+            cluster_time=produced.cluster_time,
             zone=facts.zone,
             columns=tuple(column.entry() for column in planned.columns),
             companions={
@@ -409,6 +412,15 @@ class Attempt:
                 self._doors.objects.remove(prefix, but=named)
         except DoorError:
             return
+
+
+def _is_soon_read(document: Document) -> bool:
+    """Whether an export is over long before the database forgets how it was when it began.
+
+    An attempt after the first does not rely on it again: that may be what the first one failed for.
+    """
+    rows = (document.get("line") or {}).get("rows")
+    return document["attempt"] == 1 and rows is not None and lane_of(rows) is Lane.SMALL
 
 
 def _may_leave(document: Document) -> bool:

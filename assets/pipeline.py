@@ -7,6 +7,7 @@ on disk.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,14 @@ from assets.ahead import begun
 from assets.chunks import Chunks, Standing
 from assets.files import confirm, write_files
 from assets.model.manifest import Accounting, FileEntry
-from assets.model.source import CodeRow, EntryRow, EntrySource, RowSource, Verdict
+from assets.model.source import (
+    AthenaSource,
+    CodeRow,
+    EntryRow,
+    EntrySource,
+    RowSource,
+    Verdict,
+)
 from assets.reading import Doors, Reader
 from assets.steps.address import Address
 from assets.steps.encode.run import Run
@@ -38,6 +46,7 @@ class Produced:
         files: The main files and their companions.
         entries: Ids of the entries in the files, companions included, where a delivery looks once
             more for those that were erased meanwhile; else empty.
+        cluster_time: As `Manifest` says.
     """
 
     files: tuple[FileEntry, ...]
@@ -45,6 +54,7 @@ class Produced:
     queries: tuple[Mapping[str, Any], ...]
     stated: Mapping[str, str]
     entries: frozenset[str] = frozenset()
+    cluster_time: str | None = None
 
 
 def produce(
@@ -55,6 +65,7 @@ def produce(
     token: str,
     watch: Watch,
     chunks: Chunks | None = None,
+    at_one_instant: bool = False,
 ) -> Produced:
     """Make the files of an export, up to the moment before publishing.
 
@@ -66,17 +77,22 @@ def produce(
         watch: Is told the progress and stops the flow.
         chunks: Cuts large files so that another attempt can go on, and says what an earlier one has
             made; None where each attempt makes all of them.
+        at_one_instant: Whether all entries and accounts are to be read as one instant has them,
+            where the servers can: it must be over before they forget it.
 
     Raises:
         ExportFailed: The rows do not add up, or a file is not stored as it was written.
         DoorError: The outside failed.
     """
-    flow = _Flow(plan, doors, token, watch, chunks)
-    files = tuple(flow.files(address))
-    accounted = begun(flow.accounting)  # counts once more what the database has
-    for entry in files:
-        confirm(entry, doors.objects)
-    accounting = accounted()
+    goes_on = chunks is not None and chunks.begun is not None  # with rows of an earlier instant
+    asks = at_one_instant and not goes_on and not isinstance(plan.export_type.rows, AthenaSource)
+    with doors.mongo.at_one_instant() if asks else nullcontext(doors.mongo) as mongo:
+        flow = _Flow(plan, replace(doors, mongo=mongo), token, watch, chunks)
+        files = tuple(flow.files(address))
+        accounted = begun(flow.accounting)  # counts once more what the database has
+        for entry in files:
+            confirm(entry, doors.objects)
+        accounting = accounted()
     balance(accounting, plan.facts.request)
     return Produced(
         files=files,
@@ -84,6 +100,7 @@ def produce(
         queries=tuple(flow.reader.queries),
         stated=flow.stated(),
         entries=frozenset(flow.entries),
+        cluster_time=None if mongo.instant is None else f"{mongo.instant.time}.{mongo.instant.inc}",
     )
 
 

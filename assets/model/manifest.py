@@ -124,6 +124,9 @@ class Manifest:
         code_version: Version of the package.
         git_sha: Commit of the code, or "unknown" outside a checkout.
         snapshot_at: RFC 3339; nothing created after it is in the files.
+        cluster_time: The one instant of which all entries and accounts were read, where they were
+            read in one snapshot session: seconds since 1970 and a number within the second, as
+            MongoDB counts. None: each as it was when it was read.
         zone: IANA zone of local times in the files.
         columns: The columns of every main file, in order.
         companions: The columns of the other files, by section.
@@ -155,6 +158,7 @@ class Manifest:
     companions: Mapping[str, tuple[ColumnEntry, ...]] = field(default_factory=dict)
     deliveries: tuple[Mapping[str, Any], ...] = ()
     stated: Mapping[str, str] = field(default_factory=dict)
+    cluster_time: str | None = None
     expires_at: str | None = None
     previous: str | None = None
 

@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
+from bson import Timestamp
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError, InvalidDocument
 from pymongo import errors
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
@@ -25,6 +28,11 @@ SOCKET_GRACE_SECONDS = 5.0
 
 DUPLICATE = "MONGO_DUPLICATE"
 _DUPLICATE_KEY = 11_000
+
+# What a server keeps of its past, if it does (MongoDB 5.0), is asked of any small collection.
+_ANY_COLLECTION = "campaigns"
+_SNAPSHOTS_SINCE = 13  # wire version of MongoDB 5.0
+_WITH_A_PAST = frozenset({"Mongos", "RSPrimary", "RSSecondary"})  # as PyMongo names them
 
 # Server answers that another try can cure; names as in MongoDB's error_codes.yml. The driver has
 # already retried once by itself when one of these reaches us.
@@ -182,6 +190,11 @@ class MongoConnection:
         operation_seconds: Bound of one operation, looking for a primary and retries included; two
             of the bridge's, so that it can answer 503 (RELIABILITY.md 4.3), and 30 of a worker's,
             which outlives an election.
+
+    Attributes:
+        session: In which everything is read that shows one instant; else None.
+        instant: That instant, on the clock of the cluster.
+        turn: Held by each read in a session, which is of one thread at a time.
     """
 
     def __init__(
@@ -199,6 +212,9 @@ class MongoConnection:
         self._application = application
         self._selection_seconds = selection_seconds
         self.operation_seconds = operation_seconds
+        self.session: ClientSession | None = None
+        self.instant: Timestamp | None = None
+        self.turn: AbstractContextManager[Any] = nullcontext()
         self._lock = threading.Lock()
         self._client: pymongo.MongoClient[Document] | None = None
         self._collections: dict[str, Collection[Document]] = {}
@@ -230,8 +246,43 @@ class MongoConnection:
         Raises:
             DoorError: As ``mongo_errors`` says.
         """
-        with mongo_errors(attempted), pymongo.timeout(seconds or self.operation_seconds):
+        timeout = pymongo.timeout(seconds or self.operation_seconds)
+        with self.asking(attempted), timeout:
             yield
+
+    @contextmanager
+    def asking(self, attempted: str) -> Iterator[None]:
+        """Map the errors of the block; where all reads show one instant, wait for its turn.
+
+        Args:
+            attempted: What is attempted, in words, for the error.
+
+        Raises:
+            DoorError: As ``mongo_errors`` says.
+        """
+        with mongo_errors(attempted), self.turn:
+            yield
+
+    @contextmanager
+    def at_one_instant(self) -> Iterator["MongoConnection"]:
+        """Give a view whose reads show the database as it is now, as long as the block lasts.
+
+        A snapshot session (MongoDB manual, "Read Concern snapshot"): the server must keep its past
+        meanwhile, as a rule for five minutes. Where it keeps none, or does not say of which instant
+        it is, the connection itself is given.
+
+        Raises:
+            Unavailable: The database went away.
+        """
+        client = self._open()
+        if not _has_a_past(client):
+            yield self
+            return
+        with client.start_session(snapshot=True) as session:
+            view = copy(self)
+            view.session, view.turn = session, threading.RLock()
+            view.instant = _first_instant(view)
+            yield self if view.instant is None else view
 
     def ping(self) -> None:
         """Ask the server whether it answers.
@@ -285,3 +336,23 @@ class MongoConnection:
             connectTimeoutMS=int(self._selection_seconds * 1000),
             socketTimeoutMS=int((self.operation_seconds + SOCKET_GRACE_SECONDS) * 1000),
         )
+
+
+def _has_a_past(client: "pymongo.MongoClient[Document]") -> bool:
+    """Whether the servers that are known by now can all be asked for how it was."""
+    servers = client.topology_description.server_descriptions().values()
+    known = [server for server in servers if server.server_type_name in _WITH_A_PAST]
+    return bool(known) and min(one.max_wire_version for one in known) >= _SNAPSHOTS_SINCE
+
+
+def _first_instant(view: MongoConnection) -> Timestamp | None:
+    """Begin a snapshot by its first read; None where the server refuses."""
+    find = {"find": _ANY_COLLECTION, "limit": 1, "projection": {"_id": True}}
+    database = view.collection(_ANY_COLLECTION).database
+    try:
+        with view.bounded("begin to read at one instant"):
+            answer = database.command(find, session=view.session)
+    except Refused:
+        return None
+    instant: Timestamp | None = answer["cursor"].get("atClusterTime")
+    return instant

@@ -15,7 +15,7 @@ from pymongo import ASCENDING, IndexModel
 
 from resources.errors import Refused, Unavailable
 from resources.mongo.batch import Batch
-from resources.mongo.connection import Document, MongoConnection, mongo_errors
+from resources.mongo.connection import Document, MongoConnection
 from resources.mongo.documents import LENIENT, chunks, raw, split
 from resources.mongo.raw_batches import raw_batches
 
@@ -199,7 +199,8 @@ class EntryStore:
         entries = raw(self._connection.collection(NAME))
         for chunk in chunks(ids):
             with self._connection.bounded("read entries by id"):
-                for document in entries.find({"_id": {"$in": chunk}}):
+                found = entries.find({"_id": {"$in": chunk}}, session=self._connection.session)
+                for document in found:
                     yield bytes(document.raw)
 
     def count(
@@ -221,7 +222,9 @@ class EntryStore:
         """
         with self._connection.bounded("count entries", seconds=seconds):
             stop: dict[str, Any] = {} if most is None else {"limit": most}
-            return self._connection.collection(NAME).count_documents(dict(filter), **stop)
+            return self._connection.collection(NAME).count_documents(
+                dict(filter), session=self._connection.session, **stop
+            )
 
     def distinct(
         self,
@@ -247,13 +250,15 @@ class EntryStore:
             {"$group": {"_id": f"${field}"}},
         ]
         with self._connection.bounded("list distinct values of entries", seconds=COUNT_SECONDS):
-            return [found["_id"] for found in self._connection.collection(NAME).aggregate(steps)]
+            entries = self._connection.collection(NAME)
+            groups = entries.aggregate(steps, session=self._connection.session)
+            return [found["_id"] for found in groups]
 
     def _page(
         self, scan: Scan, position: _Position, page_size: int, batch_size: int
     ) -> Iterator[Batch]:
         attempted = "read a page of entries"
-        with mongo_errors(attempted):
+        with self._connection.asking(attempted):
             cursor = raw_batches(
                 raw(self._connection.collection(NAME)),
                 keyset_query(scan, position.last),
@@ -263,10 +268,11 @@ class EntryStore:
                 batch_size=batch_size,
                 hint=scan.hint,
                 max_time_ms=int(self._connection.operation_seconds * 1000),
+                session=self._connection.session,
             )
         with cursor:
             while True:
-                with mongo_errors(attempted):
+                with self._connection.asking(attempted):
                     batch = next(cursor, None)
                 if batch is None:
                     return

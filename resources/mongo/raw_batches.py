@@ -51,7 +51,7 @@ class LeanBatches(RawBatchCursor[Any]):
     def __init__(self, collection: Collection[Any], query: Mapping[str, Any], **asked: Any) -> None:
         super().__init__(collection, query, **asked)
         # `CursorType.EXHAUST` takes no limit, which OP_QUERY did not have; a page is one.
-        self._exhaust = streams(collection.database.client)
+        self._exhaust = asked.get("session") is None and streams(collection.database.client)
 
     def _unpack_response(
         self,

@@ -1,7 +1,10 @@
 """The twelve stores over one connection, and the indexes they need."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
+
+from bson import Timestamp
 
 from resources.mongo import (
     campaigns,
@@ -58,6 +61,24 @@ class MongoStores:
         self.scoring = scoring.ScoringStore(connection)
         self.ticks = TickStore(connection)
         self.users = users.UserStore(connection)
+
+    @property
+    def instant(self) -> Timestamp | None:
+        """Of which all entries and users are read, on the clock of the cluster; None: of none."""
+        return self._connection.instant
+
+    @contextmanager
+    def at_one_instant(self) -> Iterator["MongoStores"]:
+        """Give stores that read all entries and users as they are now, while the block lasts.
+
+        As `MongoConnection.at_one_instant` says; these stores themselves where the servers keep no
+        past.
+
+        Raises:
+            Unavailable: The database went away.
+        """
+        with self._connection.at_one_instant() as connection:
+            yield self if connection is self._connection else MongoStores(connection)
 
     def ping(self) -> None:
         """Ask the database whether it answers.

@@ -89,7 +89,8 @@ class UserStore:
         found: dict[ObjectId, UserDocument] = {}
         for chunk in chunks(ids):
             with self._connection.bounded("read users"):
-                for document in users.find({"_id": {"$in": chunk}}, projection):
+                query, session = {"_id": {"$in": chunk}}, self._connection.session
+                for document in users.find(query, projection, session=session):
                     user = decoded(document)
                     found[user["_id"]] = cast(UserDocument, user)
         return found
@@ -106,7 +107,8 @@ class UserStore:
             after = {"_id": {"$gt": last}} if last is not None else {}
             with self._connection.bounded("read users"):
                 query = {"$and": [dict(filter), after]}
-                page = list(users.find(query).sort("_id", ASCENDING).limit(IDS_PER_QUERY))
+                matching = users.find(query, session=self._connection.session)
+                page = list(matching.sort("_id", ASCENDING).limit(IDS_PER_QUERY))
             for document in page:
                 yield cast(UserDocument, decoded(document))
             if len(page) < IDS_PER_QUERY:

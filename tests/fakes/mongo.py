@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -338,6 +339,12 @@ class FakeMongoStores(MongoStores):
         self.scoring = FakeScoringStore(scoring)
         self.ticks = FakeTickStore(clock)
         self.users = FakeUserStore(users)
+
+    @contextmanager
+    def at_one_instant(self) -> Iterator["FakeMongoStores"]:
+        """These stores themselves: as a server alone, they keep no past."""
+        self.asked.note("at_one_instant")
+        yield self
 
     def ping(self) -> None:
         """Answer."""

@@ -14,15 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import bson
 import pytest
 from pymongo.errors import ExecutionTimeout
 
 from resources.mongo.connection import MongoConnection
+from resources.mongo.entries import Scan
 from resources.mongo.stores import MongoStores
 from tests.given import Given
 from tests.rehearsals.test_replica_set import all_there, written
 
 WRITES = 200
+
+
+SCAN = Scan(filter={}, sort=("_id",))
 
 
 @pytest.fixture
@@ -33,27 +38,34 @@ def entries(database: MongoConnection) -> Any:
     return found
 
 
-def test_a_snapshot_session_sees_one_instant(entries: Any) -> None:
-    """What is written, changed or removed after the first read, the second does not see.
+def seen(stores: MongoStores) -> tuple[int, list[dict[str, Any]]]:
+    """What an export counts and reads."""
+    batches = stores.entries.scan(SCAN)
+    return stores.entries.count({}), [bson.decode(one) for batch in batches for one in batch]
 
-    It would close the gap of the waitlist's order (docs/architecture.md).
-    """
-    client = entries.database.client
 
-    with client.start_session(snapshot=True) as session:
-        first = list(entries.find({}, session=session).sort("_id", 1))
+def test_an_export_reads_entries_as_one_instant_has_them(entries: Any, mongo: MongoStores) -> None:
+    """What is written, changed or removed after the first read, no other read sees."""
+    with mongo.at_one_instant() as stores:
+        assert stores.instant is not None
+        before = seen(stores)
         entries.insert_one({"_id": 3, "seen": 0})
         entries.update_one({"_id": 0}, {"$set": {"seen": 1}})
         entries.delete_one({"_id": 1})
-        second = list(entries.find({}, session=session).sort("_id", 1))
+        assert seen(stores) == before
 
-    assert first == second
-    # The control: without the session all three changes are there.
-    assert [(one["_id"], one["seen"]) for one in entries.find({}).sort("_id", 1)] == [
-        (0, 1),
-        (2, 0),
-        (3, 0),
-    ]
+    # The control: without it all three changes are there.
+    after = [{"_id": 0, "seen": 1}, {"_id": 2, "seen": 0}, {"_id": 3, "seen": 0}]
+    assert seen(mongo) == (3, after)
+
+
+def test_a_stream_of_batches_gives_every_entry(entries: Any, mongo: MongoStores) -> None:
+    """A `mongod` sends the batches of a page unasked, and a page ends where its limit is."""
+    entries.insert_many([{"_id": number, "seen": 0} for number in range(3, 1_000)])
+
+    batches = mongo.entries.scan(SCAN, page_size=300, batch_size=20)
+
+    assert [bson.decode(one)["_id"] for batch in batches for one in batch] == list(range(1_000))
 
 
 def test_an_operation_that_takes_too_long_is_ended_by_the_server(entries: Any) -> None:

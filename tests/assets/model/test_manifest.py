@@ -113,7 +113,7 @@ def test_an_unknown_member_is_refused_wherever_it_stands(
 @pytest.mark.parametrize("member", sorted(set(document()) - {"manifestVersion"}))
 def test_a_member_of_a_wrong_kind_or_missing_is_refused_or_has_a_default(member: str) -> None:
     """A manifest that was cut or edited must not half-read."""
-    optional = {"queries", "expires_at", "previous"}
+    optional = {"queries", "cluster_time", "expires_at", "previous"}
     parsed = document()
     del parsed[member]
 

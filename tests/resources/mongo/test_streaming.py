@@ -1,59 +1,23 @@
 """Batches that come unasked: every entry once, whatever becomes of the stream."""
 
-import socket
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmarks.replay.entries import Entries
-from benchmarks.replay.server import LOOPBACK, Replay, Server
-from benchmarks.replay.wire import Command
 from resources.errors import Unavailable
 from resources.mongo import raw_batches
-from resources.mongo.connection import MongoConnection
 from resources.mongo.entries import EntryStore, Scan
+from tests.resources.mongo.serving import Watched, connected
 
 PAGE, BATCH, PAGES = 500, 50, 3
 COUNT = PAGES * PAGE
 BATCHES_A_PAGE = PAGE // BATCH
 FINDS = PAGES + 1  # the last one finds that there is no more
 IN_A_PAGE = BATCHES_A_PAGE + BATCHES_A_PAGE // 2
-
-
-@dataclass(slots=True)
-class Watched(Replay):
-    """A replay server that counts what it is asked.
-
-    Attributes:
-        sent: Is told each batch that has been sent, by its number.
-        waits: Whether it sends nothing unasked.
-    """
-
-    asked: Counter[str] = field(default_factory=Counter)
-    sent: Callable[[int], None] = lambda _: None
-    waits: bool = False
-    _batches: int = 0
-
-    def answer(self, command: Command, connection: socket.socket) -> None:
-        """Count it."""
-        self.asked[next(iter(command.body))] += 1
-        command = replace(command, streamed=False) if self.waits else command
-        Replay.answer(self, command, connection)
-
-    def _send(self, *given: Any) -> None:
-        Replay._send(self, *given)
-        self._batches += 1
-        self.sent(self._batches)
-
-    def forget(self) -> None:
-        """Every cursor, as a server does that was idle."""
-        self._cursors.clear()
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +36,8 @@ def server(folder: Path) -> Iterator[Watched]:
 @pytest.fixture
 def store(server: Watched) -> Iterator[EntryStore]:
     """The door, which knows its server as it does once a campaign was loaded."""
-    with closing(Server(server.speak)) as listening:
-        threading.Thread(target=listening.serve, daemon=True).start()
-        uri = f"mongodb://{LOOPBACK}:{listening.port}/?directConnection=true"
-        with closing(MongoConnection(uri=uri, database="fanreg")) as connection:
-            connection.ping()
-            yield EntryStore(connection)
+    with connected(server) as connection:
+        yield EntryStore(connection)
 
 
 def batches(store: EntryStore, server: Watched) -> Iterator[list[bytes]]:
