@@ -73,7 +73,11 @@ typedef struct {
 enum { EACH_NONE, EACH_BLOCK, EACH_KEPT };
 enum { IN_ENTRY, IN_KEPT, IN_BLOCK };
 
-typedef struct { int op, slot, format, length, guard, mask, table; Slices data; } Column;
+typedef struct Row Row;
+typedef struct Column Column;
+typedef struct { char *at; size_t size, room; int failed; } Buffer;
+typedef int Write(Row *, Buffer *, Value, const Column *); /* a value that is not absent as a cell, 0 if that is Python's */
+struct Column { int op, slot, format, length, guard, mask, table; Write *write; Slices data; };
 typedef struct { int kind, slot; int64_t number; Slices data; } Rule;
 typedef struct { int kind, slot; Slices data; } KeyPart;
 typedef struct Table Table;
@@ -132,7 +136,6 @@ struct Step {
     uint8_t type, holds; /* whether there are elements in it */
 };
 
-typedef struct { char *at; size_t size, room; int failed; } Buffer;
 typedef struct { int known, bits; Slice *cells; } User;
 typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
 enum { DAYS = 128 };
@@ -141,7 +144,7 @@ typedef struct { int64_t number; char text[10]; } Day; /* its text begins with 0
 enum { SEEN = 32 };
 typedef struct { uint8_t id[12]; Py_ssize_t at; } Seen; /* among the markets of the plan */
 
-typedef struct {
+struct Row {
     const Kernel *kernel;
     Value *slots;
     Value items[LISTS][MOST_ITEMS][ITEM_FIELDS];
@@ -162,7 +165,7 @@ typedef struct {
     Seen seen[SEEN]; /* the markets that were looked for last, by their last bytes */
     Py_ssize_t span; /* of the zone, that was looked at last */
     char composed[MOST_CELL];
-} Row;
+};
 
 #include "_rows_walk.h"
 
@@ -354,8 +357,9 @@ static int32_t offset_at(Row *row, int64_t seconds) {
     return k->offsets[row->span];
 }
 
-static int write_time(Row *row, Buffer *b, Value v, int local) {
+static int write_time(Row *row, Buffer *b, Value v, const Column *column) {
     char text[SHORT];
+    int local = column->format == F_LOCAL;
     if (v.type != DATE) return 0;
     int64_t millis = int64_at(v.at), seconds = millis / 1000;
     if (millis < 0 || !is_known_time(row->kernel, seconds)) return 0; /* before 1970 cutting is not dividing */
@@ -384,17 +388,19 @@ static int id_of(Value v, char *hex, Slice *id) {
     return 1;
 }
 
-static int write_id(const Kernel *k, Buffer *b, Value v) {
+static int write_id(Row *row, Buffer *b, Value v, const Column *column) {
     char hex[SHORT];
     Slice id;
+    (void)column;
     if (!id_of(v, hex, &id)) return 0;
-    if (v.type == OBJECT_ID) put_short(b, k, hex, 24);
-    else put_cell(b, k, id.at, (size_t)id.size);
+    if (v.type == OBJECT_ID) put_short(b, row->kernel, hex, 24);
+    else put_cell(b, row->kernel, id.at, (size_t)id.size);
     return 1;
 }
 
-static int write_enum(Row *row, Buffer *b, Value v) {
+static int write_enum(Row *row, Buffer *b, Value v, const Column *column) {
     const Kernel *k = row->kernel;
+    (void)column;
     if (v.type != TEXT) return 0;
     Slice s = text_of(v);
     if (is_short(row, s) && is_letter(*s.at) && !(WHERE(unlike_a_word, s.at) & first_bits(s.size))) {
@@ -496,9 +502,10 @@ static int is_digest(Slice s) {
 }
 
 /* The digest that others compare: of an address in lower case, or of a number; what is one already stays. */
-APART static int write_hash(Row *row, Buffer *b, Value v) {
+static int write_hash(Row *row, Buffer *b, Value v, const Column *column) {
     char text[MOST_ADDRESS], hex[2 * SHA_SIZE];
     Slice s;
+    (void)column;
     if (!line_of(row, v, 0, &s) || !lowered(s, text, &s)) return 0;
     if (s.size && !is_digest(s)) {
         Slice phone;
@@ -521,7 +528,7 @@ static int plain_of(Row *row, Value v, const Column *column, char *whole, Slice 
 }
 
 /* Text that passes through a mask before it is guarded (formats.py, `transformed`). */
-APART static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
+static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
     const Kernel *k = row->kernel;
     char whole[MOST_ADDRESS], text[MOST_ADDRESS + 8];
     Slice s;
@@ -542,14 +549,14 @@ APART static int write_masked(Row *row, Buffer *b, Value v, const Column *column
     return put_guarded(b, k, s, column->guard);
 }
 
-static int write_email(Row *row, Buffer *b, Value v, int guard) {
+static int write_email(Row *row, Buffer *b, Value v, const Column *column) {
     char text[MOST_ADDRESS];
     Slice s;
     if (v.type == TEXT && is_plain(row, s = text_of(v), 0) && !(WHERE(is_capital, s.at) & first_bits(s.size))) {
         put_short(b, row->kernel, s.at, (size_t)s.size);
         return 1;
     }
-    return address_of(row, v, text, &s) && put_guarded(b, row->kernel, s, guard);
+    return address_of(row, v, text, &s) && put_guarded(b, row->kernel, s, column->guard);
 }
 
 static int write_text(Row *row, Buffer *b, Value v, const Column *column) {
@@ -561,23 +568,25 @@ static int write_text(Row *row, Buffer *b, Value v, const Column *column) {
     return line_of(row, v, column->length, &s) && put_guarded(b, row->kernel, s, column->guard);
 }
 
-static int write_phone(Row *row, Buffer *b, Value v, int start) {
+static int write_phone(Row *row, Buffer *b, Value v, const Column *column) {
     Slice s;
+    int start = column->format == F_DIGITS;
     if (!phone_of(row, v, &s)) return 0;
     put_cell(b, row->kernel, s.at + start, (size_t)(s.size - start));
     return 1;
 }
 
-static int write_integer(const Kernel *k, Buffer *b, Value v) {
+static int write_integer(Row *row, Buffer *b, Value v, const Column *column) {
     enum { DIGITS = 24 };
     char text[DIGITS + SHORT];
+    (void)column;
     if (v.type != INT32 && v.type != INT64) return 0;
     int64_t number = v.type == INT32 ? int32_at(v.at) : int64_at(v.at);
     uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
     int at = DIGITS;
     do text[--at] = (char)('0' + left % 10); while (left /= 10);
     if (number < 0) text[--at] = '-';
-    put_short(b, k, text + at, (size_t)(DIGITS - at));
+    put_short(b, row->kernel, text + at, (size_t)(DIGITS - at));
     return 1;
 }
 
@@ -597,7 +606,7 @@ static int write_items(const Kernel *k, Buffer *b, const Items *items, int guard
     return put_guarded(b, k, (Slice){items->at, (Py_ssize_t)items->size}, guard);
 }
 
-APART static int write_list(Row *row, Buffer *b, Value v, const Column *column) {
+static int write_list(Row *row, Buffer *b, Value v, const Column *column) {
     Items items = {.size = 0, .count = 0};
     Slice name;
     Value item;
@@ -607,15 +616,16 @@ APART static int write_list(Row *row, Buffer *b, Value v, const Column *column) 
 }
 
 /* A calendar day as text; what is none, or is written in another way, is for Python to judge. */
-APART static int write_day(const Kernel *k, Buffer *b, Value v) {
+static int write_day(Row *row, Buffer *b, Value v, const Column *column) {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    (void)column;
     if (v.type != TEXT) return 0;
     Slice s = text_of(v);
     if (s.size != 10 || s.at[4] != '-' || s.at[7] != '-') return 0;
     for (int i = 0; i < 10; i++) if (i != 4 && i != 7 && !is_digit(s.at[i])) return 0;
     int month = (s.at[5] - '0') * 10 + s.at[6] - '0', day = (s.at[8] - '0') * 10 + s.at[9] - '0';
     if (month < 1 || month > 12 || day < 1 || day > days[month - 1] || !memcmp(s.at, "0000", 4)) return 0;
-    put_cell(b, k, s.at, 10);
+    put_cell(b, row->kernel, s.at, 10);
     return 1;
 }
 
@@ -626,8 +636,11 @@ static int is_locale(Slice s) {
 }
 
 /* Of `known` the first is the tag that stands for unknown ones; then spellings and their tags by turns. */
-static int write_locale(Row *row, Buffer *b, Slice spelled, const Slices *known) {
+static int write_locale(Row *row, Buffer *b, Value v, const Column *column) {
+    const Slices *known = &column->data;
     const Slice *tag = NULL;
+    if (v.type != TEXT) return 0;
+    Slice spelled = text_of(v);
     for (Py_ssize_t i = 1; !tag && i + 1 < known->count; i += 2)
         if (equal(known->items[i], spelled)) tag = &known->items[i + 1];
     if (!tag) {
@@ -645,41 +658,42 @@ static void put_truth(Buffer *b, const Kernel *k, int format, int said) {
     else put_short(b, k, words[said], 1);
 }
 
+static int write_truth(Row *row, Buffer *b, Value v, const Column *column) {
+    if (v.type != TRUTH) return 0;
+    put_truth(b, row->kernel, column->format, *v.at);
+    return 1;
+}
+
+static int write_country(Row *row, Buffer *b, Value v, const Column *column) {
+    (void)column;
+    if (v.type != TEXT || v.size != 7 || !is_letter((char)v.at[4]) || !is_letter((char)v.at[5])) return 0;
+    put_short(b, row->kernel, (char[SHORT]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
+    return 1;
+}
+
+/* Of what has no format none is written but the empty cell. */
+static int write_none(Row *row, Buffer *b, Value v, const Column *column) {
+    (void)row, (void)b, (void)v, (void)column;
+    return 0;
+}
+
 /* A number below 100. */
 static void put_small(Buffer *b, const Kernel *k, int number) {
     char text[1 + SHORT] = {(char)('0' + number / 10), (char)('0' + number % 10)};
     put_short(b, k, text + (number < 10), number < 10 ? 1 : 2);
 }
 
-static int write_value(Row *row, Buffer *b, Value v, const Column *column) {
-    const Kernel *k = row->kernel;
-    if (is_absent(v)) { put_empty(b, k); return 1; }
-    if (column->mask) return write_masked(row, b, v, column);
-    switch (column->format) {
-    case F_ID: return write_id(k, b, v);
-    case F_TEXT: return write_text(row, b, v, column);
-    case F_ENUM: return write_enum(row, b, v);
-    case F_EMAIL: return write_email(row, b, v, column->guard);
-    case F_PHONE: return write_phone(row, b, v, 0);
-    case F_DIGITS: return write_phone(row, b, v, 1);
-    case F_LOCAL: return write_time(row, b, v, 1);
-    case F_UTC: return write_time(row, b, v, 0);
-    case F_TRUTH: case F_TRUE_FALSE:
-        if (v.type != TRUTH) return 0;
-        put_truth(b, k, column->format, *v.at);
-        return 1;
-    case F_INTEGER: return write_integer(k, b, v);
-    case F_LIST: return write_list(row, b, v, column);
-    case F_LOCALE:
-        return v.type == TEXT && write_locale(row, b, text_of(v), &column->data);
-    case F_COUNTRY:
-        if (v.type != TEXT || v.size != 7 || !is_letter((char)v.at[4]) || !is_letter((char)v.at[5])) return 0;
-        put_short(b, k, (char[SHORT]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
-        return 1;
-    case F_DAY: return write_day(k, b, v);
-    case F_HASH: return write_hash(row, b, v);
-    default: return 0;
-    }
+static Write *const WRITERS[FORMATS] = {
+    [F_NONE] = write_none, [F_ID] = write_id, [F_TEXT] = write_text, [F_ENUM] = write_enum, [F_EMAIL] = write_email,
+    [F_PHONE] = write_phone, [F_DIGITS] = write_phone, [F_LOCAL] = write_time, [F_UTC] = write_time, [F_TRUTH] = write_truth,
+    [F_INTEGER] = write_integer, [F_LIST] = write_list, [F_LOCALE] = write_locale, [F_COUNTRY] = write_country,
+    [F_DAY] = write_day, [F_TRUE_FALSE] = write_truth, [F_HASH] = write_hash
+};
+
+static inline int write_value(Row *row, Buffer *b, Value v, const Column *column) {
+    if (!is_absent(v)) return column->write(row, b, v, column);
+    put_empty(b, row->kernel);
+    return 1;
 }
 
 /* ----------------------------------------------------------------------------- what a row means */
@@ -1195,6 +1209,7 @@ static int take_columns(Kernel *k, PyObject *given) {
         if (c->op < 0 || c->op >= OPS || c->slot < 0 || c->format < 0 || c->format >= FORMATS || c->length < 0
             || c->mask < 0 || c->mask >= MASKS)
             return wrong("column");
+        c->write = c->mask ? write_masked : WRITERS[c->format];
         if (!take_slices(data, &c->data)) { drop_slices(&c->data); return 0; }
         if ((reads_slot && slots >= k->slot_count) || (reads_market && c->data.count != k->markets.count)
             || (reads_data && c->data.count != 1) || (c->op == OP_GRANTED_TO && c->data.items[0].size != 12)
