@@ -757,11 +757,10 @@ static int read_answers(Row *row) {
 static int is_granted(const Row *row, Slice wanted, int to_promoter) {
     int found = 0;
     for (int i = 0; i < row->counts[L_CONSENTS]; i++) {
-        Value key = field_of(row, L_CONSENTS, i, C_KEY), promoter = field_of(row, L_CONSENTS, i, C_PROMOTER);
-        Value granted = field_of(row, L_CONSENTS, i, C_GRANTED);
-        if (granted.type != TRUTH || !*granted.at || !is_absent(row->items[L_CONSENTS][i][C_WITHDRAWN])) continue;
-        if (to_promoter && promoter.type == OBJECT_ID) found |= !memcmp(promoter.at, wanted.at, 12);
-        if (!to_promoter && !promoter.type && key.type == TEXT) found |= equal(text_of(key), wanted);
+        const Value *consent = row->items[L_CONSENTS][i], *key = &consent[C_KEY], *promoter = &consent[C_PROMOTER];
+        int is_meant = to_promoter ? promoter->type == OBJECT_ID && !memcmp(promoter->at, wanted.at, 12)
+            : is_absent(*promoter) && key->type == TEXT && equal(text_of(*key), wanted);
+        if (is_meant && consent[C_GRANTED].type == TRUTH) found |= *consent[C_GRANTED].at & is_absent(consent[C_WITHDRAWN]);
     }
     return found;
 }
@@ -1022,7 +1021,7 @@ static int convert(Row *row, Buffer *b, Keys *keys, Py_ssize_t at, int64_t *note
     notes[N_WISHES] += row->wish_count > k->most_markets;
     notes[N_LOCALE] += row->unknown_locales;
     for (Py_ssize_t i = 0; i < k->questions.count; i++)
-        notes[N_ANSWERED + i] += (row->answered[i] & 2) && *k->counted.items[i].at == '1';
+        notes[N_ANSWERED + i] += row->answered[i] >> 1 & (*k->counted.items[i].at == '1'); /* half of them are: no branch */
     return WRITTEN;
 }
 
