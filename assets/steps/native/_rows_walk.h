@@ -95,10 +95,23 @@ APART static int is_long_utf8(const uint8_t *p, size_t size) {
     return 1;
 }
 
+/*
+ * The same of at most sixteen bytes without a branch a letter: ASCII, and letters of two bytes, which begin with C2 to DF and
+ * end with 80 to BF.
+ */
+static inline int is_short_utf8(Wide wide, size_t size) {
+    uint32_t all = (1u << size) - 1, beyond = high_bits(wide) & all;
+    uint32_t begin = high_bits((wide >= -62) & (wide <= -33)) & all, end = high_bits(wide < -64) & all;
+    return (begin | end) == beyond && begin << 1 == end;
+}
+
 /* The same of a text in a document, which is ASCII nearly always; up to `last` more than all of a short one can be read. */
 static inline int is_utf8(const uint8_t *p, size_t size, const uint8_t *last) {
     if (size <= WIDE) { /* no branch on its size: lengths follow no pattern */
-        if (p <= last && (size_t)__builtin_ctz(high_bits(wide_at(p)) | 1u << WIDE) >= size) return 1;
+        if (p <= last) {
+            Wide wide = wide_at(p);
+            if ((size_t)__builtin_ctz(high_bits(wide) | 1u << WIDE) >= size || is_short_utf8(wide, size)) return 1;
+        }
     } else {
         Wide all = wide_at(p + size - WIDE);
         for (size_t i = 0; i < size - WIDE; i += WIDE) all |= wide_at(p + i);
