@@ -1496,6 +1496,21 @@ static int take_user(const Kernel *k, PyObject *users, const uint8_t *id, const 
     return take_cells(k, found, user);
 }
 
+/* The accounts that the documents name, and the cells of each. */
+static int take_users(const Kernel *k, PyObject *users, const Documents *documents, const User *nobody, User **owners, Slice **cells) {
+    Py_ssize_t count = documents->all.count;
+    *owners = calloc((size_t)count + 1, sizeof **owners);
+    *cells = calloc((size_t)(count * k->user_cells) + 1, sizeof **cells);
+    if (!*owners || !*cells) { PyErr_NoMemory(); return 0; }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const Slice *one = &documents->all.items[i];
+        const uint8_t *id = user_of((const uint8_t *)one->at, (size_t)one->size);
+        (*owners)[i].cells = *cells + i * k->user_cells;
+        if (!take_user(k, users, id, nobody, &(*owners)[i])) return 0;
+    }
+    return 1;
+}
+
 static int take_nobody(const Kernel *k, PyObject *users, User *nobody) {
     PyObject *key = PyBytes_FromStringAndSize("", 0), *found = key ? PyDict_GetItemWithError(users, key) : NULL;
     Py_XDECREF(key);
@@ -1586,12 +1601,13 @@ static inline void send_for(Slice document) {
     for (size_t at = 0; at < SENT_FOR; at += CACHE_LINE) __builtin_prefetch(document.at + at);
 }
 
-static void make(Row *row, Made *made, const Documents *documents, const User *owners) {
+/* `owners`: of each document, or NULL where none of them has one that is known. */
+APART static void make(Row *row, Made *made, const Documents *documents, const User *owners, const User *nobody) {
     for (Py_ssize_t i = 0; i < documents->all.count; i++) {
         Slice document = documents->all.items[i];
         if (i + 1 < documents->all.count) send_for(documents->all.items[i + 1]);
         int outcome = UNUSUAL;
-        row->user = &owners[i], row->last = readable(documents, document) - SHORT;
+        row->user = owners ? &owners[i] : nobody, row->last = readable(documents, document) - SHORT;
         if (begin(row, (const uint8_t *)document.at, (size_t)document.size)) {
             outcome = convert(row, &made->records, &made->keys, made->at, made->notes);
             if (row->missed) note_missing(row, made, (uint32_t)i);
@@ -1663,25 +1679,16 @@ static PyObject *kernel_convert(PyObject *self, PyObject *args) {
     Documents documents = {0};
     Row *row = calloc(1, sizeof *row);
     Made made = {0};
-    User *owners = NULL, nobody = {0};
-    Slice *cells = NULL;
+    Slice *cells = NULL, empty[MOST_USER_CELLS] = {0};
+    User *owners = NULL, nobody = {.cells = empty};
     if (!row) { PyErr_NoMemory(); goto done; }
     row->known = take_known(k, known);
     if (!row->known || !take_documents(batch, &documents) || !begin_batch(k, row, &made, (size_t)documents.all.count)) goto done;
-    owners = calloc((size_t)documents.all.count + 1, sizeof *owners);
-    cells = calloc(((size_t)documents.all.count + 1) * (size_t)k->user_cells + 1, sizeof *cells);
-    if (!owners || !cells) { PyErr_NoMemory(); goto done; }
-    nobody.cells = cells + documents.all.count * k->user_cells;
     if (!take_nobody(k, users, &nobody)) goto done;
-    for (Py_ssize_t i = 0; i < documents.all.count; i++) {
-        owners[i].cells = cells + i * k->user_cells;
-        const Slice *one = &documents.all.items[i];
-        const uint8_t *id = PyDict_Size(users) > 1 ? user_of((const uint8_t *)one->at, (size_t)one->size) : NULL;
-        if (!take_user(k, users, id, &nobody, &owners[i])) goto done;
-    }
+    if (PyDict_Size(users) > 1 && !take_users(k, users, &documents, &nobody, &owners, &cells)) goto done;
     /* `users` and `known` hold the cells: the caller does not change them meanwhile. */
     Py_BEGIN_ALLOW_THREADS
-    make(row, &made, &documents, owners);
+    make(row, &made, &documents, owners, &nobody);
     Py_END_ALLOW_THREADS
     if (made.records.failed) PyErr_NoMemory();
     else result = told(k, &made);
