@@ -137,7 +137,7 @@ struct Step {
 };
 
 typedef struct { int known, bits; Slice *cells; } User;
-typedef struct { Value market, events, quantity; int64_t rank; int ranked; } Wish;
+typedef struct { const Value *item; int32_t rank; int ranked; } Wish;
 enum { DAYS = 128 };
 typedef struct { int64_t number; char text[10]; } Day; /* its text begins with 0 where none is known */
 
@@ -169,17 +169,15 @@ struct Row {
 
 #include "_rows_walk.h"
 
-/* The next value of a block or list that was walked; 0 at its end. */
+/* The next value of a list that was walked; 0 at its end. */
 typedef struct { const uint8_t *p, *end; } Cursor;
 
 static Cursor inside(Value held) { return (Cursor){held.at + 4, held.at + held.size - 1}; }
 
-static int next(Cursor *c, Slice *name, Value *value) {
+static inline int next(Cursor *c, Value *value) {
     if (c->p >= c->end) return 0;
     value->type = *c->p++;
-    name->at = (const char *)c->p;
-    name->size = (Py_ssize_t)strlen(name->at);
-    c->p += name->size + 1;
+    while (*c->p++) continue; /* its number */
     value->at = c->p;
     value->size = (uint32_t)value_size(value->type, c->p, (size_t)(c->end - c->p));
     c->p += value->size;
@@ -608,10 +606,9 @@ static int write_items(const Kernel *k, Buffer *b, const Items *items, int guard
 
 static int write_list(Row *row, Buffer *b, Value v, const Column *column) {
     Items items = {.size = 0, .count = 0};
-    Slice name;
     Value item;
     if (v.type != LIST) return 0;
-    for (Cursor c = inside(v); next(&c, &name, &item);) if (!add_item(row, &items, item, column->length)) return 0;
+    for (Cursor c = inside(v); next(&c, &item);) if (!add_item(row, &items, item, column->length)) return 0;
     return write_items(row->kernel, b, &items, column->guard);
 }
 
@@ -700,26 +697,16 @@ static inline int write_value(Row *row, Buffer *b, Value v, const Column *column
 
 #include "_rows_tables.h"
 
-/* A field of an item; null is as if it were absent. */
-static Value field_of(const Row *row, int list, int item, int field) {
-    Value v = row->items[list][item][field];
-    return is_absent(v) ? (Value){0} : v;
-}
-
 static int read_wishes(Row *row) {
-    Slice name;
     Value v;
     if (row->counts[L_PREFERENCES] > MOST_PREFERENCES) return 0;
     for (row->wish_count = 0; row->wish_count < row->counts[L_PREFERENCES];) {
         Wish *wish = &row->wishes[row->wish_count];
-        Value rank = field_of(row, L_PREFERENCES, row->wish_count, P_RANK);
-        if (rank.type && rank.type != INT32) return 0;
-        wish->market = field_of(row, L_PREFERENCES, row->wish_count, P_MARKET);
-        wish->events = field_of(row, L_PREFERENCES, row->wish_count, P_EVENTS);
-        wish->quantity = field_of(row, L_PREFERENCES, row->wish_count, P_QUANTITY);
-        wish->ranked = rank.type == INT32, wish->rank = wish->ranked ? int32_at(rank.at) : 0;
-        if (wish->events.type == LIST)
-            for (Cursor in = inside(wish->events); next(&in, &name, &v);) if (v.type != TEXT) return 0;
+        const Value *item = wish->item = row->items[L_PREFERENCES][row->wish_count];
+        if (!is_absent(item[P_RANK]) && item[P_RANK].type != INT32) return 0;
+        wish->ranked = item[P_RANK].type == INT32, wish->rank = wish->ranked ? int32_at(item[P_RANK].at) : 0;
+        if (item[P_EVENTS].type == LIST)
+            for (Cursor in = inside(item[P_EVENTS]); next(&in, &v);) if (v.type != TEXT) return 0;
         /* Into its place by rank, those without one last, equal ones as they stand. */
         int at = row->wish_count++;
         for (; at > 0; at--) {
@@ -739,9 +726,9 @@ static int read_answers(Row *row) {
     memset(row->answered, 0, (size_t)k->questions.count);
     for (int i = 0; i < row->counts[L_ANSWERS]; i++) {
         Value key = row->items[L_ANSWERS][i][A_KEY], value = row->items[L_ANSWERS][i][A_VALUE];
-        Value stated = field_of(row, L_ANSWERS, i, A_VERSION);
-        if (key.type != TEXT || (stated.type && stated.type != INT32)) return 0;
-        int64_t version = stated.type ? int32_at(stated.at) : 0;
+        Value stated = row->items[L_ANSWERS][i][A_VERSION];
+        if (key.type != TEXT || (!is_absent(stated) && stated.type != INT32)) return 0;
+        int64_t version = stated.type == INT32 ? int32_at(stated.at) : 0;
         Py_ssize_t at = place_of(&k->questions, text_of(key));
         if (at < 0) continue;
         int given = !is_absent(value) && !(value.type == TEXT && value.size == 5) && !(value.type == LIST && value.size == 5);
@@ -788,12 +775,12 @@ static int write_market(Row *row, Buffer *b, Value id, const Column *column) {
 APART static int write_events(Row *row, Buffer *b, const Wish *wish, const Column *column) {
     const Kernel *k = row->kernel;
     Items items = {.size = 0, .count = 0};
-    Slice name;
     Value id;
-    Py_ssize_t at = market_of(row, wish->market);
+    Py_ssize_t at = market_of(row, wish->item[P_MARKET]);
+    Value events = wish->item[P_EVENTS];
     const Slices *known = at < 0 ? NULL : &k->events[at];
-    for (Py_ssize_t i = 0; known && wish->events.type == LIST && i < known->count; i += 2)
-        for (Cursor c = inside(wish->events); next(&c, &name, &id);)
+    for (Py_ssize_t i = 0; known && events.type == LIST && i < known->count; i += 2)
+        for (Cursor c = inside(events); next(&c, &id);)
             if (equal(text_of(id), known->items[i])) {
                 Slice day = known->items[i + 1];
                 if (items.size + (size_t)day.size + 1 > MOST_CELL) return 0;
@@ -802,8 +789,8 @@ APART static int write_events(Row *row, Buffer *b, const Wish *wish, const Colum
                 items.size += (size_t)day.size;
                 break;
             }
-    if (wish->events.type == LIST)
-        for (Cursor c = inside(wish->events); next(&c, &name, &id);) {
+    if (events.type == LIST)
+        for (Cursor c = inside(events); next(&c, &id);) {
             int is_known = 0;
             for (Py_ssize_t i = 0; known && i < known->count; i += 2) is_known |= equal(text_of(id), known->items[i]);
             if (!is_known && !add_item(row, &items, id, column->length)) return 0;
@@ -864,7 +851,7 @@ APART static int write_link(const Row *row, Buffer *b, const Column *column) {
 /* The place of a market among the wishes, from 1 on; nothing where it is none of them. */
 APART static int write_rank_of(const Row *row, Buffer *b, Slice market) {
     for (int i = 0; market.size == 12 && i < row->wish_count; i++) {
-        Value wished = row->wishes[row->wish_order[i]].market;
+        Value wished = row->wishes[row->wish_order[i]].item[P_MARKET];
         if (wished.type != OBJECT_ID || memcmp(wished.at, market.at, 12)) continue;
         put_small(b, row->kernel, i + 1);
         return 1;
@@ -893,9 +880,9 @@ static int write_column(Row *row, Buffer *b, const Column *column) {
     case OP_WISH_MARKET: case OP_WISH_EVENTS: case OP_WISH_QUANTITY:
         if (column->slot > row->wish_count) { put_empty(b, k); return 1; }
         wish = &row->wishes[row->wish_order[column->slot - 1]];
-        if (column->op == OP_WISH_MARKET) return write_market(row, b, wish->market, column);
+        if (column->op == OP_WISH_MARKET) return write_market(row, b, wish->item[P_MARKET], column);
         if (column->op == OP_WISH_EVENTS) return write_events(row, b, wish, column);
-        return write_value(row, b, wish->quantity, column);
+        return write_value(row, b, wish->item[P_QUANTITY], column);
     case OP_GRANTED: case OP_GRANTED_TO:
         said = is_granted(row, column->data.items[0], column->op == OP_GRANTED_TO);
         put_truth(b, k, column->format, said);
@@ -978,8 +965,8 @@ static int passes(Row *row, const Rule *rule) {
     case R_BEFORE: return int64_at(row->slots[S_CREATED].at) < rule->number;
     case R_MARKETS:
         for (int i = 0; i < row->wish_count; i++)
-            if (row->wishes[i].market.type == OBJECT_ID
-                && place_of(&rule->data, (Slice){(const char *)row->wishes[i].market.at, 12}) >= 0) return 1;
+            if (row->wishes[i].item[P_MARKET].type == OBJECT_ID
+                && place_of(&rule->data, (Slice){(const char *)row->wishes[i].item[P_MARKET].at, 12}) >= 0) return 1;
         return 0;
     case R_HAS_CODE: return has_code(row, &rule->data) == (rule->number != 0);
     case R_SAME: return same_of(row, (int)rule->number, &said) && said.size == 1 ? *said.at == '1' : -1;

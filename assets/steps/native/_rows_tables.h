@@ -46,7 +46,7 @@ static int add_value(Token *token, Value v) {
 /* The market of the best wish, or of the best among those that the input names. */
 static Value wished(const Row *row, const Input *input) {
     for (int i = 0; i < row->wish_count; i++) {
-        Value market = row->wishes[row->wish_order[i]].market;
+        Value market = row->wishes[row->wish_order[i]].item[P_MARKET];
         if (!input->data.count) return market;
         if (market.type == OBJECT_ID && place_of(&input->data, (Slice){(const char *)market.at, 12}) >= 0) return market;
     }
