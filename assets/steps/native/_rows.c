@@ -163,7 +163,7 @@ struct Row {
     int missed;
     Day days[DAYS];  /* that were written last */
     Seen seen[SEEN]; /* the markets that were looked for last, by their last bytes */
-    Py_ssize_t span; /* of the zone, that was looked at last */
+    Py_ssize_t span, locale; /* of the zone and among the spellings, that were looked at last */
     char composed[MOST_CELL];
 };
 
@@ -635,12 +635,14 @@ static int is_locale(Slice s) {
 /* Of `known` the first is the tag that stands for unknown ones; then spellings and their tags by turns. */
 static int write_locale(Row *row, Buffer *b, Value v, const Column *column) {
     const Slices *known = &column->data;
-    const Slice *tag = NULL;
     if (v.type != TEXT) return 0;
     Slice spelled = text_of(v);
-    for (Py_ssize_t i = 1; !tag && i + 1 < known->count; i += 2)
-        if (equal(known->items[i], spelled)) tag = &known->items[i + 1];
-    if (!tag) {
+    Py_ssize_t at = row->locale;
+    if (at + 1 >= known->count || !equal(known->items[at], spelled))
+        for (at = 1; at + 1 < known->count && !equal(known->items[at], spelled);) at += 2;
+    const Slice *tag = &known->items[at + 1];
+    if (at + 1 < known->count) row->locale = at;
+    else {
         if (!is_locale(spelled)) return 0;
         tag = known->items, row->unknown_locales++;
     }
@@ -1547,7 +1549,7 @@ static void drop_row(Row *row) {
 
 static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) {
     size_t questions = (size_t)k->questions.count;
-    row->kernel = k;
+    row->kernel = k, row->locale = 1;
     for (int i = 0; i < SEEN; i++) row->seen[i].at = place_of(&k->markets, (Slice){(const char *)row->seen[i].id, 12});
     row->slots = calloc((size_t)k->slot_count, sizeof *row->slots);
     row->answers = calloc(questions + 1, sizeof *row->answers);
