@@ -11,13 +11,13 @@ from assets.steps.native.numbers import Kept
 from assets.steps.upcast import PLACES, EachNested, Nested, Place
 
 # BSON types (bsonspec.org), as a bit each.
-_DOUBLE, _TEXT, _BLOCK, _LIST, _ID, _TRUTH, _DATE, _NULL, _INT32, _INT64 = (
+_DOUBLE, _TEXT, _BLOCK, _LIST, _ID, _TRUTH, DATE, _NULL, _INT32, _INT64 = (
     1 << kind for kind in (1, 2, 3, 4, 7, 8, 9, 10, 16, 18)
 )
-ANY: Final = _DOUBLE | _TEXT | _BLOCK | _LIST | _ID | _TRUTH | _DATE | _NULL | _INT32 | _INT64
+ANY: Final = _DOUBLE | _TEXT | _BLOCK | _LIST | _ID | _TRUTH | DATE | _NULL | _INT32 | _INT64
 # Numbers are repaired where they are text, instants wherever they are no date (`upcast.py`).
 _CLEAN: Final[Mapping[type, int]] = {
-    datetime: _DATE | _NULL,
+    datetime: DATE | _NULL,
     ObjectId: _ID | _NULL,
     int: _INT32 | _INT64 | _NULL,
     float: _DOUBLE | _INT32 | _INT64 | _NULL,
@@ -37,10 +37,10 @@ _ITEMS: Final[Mapping[str, Mapping[str, int]]] = {
         "key": _TEXT | _NULL,
         "promoterId": _ID | _NULL,
         "granted": _TRUTH | _NULL,
-        "withdrawnAt": _DATE | _NULL,
+        "withdrawnAt": DATE | _NULL,
     },
     "answers": {"key": _TEXT, "version": _INT32 | _NULL, "value": ANY},
-    "codes": {"state": ANY, "sentAt": _DATE | _NULL},
+    "codes": {"state": ANY, "sentAt": DATE | _NULL},
 }
 
 # Lists of blocks: those that are only looked through, and the first whose items are kept.

@@ -384,7 +384,8 @@ class _Compiler:
             return {"zone": zone, "secret": secret, **_letters()}
         warned = Warned()
         text = self._converter.warned(warned).text
-        return {"texts": [text(one) for one in self._plan.columns], "warned": warned}
+        texts = [text(one) for one in self._plan.columns]
+        return {"texts": texts, "warned": warned, "sent": self._sent}
 
     def _user_fields(self) -> tuple[str, ...] | None:
         """Few where its id alone is shown; what other functions read is theirs to say."""

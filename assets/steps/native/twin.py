@@ -13,28 +13,23 @@ the batch, and Python's garbage collector, which counts what is alive, finds not
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from threading import Lock
 from typing import Any, Final
 
-import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
-
-from assets.steps.native.twin_source import PlanArguments, compiled
+from assets.steps.native.twin_source import Made, PlanArguments, compiled
 from assets.steps.native.twin_values import Texts, Warned
 from resources.mongo.batch import Batch
+from resources.mongo.shallow import ListNames
 
 SOURCE: Final = "python"
 """Says in a digest of attempts (`assets/chunks.py`) that this made the rows."""
 
-# Instants come without a zone, which is UTC's: half of the time of decoding went into adding it.
-_OPTIONS: Final[CodecOptions[Any]] = CodecOptions(
-    tz_aware=False, datetime_conversion=DatetimeConversion.DATETIME_AUTO
-)
 # An element that names an account (bsonspec.org: type, name), and behind it the account's id.
 _users: Final = re.compile(rb"\x07userId\x00(?=(.{12}))", re.DOTALL).findall
 _ENDS: Final = "I"
+_NOTHING: Final = b""  # is no document
 
 # The place of a document, the table, and the values that it would be found by.
 Asked = tuple[int, int, Hashable]
@@ -68,6 +63,7 @@ class Kernel:
         cells = Texts(texts, warned, delimiter=given.delimiter.decode(), all=bool(given.quote_all))
         self._make = compiled(given, cells)
         self._plan = given
+        self._lists = ListNames(given.sent or (), given.lists) if given.apart else None
         self._one_at_a_time = Lock()  # what has been warned of is the row's that is made
 
     def user_ids(self, batch: Sequence[bytes]) -> set[bytes]:
@@ -82,7 +78,7 @@ class Kernel:
     ]:
         """Records, keys and the ends of both; documents for Python, counts, what it asks."""
         with self._one_at_a_time:
-            made = self._make(_decoded(batch), users, known.tables)
+            made = self._made(batch if isinstance(batch, Batch) else Batch.of(batch), users, known)
         ends = array(_ENDS, accumulate(map(len, made.records)))
         notes = Counter[bytes](made.answered)
         return (
@@ -96,20 +92,16 @@ class Kernel:
             made.asked,
         )
 
-
-def _decoded(batch: Sequence[bytes]) -> Iterator[dict[str, Any] | None]:
-    """The documents one by one; None for what cannot be decoded."""
-    decode = bson.decode
-    for raw in _raw(batch):
-        try:
-            yield decode(raw, _OPTIONS)
-        except Exception:  # noqa: BLE001 - the Python path meets it again, in its own place
-            yield None
+    def _made(self, batch: Batch, users: Mapping[bytes, Told], known: Known) -> Made:
+        """What becomes of the documents; those whose lists are perhaps none are for Python."""
+        made = self._make(_raw(batch), users, known.tables)
+        if self._lists is None or self._lists.are_all(batch.data, made.lists):
+            return made
+        sound = (raw if self._lists.are_those_of(raw) else _NOTHING for raw in _raw(batch))
+        return self._make(sound, users, known.tables)
 
 
-def _raw(batch: Sequence[bytes]) -> Iterable[bytes | memoryview]:
-    """The bytes of each document; of a batch as it was received where they lie."""
-    if not isinstance(batch, Batch):
-        return batch
-    places = iter(batch.places)
-    return (batch.data[begin:end] for begin, end in zip(places, places, strict=True))
+def _raw(batch: Batch) -> Iterator[bytes]:
+    """The bytes of each document."""
+    data, places = batch.data.tobytes(), iter(batch.places)
+    return (data[begin:end] for begin, end in zip(places, places, strict=True))

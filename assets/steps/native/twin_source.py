@@ -16,9 +16,11 @@ from bson import Int64, ObjectId
 
 from assets.steps.arrange import packed
 from assets.steps.native import twin_values
-from assets.steps.native.fields import ANY, EACH_KEPT, FieldNode, item_names
+from assets.steps.native.fields import ANY, DATE, EACH_KEPT, FieldNode, item_names
 from assets.steps.native.numbers import Form, Input, Kept, KeyKind, Op, RuleKind, UserBit
+from assets.steps.native.twin_lists import Alike, Same
 from assets.steps.native.twin_values import Missing, Texts, Unusual
+from resources.mongo import shallow
 
 # BSON types, as `fields.py` has them in bits, and what PyMongo makes of them.
 _CLASSES: Final[Mapping[int, type]] = {
@@ -43,13 +45,24 @@ _CREATED: Final = "s1"
 _OF_GRANTED: Final = (0, 1)
 # What is known to be a text once it is found among the questions.
 _KEY_OF_ANSWER: Final = (Kept.ANSWERS, 0)
-# What stands before the items of each list are looked through.
-_KEPT_IN: Final[Mapping[Kept | None, str]] = {
+# What is kept of a list, and what stands before its items are looked through.
+_KEPT: Final[Mapping[Kept | None, str]] = {
+    Kept.PREFERENCES: "wishes",
+    Kept.CONSENTS: "granted, granted_to",
+    Kept.ANSWERS: "latest, given",
+    Kept.CODES: "states, code",
+}
+_BEFORE_ITEMS: Final[Mapping[Kept, str]] = {
     Kept.PREFERENCES: "wishes, before, in_order = [], -UNRANKED, True",
     Kept.CONSENTS: "granted, granted_to = [], []",
     Kept.ANSWERS: "latest, versions, given = {}, {}, {}",
     Kept.CODES: "states, code = [], NOTHING",
 }
+
+
+def _kept(each: int) -> Kept | None:
+    """Which list it is whose items are kept."""
+    return Kept(each - EACH_KEPT) if each >= EACH_KEPT else None
 
 
 class _Column(NamedTuple):
@@ -65,7 +78,11 @@ class _Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanArguments:
-    """A plan as `_rows.c` takes it, without what only C looks at."""
+    """A plan as `_rows.c` takes it, without what only C looks at.
+
+    Attributes:
+        sent: All that fields of an entry can be; None: anything.
+    """
 
     nodes: Sequence[FieldNode]
     columns: Sequence[tuple[Any, ...]]
@@ -82,6 +99,17 @@ class PlanArguments:
     most_markets: int
     delimiter: bytes
     quote_all: bool
+    sent: Sequence[str] | None
+
+    @property
+    def apart(self) -> bool:
+        """Whether lists come as their bytes (`twin_lists.py`): where it is said what else comes."""
+        return self.sent is not None and shallow.KNOWN
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The fields of an entry that are lists of blocks."""
+        return tuple(name.decode() for parent, name, *_, each in self.nodes if not parent and each)
 
     @property
     def merged(self) -> bool:
@@ -91,7 +119,11 @@ class PlanArguments:
 
 @dataclass(slots=True)
 class Made:
-    """What becomes of a batch (`_rows.c`, `convert`)."""
+    """What becomes of a batch (`_rows.c`, `convert`).
+
+    Attributes:
+        lists: How many lists came as their bytes.
+    """
 
     records: list[bytes] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
@@ -102,11 +134,12 @@ class Made:
     users: int = 0
     wishes: int = 0
     locales: int = 0
+    lists: int = 0
     asked: list[Any] = field(default_factory=list)
 
 
 def compiled(plan: PlanArguments, texts: Texts) -> Callable[..., Made]:
-    """The function that makes the rows of documents: of them, their accounts and what is known."""
+    """The function that makes the rows of raw documents, with accounts and what is known."""
     writer = _Writer(plan, texts)
     source = writer.source()
     names = writer.names
@@ -129,6 +162,9 @@ class _Writer:
         self.names: dict[str, Any] = {
             **vars(twin_values),
             "Made": Made,
+            "Same": Same,
+            "Alike": Alike,
+            "decoded": shallow.shallow if plan.apart else shallow.whole,
             "LOWEST": _LOWEST,
             "ObjectId": ObjectId,
             "datetime": datetime,
@@ -169,22 +205,25 @@ class _Writer:
 
     def source(self) -> str:
         """Its text."""
+        self._put_lists()
         with self._under("def make(documents, users, known):"):
             self._put("made, nobody = Made(), users[b'']")
             self._put("records, keys, answered = made.records, made.keys, made.answered")
-            self._put("parts, end = made.parts, 0")
+            self._put("parts, end, lists = made.parts, 0, 0")
             self._put("WARNED.locales = 0", *self._kept_of_none())
             self._put(*(f"t{table} = known[{table}]" for table in range(len(self._plan.tables))))
-            with self._under("for place, entry in enumerate(documents):"):
+            with self._under("for place, raw in enumerate(documents):"):
                 self._put("locales = WARNED.locales")
                 with self._under("try:"):
                     self._row()
                 self._otherwise()
                 self._written()
-            self._put("made.locales = WARNED.locales", "return made")
+            self._put("made.locales, made.lists = WARNED.locales, lists", "return made")
         return "\n".join(self._lines)
 
     def _row(self) -> None:
+        self._put("entry = decoded(raw)")
+        self._looked()
         self._block(0, "entry")
         self._usual()
         self._account()
@@ -219,12 +258,54 @@ class _Writer:
         self._put("if account is None and s2 is not None: made.users += 1")
         self._put(f"if len(wishes) > {self._plan.most_markets}: made.wishes += 1")
 
+    # --- lists ------------------------------------------------------------------------------
+
+    def _own_lists(self) -> Iterator[tuple[int, str, int]]:
+        """Those that are fields of the document: which node, its name, and which list it is."""
+        for child in self._children.get(0, ()):
+            _, name, _, _, each = self._plan.nodes[child]
+            if each:
+                yield child, name.decode(), each
+
+    def _put_lists(self) -> None:
+        """A function for each, which looks through it and gives what is kept."""
+        for child, _, each in self._own_lists():
+            kept = _kept(each)
+            with self._under(f"def look{child}(found):"):
+                self._put("if found is not None and found.__class__ is not list: raise Unusual")
+                self._list(child, "found", each)
+                self._put(f"return {_KEPT.get(kept, True)}")
+            if self._plan.apart:
+                self._put(f"look{child} = {self._remembered(child, kept)}")
+
+    def _remembered(self, child: int, kept: Kept | None) -> str:
+        """The same of its bytes; those with instants in their items are seldom the same."""
+        below = (self._plan.nodes[one] for one in self._children.get(child, ()))
+        if all(types == ANY or not types & DATE for _, _, types, *_ in below):
+            return f"Same(look{child}).__getitem__"
+        return f"Alike(look{child}, {() if kept is None else item_names(kept)}).of"
+
+    def _looked(self) -> None:
+        """Look through the lists."""
+        lists = list(self._own_lists())
+        for child, name, _ in lists:
+            self._put(f"v{child} = entry.get({name!r})")
+        if self._plan.apart:
+            self._put(*(f"if v{child} is not None: lists += 1" for child, *_ in lists))
+            names = self._value(frozenset(self._plan.sent or ()))
+            self._put(f"if not {names}.issuperset(entry): raise Unusual")
+        for child, _, each in lists:
+            kept = _KEPT.get(_kept(each))
+            self._put(f"{kept + ' = ' if kept else ''}look{child}(v{child})")
+
     # --- what is read -----------------------------------------------------------------------
 
     def _block(self, node: int, block: str) -> None:
         """Read the fields of a block, each of a type that may stand there."""
         for child in self._children.get(node, ()):
             _, name, types, slot, each = self._plan.nodes[child]
+            if each and node == 0:
+                continue  # has been looked through
             found = f"s{slot}" if slot >= 0 else f"v{child}"
             self._put(f"{found} = {block}.get({name.decode()!r})")
             self._typed(found, types)
@@ -271,10 +352,10 @@ class _Writer:
 
     def _list(self, node: int, found: str, each: int) -> None:
         """Look through a list of blocks, and keep what the plan wants of them."""
-        kept = Kept(each - EACH_KEPT) if each >= EACH_KEPT else None
+        kept = _kept(each)
         keeps = self._keeps(kept)
-        if keeps is not None:
-            self._put(_KEPT_IN[kept])
+        if kept is not None:
+            self._put(_BEFORE_ITEMS[kept])
         with self._under(f"for item in {found} or ():"):
             self._put("if item.__class__ is not dict: raise Unusual")
             for child in self._children.get(node, ()):
@@ -293,7 +374,7 @@ class _Writer:
     def _kept_of_none(self) -> Iterator[str]:
         """What is kept of the lists that the documents do not have."""
         looked_through = {each - EACH_KEPT for *_, each in self._plan.nodes}
-        return (_KEPT_IN[kept] for kept in Kept if kept not in looked_through)
+        return (_BEFORE_ITEMS[kept] for kept in Kept if kept not in looked_through)
 
     def _keeps(self, kept: Kept | None) -> Callable[[], None] | None:
         """What keeps an item of a list, where the plan looks at any."""

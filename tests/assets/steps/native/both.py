@@ -59,6 +59,12 @@ def _version(raw: bytes) -> object:
 
 
 @cache
+def names() -> tuple[str, ...]:
+    """All that fields of the entries in the pack have."""
+    return tuple(sorted({name for raw in usual() for name in decoded(raw)}))
+
+
+@cache
 def _users() -> Mapping[ObjectId, Mapping[str, Any]]:
     return {user["_id"]: user for user in map(decoded, tiny_documents()["users"])}
 
@@ -77,6 +83,7 @@ class Both:
 
     Attributes:
         twin: The kernel in Python.
+        apart: The same, which knows what fields there are and decodes lists by themselves.
 
     Args:
         name: Which kind.
@@ -97,6 +104,7 @@ class Both:
         self.source = source
         self.users = dict(_users())
         self.twin = self.compiled(twin)
+        self.apart = self.compiled(twin, names())
         extension = native()
         self._in_c = None if extension is None else self.compiled(extension)
 
@@ -165,7 +173,7 @@ class Both:
     def differing(self, batch: Sequence[bytes]) -> list[bytes]:
         """The documents of a batch that the paths do not make the same of."""
         stated = self.made_by(None, batch)
-        kernels = [one for one in (self._in_c, self.twin) if one is not None]
+        kernels = [one for one in (self._in_c, self.twin, self.apart) if one is not None]
         same = all(self.made_by(one, batch) == stated for one in kernels)
         if len(batch) == 1:
             return [] if same else list(batch)

