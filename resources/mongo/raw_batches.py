@@ -10,6 +10,7 @@ of another shape goes the public way, and so does everything if PyMongo stops as
 """
 
 import struct
+import sys
 from array import array
 from collections.abc import Mapping
 from itertools import count
@@ -33,6 +34,9 @@ _EMPTY: Final = _INT32.pack(5) + b"\0"
 _FIXED_SIZES: Final = {_TRUTH: 1, _INT64: 8}
 # As PyMongo names servers that send on unasked; a `mongos` does from 7.1 on, and is not asked to.
 _STREAMING: Final = frozenset({"Standalone", "RSPrimary", "RSSecondary"})
+# Connections of a client that are enough for five streams, one a strand, and what an attempt needs
+# beside them; PyMongo's usual pool has a hundred.
+_ROOMY_POOL: Final = 20
 
 
 class UnusualAnswer(Exception):
@@ -73,13 +77,17 @@ class LeanBatches(RawBatchCursor[Any]):
 
 
 def streams(client: "MongoClient[Any]") -> bool:
-    """Whether the servers that are known by now send the next batches unasked.
+    """Whether the servers that are known by now may send the next batches unasked.
 
     Who does not know how waits to be asked (MongoDB's wire protocol, `exhaustAllowed`), as the
-    stand-in does; only an older `mongos` must not be told that it may.
+    stand-in does; only an older `mongos` must not be told that it may. And while a stream is read
+    its connection is nobody else's: of a small pool (`maxPoolSize`) it could be the one that a
+    lease is renewed by.
     """
     servers = client.topology_description.server_descriptions().values()
-    return any(server.server_type_name in _STREAMING for server in servers)
+    most = client.options.pool_options.max_pool_size or sys.maxsize  # 0 is no bound
+    known = any(server.server_type_name in _STREAMING for server in servers)
+    return known and most >= _ROOMY_POOL
 
 
 def raw_batches(collection: Collection[Any], query: Mapping[str, Any], **asked: Any) -> Any:

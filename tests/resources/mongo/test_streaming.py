@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pymongo
 import pytest
 
 from benchmarks.replay.entries import Entries
@@ -129,32 +131,40 @@ def test_a_stream_that_breaks_ends_the_scan(store: EntryStore, server: Watched) 
 
 
 @pytest.mark.parametrize(
-    ("kinds", "streamed"),
+    ("kinds", "pool", "streamed"),
     [
-        (["Standalone"], True),
-        (["RSPrimary", "RSSecondary", "Unknown"], True),
-        (["Unknown"], False),
-        (["Mongos", "Mongos"], False),
-        (["LoadBalancer"], False),
+        (["Standalone"], 100, True),
+        (["RSPrimary", "RSSecondary", "Unknown"], 0, True),
+        (["RSPrimary"], 5, False),
+        (["Unknown"], 100, False),
+        (["Mongos", "Mongos"], 100, False),
+        (["LoadBalancer"], 100, False),
     ],
 )
 def test_only_servers_that_are_known_to_stream_are_allowed_to(
-    kinds: list[str], streamed: bool
+    kinds: list[str], pool: int, streamed: bool
 ) -> None:
-    """PyMongo refuses to ask an older `mongos`, and the export would fail."""
-    assert raw_batches.streams(Client(kinds)) is streamed  # type: ignore[arg-type]
+    """PyMongo refuses to ask an older `mongos`; and of few connections none is held for a page."""
+    client = Known(kinds, f"mongodb://nowhere.invalid/?maxPoolSize={pool}")
+    with client:
+        assert raw_batches.streams(client) is streamed
 
 
-class Client:
-    """What a client knows of its servers."""
+class Known(pymongo.MongoClient[Any]):
+    """A client that knows what kinds its servers are; it is never connected."""
 
-    def __init__(self, kinds: list[str]) -> None:
-        self.topology_description = self
-        self._servers = {n: Described(server_type_name=kind) for n, kind in enumerate(kinds)}
+    def __init__(self, kinds: list[str], uri: str) -> None:
+        super().__init__(uri, connect=False)
+        self._kinds = kinds
+
+    @property
+    def topology_description(self) -> Any:
+        """What it knows."""
+        return self
 
     def server_descriptions(self) -> "dict[int, Described]":
-        """Each of them."""
-        return self._servers
+        """Of each of them."""
+        return {n: Described(server_type_name=kind) for n, kind in enumerate(self._kinds)}
 
 
 @dataclass(frozen=True, kw_only=True)
