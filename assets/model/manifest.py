@@ -1,10 +1,10 @@
 """The manifest of a finished export, and the row accounting that it proves."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from assets.model.request import canonical_json
+from assets.model.request import canonical_json, members
 
 MANIFEST_NAME = "_manifest.json"
 # 2: rows are also kept and set beside, files have a section and a group, deliveries are named.
@@ -185,7 +185,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The stored form: canonical JSON, so that its own SHA-256 means something."""
-        return canonical_json({"manifestVersion": MANIFEST_VERSION, **asdict(self)}) + b"\n"
+        return canonical_json({"manifestVersion": MANIFEST_VERSION, **members(self)}) + b"\n"
 
     @classmethod
     def from_document(cls, document: object) -> "Manifest":

@@ -6,7 +6,7 @@ Parsing what a caller sent is `parameters.py`; this is what is stored, hashed an
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from assets.model.output import (
@@ -116,7 +116,24 @@ class ExportRequest:
 
 
 def canonical_json(value: object) -> bytes:
-    """Compact UTF-8 JSON with sorted keys: equal values give equal bytes (DOMAIN.md 6.1 `json`)."""
+    """Compact UTF-8 JSON with sorted keys: equal values give equal bytes (DOMAIN.md 6.1 `json`).
+
+    A dataclass is written as its fields.
+    """
     return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+        default=members,
     ).encode()
+
+
+def members(value: object) -> dict[str, object]:
+    """The fields of a dataclass; `asdict` copies all that is in them, at three times the cost.
+
+    Raises:
+        TypeError: It is none.
+    """
+    return {one.name: getattr(value, one.name) for one in fields(value)}  # type: ignore[arg-type]

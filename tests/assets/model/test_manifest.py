@@ -1,7 +1,7 @@
 """The manifest: what it says is stored and read back exactly, and rows must add up."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -61,6 +61,14 @@ def document() -> dict[str, Any]:
 def test_a_stored_manifest_is_read_back_as_it_was() -> None:
     """A receiver checks what was written, not what a second reading makes of it."""
     assert MANIFEST == Manifest.from_document(document())
+
+
+def test_the_stored_form_holds_every_field_to_the_innermost() -> None:
+    """`asdict` says the same, and copies all of it first."""
+    stored = document()
+
+    del stored["manifestVersion"]
+    assert json.loads(json.dumps(asdict(MANIFEST))) == stored
 
 
 def test_the_stored_form_is_the_same_for_equal_manifests() -> None:
