@@ -31,7 +31,7 @@ from assets.watch import Watch
 from resources.crash_points import CrashPoint, passing
 from resources.errors import Refused
 from resources.object_store import ObjectStore, Upload
-from resources.s3_object import Part
+from resources.s3_object import READ_BYTES, Part
 
 CHUNK = 2_000  # rows of text held at a time: a run of C's is not cut (`assets/reading.py`)
 BEHIND = 2  # encoded pieces that wait to be compressed, hashed and sent: 1 MB
@@ -379,7 +379,8 @@ def confirm(entry: FileEntry, objects: ObjectStore) -> None:
         ExportFailed: `FILE_NOT_AS_WRITTEN`; another attempt writes it anew.
     """
     size, digest = 0, hashlib.sha256()
-    for chunk in ahead(objects.read(entry.key)):  # hashing lets the next ones be received
+    chunks = objects.read(entry.key)
+    for chunk in ahead(chunks) if entry.bytes > READ_BYTES else chunks:  # to hash one takes a while
         size += len(chunk)
         digest.update(chunk)
     if (size, digest.hexdigest()) != (entry.bytes, entry.sha256):

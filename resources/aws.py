@@ -83,6 +83,8 @@ def client(service: str, *, region: str, endpoint_url: str | None, connections: 
         # top.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
+        # As our other doors say who asks; botocore makes its own text twice for each call.
+        user_agent="export-platform",
         # An empty mapping, unlike None, keeps botocore from trusting HTTP_PROXY of the environment.
         proxies={},
     )
