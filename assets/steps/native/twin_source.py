@@ -46,7 +46,7 @@ _OF_GRANTED: Final = (0, 1)
 # What is known to be a text once it is found among the questions.
 _KEY_OF_ANSWER: Final = (Kept.ANSWERS, 0)
 # What is kept of a list, and what stands before its items are looked through.
-_KEPT: Final[Mapping[Kept | None, str]] = {
+_KEPT: Final[Mapping[Kept, str]] = {
     Kept.PREFERENCES: "wishes",
     Kept.CONSENTS: "granted, granted_to",
     Kept.ANSWERS: "latest, given",
@@ -57,6 +57,17 @@ _BEFORE_ITEMS: Final[Mapping[Kept, str]] = {
     Kept.CONSENTS: "granted, granted_to = [], []",
     Kept.ANSWERS: "latest, versions, given = {}, {}, {}",
     Kept.CODES: "states, code = [], NOTHING",
+}
+
+
+# Columns that are made of nothing but such a list: their cells are kept with it.
+_OF_LIST: Final[Mapping[int, Kept]] = {
+    **dict.fromkeys(
+        (Op.WISHES, Op.WISH_MARKET, Op.WISH_EVENTS, Op.WISH_QUANTITY), Kept.PREFERENCES
+    ),
+    **dict.fromkeys((Op.GRANTED, Op.GRANTED_TO), Kept.CONSENTS),
+    Op.ANSWER: Kept.ANSWERS,
+    **dict.fromkeys((Op.HAS_CODE, Op.LAST_CODE), Kept.CODES),
 }
 
 
@@ -181,6 +192,7 @@ class _Writer:
         for number, (parent, *_) in enumerate(plan.nodes):
             self._children.setdefault(parent, []).append(number)
         self._dated: set[str] = set()
+        self._cells_of_lists: set[int] = set()
         self._same: set[int] = set()
 
     # --- lines ------------------------------------------------------------------------------
@@ -230,7 +242,8 @@ class _Writer:
         for number, rule in enumerate(self._plan.rules):
             self._rule(number, *rule)
         for number, column in enumerate(self._plan.columns):
-            self._column(number, _Column(*column))
+            if number not in self._cells_of_lists:
+                self._column(number, _Column(*column))
         cells = ", ".join(f"c{number}" for number in range(len(self._plan.columns)))
         self._put(f"record = ({self._texts.delimiter!r}.join(({cells})) + '\\r\\n').encode()")
         self._key()
@@ -274,9 +287,33 @@ class _Writer:
             with self._under(f"def look{child}(found):"):
                 self._put("if found is not None and found.__class__ is not list: raise Unusual")
                 self._list(child, "found", each)
-                self._put(f"return {_KEPT.get(kept, True)}")
+                self._put_cells(kept)
+                self._put(f"return {self._kept_of(kept) or True}")
             if self._plan.apart:
                 self._put(f"look{child} = {self._remembered(child, kept)}")
+
+    def _put_cells(self, kept: Kept | None) -> None:
+        """The cells of a list; of what they warn of each row counts, and it is Python's."""
+        columns = [_Column(*column) for column in self._plan.columns]
+        made = [number for number, one in enumerate(columns) if _OF_LIST.get(one.op) is kept]
+        if kept is None or not made:
+            return
+        self._put("locales = WARNED.locales")
+        for number in made:
+            self._column(number, columns[number])
+        self._put("if WARNED.locales != locales: raise Unusual")
+        self._cells_of_lists.update(made)
+
+    def _kept_of(self, kept: Kept | None) -> str:
+        """What is kept of a list and the cells that are made of it, by their names."""
+        if kept is None:
+            return ""
+        of_it = (
+            f", c{number}"
+            for number in sorted(self._cells_of_lists)
+            if _OF_LIST[self._plan.columns[number][0]] is kept
+        )
+        return _KEPT[kept] + "".join(of_it)
 
     def _remembered(self, child: int, kept: Kept | None) -> str:
         """The same of its bytes; those with instants in their items are seldom the same."""
@@ -295,7 +332,7 @@ class _Writer:
             names = self._value(frozenset(self._plan.sent or ()))
             self._put(f"if not {names}.issuperset(entry): raise Unusual")
         for child, _, each in lists:
-            kept = _KEPT.get(_kept(each))
+            kept = self._kept_of(_kept(each))
             self._put(f"{kept + ' = ' if kept else ''}look{child}(v{child})")
 
     # --- what is read -----------------------------------------------------------------------
@@ -630,10 +667,13 @@ class _Writer:
                 shown = f"f'{quote}{{{found}}}{quote}'"
                 condition = f"{found}.__class__ is str and {easy}({found})"
                 self._put(f"{cell}{shown} if {condition} else {other}")
+            case Form.INTEGER:
+                kept = self._value(texts.remembered(write, int))
+                self._put(f"{cell}{kept}[{found}] if {found}.__class__ is int else {other}")
+            case Form.LIST | Form.TRUTH | Form.TRUE_FALSE:  # seldom a text
+                self._put(f"{cell}{other}")
             case _:
-                kept = self._value(texts.remembered(write))
-                condition = f"{found}.__class__ is str or {found}.__class__ is int"
-                self._put(f"{cell}{kept}[{found}] if {condition} else {other}")
+                self._put(f"{cell}{self._value(texts.remembered(write))}[{found}]")
 
     def _quarter(self, found: str) -> tuple[str, str]:
         """The quarter of an hour of an instant, None for what is none, and its second within it."""

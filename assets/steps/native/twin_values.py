@@ -56,22 +56,27 @@ class Warned:
 
 
 class Cells(dict[Any, str]):
-    """The cells of one column by the values that were met, exact texts and whole numbers only.
+    """The cells of one column by the texts that were met; those of other values are made each time.
 
     Args:
         write: Makes a cell.
         warned: A value that it has heard of is not remembered, so that each row counts.
+        empty: The cell of no value.
+        kind: The type of those that are remembered; no text is equal to anything else.
     """
 
-    def __init__(self, write: Callable[[Any], str], warned: Warned) -> None:
-        self._write, self._warned = write, warned
+    def __init__(
+        self, write: Callable[[Any], str], warned: Warned, empty: str, kind: type = str
+    ) -> None:
+        super().__init__({None: empty})
+        self._write, self._warned, self._kind = write, warned, kind
 
     def __missing__(self, value: Any) -> str:
         """The cell of a value that is not remembered."""
         before = self._warned.locales
         cell = self._write(value)
         short = len(self) < MOST_CELLS and len(cell) <= LONGEST_CELL
-        if short and self._warned.locales == before:
+        if short and type(value) is self._kind and self._warned.locales == before:
             self[value] = cell
         return cell
 
@@ -150,9 +155,9 @@ class Texts:
         write = self.writer(column)
         return lambda value: write(date.fromisoformat(value))
 
-    def remembered(self, write: Callable[[Any], str]) -> Cells:
+    def remembered(self, write: Callable[[Any], str], kind: type = str) -> Cells:
         """The same cells, each made once."""
-        return Cells(write, self.warned)
+        return Cells(write, self.warned, self.empty, kind)
 
     def quarters(self, column: int, end: str) -> Quarters:
         """The beginnings of the instants of a column; `end` stands behind their seconds."""
