@@ -40,6 +40,7 @@ from assets.steps.documents import overrides_from
 from assets.steps.encode.run import Run
 from assets.steps.native.kernel import Kernel
 from assets.steps.native.lines import Lines
+from assets.steps.projection import looked_up
 from assets.steps.read import EntryReader, Place, accounts
 from assets.steps.rows import Ledger
 from assets.watch import Watch
@@ -305,11 +306,17 @@ class Reader:
     # --- look-ups -----------------------------------------------------------------------
 
     def entries(
-        self, facts: Facts, strands: Sequence[Sequence[Segment]] | None = None
+        self,
+        facts: Facts,
+        strands: Sequence[Sequence[Segment]] | None = None,
+        fields: Collection[str] | None = None,
     ) -> Iterator[EntryRow]:
         """Entries with their users, in no stated order; what cannot be read is passed over."""
         source = _unordered(by_registration(facts) if strands is None else strands)
-        yield from self._reader(source, facts, self._uncounted).unordered()
+        reader = self._reader(source, facts, self._uncounted)
+        if fields is not None:
+            reader = replace(reader, scan=partial(self._scan, fields=looked_up(fields)))
+        yield from reader.unordered()
 
     def entries_by_ids(self, facts: Facts, ids: Iterable[object]) -> Mapping[str, EntryRow]:
         """Entries by the hex text of their id; unknown ones are left out."""

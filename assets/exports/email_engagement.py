@@ -108,12 +108,13 @@ def _complete(facts: Facts, reading: Reading) -> datetime | None:
 
 def _erased(facts: Facts, reading: Reading) -> Iterator[str]:
     """Ids of the campaign's entries that were erased, by themselves or with their account."""
-    gone = reading.entries(facts, strands(facts, _ERASED))
+    gone = reading.entries(facts, strands(facts, _ERASED), fields=())
     yield from (str(row.entry["_id"]) for row in gone)
     users = (user["_id"] for user in reading.users_where({"erasure": {"$ne": None}}))
     for ids in chunks(users):
         theirs = Segment(filter={**of_campaign(facts), "userId": {"$in": ids}}, sort=("_id",))
-        yield from (str(row.entry["_id"]) for row in reading.entries(facts, [[theirs]]))
+        found = reading.entries(facts, [[theirs]], fields=())
+        yield from (str(row.entry["_id"]) for row in found)
 
 
 # -------------------------------------------------------------------------------------------- sql

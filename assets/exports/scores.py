@@ -138,7 +138,7 @@ def _source(run: Document) -> int:
 def _entry_ids(facts: Facts, reading: Reading, accounts: Sorter[str]) -> Iterator[str]:
     """The ids of all entries; on the way, the accounts that they are of are noted."""
     most = math.inf if facts.request.output.kind == "parquet" else MOST_IN_TEXT
-    for number, row in enumerate(reading.entries(facts), start=1):
+    for number, row in enumerate(reading.entries(facts, fields=()), start=1):
         if number > most:
             message = f"more than {most} entries need format=parquet"
             raise ExportFailed("PARQUET_NEEDED", message)

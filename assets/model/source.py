@@ -5,7 +5,7 @@ makes itself from several of them. What they share: everything read is counted, 
 written, filtered, rejected, or set beside the others in a companion file (DESIGN.md 3, rule 6).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -217,13 +217,18 @@ class Reading(Protocol):
     """
 
     def entries(
-        self, facts: Facts, strands: Sequence[Sequence[Segment]] | None = None
+        self,
+        facts: Facts,
+        strands: Sequence[Sequence[Segment]] | None = None,
+        fields: Collection[str] | None = None,
     ) -> Iterator[EntryRow]:
         """Entries in v3 shape with their users, in no stated order.
 
         Args:
             facts: Whose campaign, and the snapshot.
             strands: What to read; None: every entry of the campaign at the snapshot.
+            fields: Which fields are looked at, as they are called today, beside id and account; the
+                others are not read. None: any.
         """
 
     def entries_by_ids(self, facts: Facts, ids: Iterable[object]) -> Mapping[str, EntryRow]:

@@ -9,7 +9,7 @@ Fields are named whole, never a part of one: a path into a block or a list leave
 stands there instead of a block, and the row would be silently empty where it is a counted reject.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Final
 
@@ -20,6 +20,8 @@ from assets.steps.upcast import OLD_FIELDS
 
 # What every row is read for: its shape and order, its account, and what is odd about any entry.
 _ALWAYS: Final = ("_id", "createdAt", "preferences", "schemaVersion", "status", "userId")
+# What a row is looked up for: its shape, and its account.
+_LOOKED_UP: Final = ("_id", "schemaVersion", "userId")
 _AT_THEIR_PATH: Final = frozenset(
     (
         What.PATH,
@@ -89,7 +91,20 @@ def read_fields(plan: Plan, verdict: Verdict) -> tuple[str, ...] | None:
     except _Unsaid:
         return None
     found.update(_ALWAYS, ("answers",) if source.counted(plan.facts) else ())
-    return tuple(sorted(found.union(*(OLD_FIELDS.get(name, ()) for name in found))))
+    return _of_any_version(found)
+
+
+def looked_up(names: Iterable[str]) -> tuple[str, ...]:
+    """The fields of an entry of which these are looked at, and its account.
+
+    Args:
+        names: As they are called today.
+    """
+    return _of_any_version({*_LOOKED_UP, *names})
+
+
+def _of_any_version(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(sorted({*names}.union(*(OLD_FIELDS.get(name, ()) for name in names))))
 
 
 def _said(function: object) -> Meaning:

@@ -1,6 +1,6 @@
 """A `Reading` by script, for pure tests of what an export looks up before its rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -23,7 +23,10 @@ class Scripted:
     asked: dict[str, Statement] = field(default_factory=dict)
 
     def entries(
-        self, facts: Facts, strands: Sequence[Sequence[Segment]] | None = None
+        self,
+        facts: Facts,
+        strands: Sequence[Sequence[Segment]] | None = None,
+        fields: Collection[str] | None = None,
     ) -> Iterator[EntryRow]:
         """Entries of the campaign that a segment matches."""
         segments = [segment for strand in strands or () for segment in strand]
