@@ -233,6 +233,19 @@ class ScheduleStorage(_KeptEngine, SqliteScheduleStorage):
         """As Dagster makes it from `dagster.yaml`."""
         return cls(_in_order(config_value["base_dir"], "schedules", cls.from_local), inst_data)
 
+    def has_instigators_table(self) -> bool:
+        """Whether there is a table of sensors; Dagster looks ten times a tick."""
+        return self._has("instigators", super().has_instigators_table)
+
+    def _has_instigators_table(self, conn: Connection) -> bool:
+        look = super()._has_instigators_table
+        return self._has("instigators", lambda: look(conn))
+
+    def has_built_index(self, migration_name: str) -> bool:
+        """Whether a migration is done, which nothing undoes."""
+        look = super().has_built_index
+        return self._has(f"index {migration_name}", lambda: look(migration_name))
+
 
 _KEEP: Final = SqlEventLogStorageTable.insert()
 # The answer of a check, into the row that its plan has made.
@@ -246,8 +259,6 @@ _PARTITION: Final = select(DynamicPartitionsTable.c.partition).where(
     DynamicPartitionsTable.c.partitions_def_name == bindparam("of"),
     DynamicPartitionsTable.c.partition == bindparam("key"),
 )
-# What Dagster keeps of them elsewhere, too.
-_FOLLOWED: Final = ASSET_EVENTS | ASSET_CHECK_EVENTS
 
 
 class _Storing(threading.local):
@@ -314,20 +325,28 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
     def store_event(self, event: EventLogEntry) -> None:
         """Keep an event and what follows from it, in one transaction; Dagster makes up to four.
 
-        Most are kept alone, by a statement that is made once: Dagster makes one for each.
+        Its statement is made once: Dagster makes one for each.
         """
-        if not (event.dagster_event and event.dagster_event.event_type in _FOLLOWED):
-            if event.dagster_event and event.dagster_event.is_job_event:  # a run begins or ends
-                self._storing.materialised = None
-            with super().connect() as connection:
-                connection.execute(_KEEP, self._event_to_row(event))
-            return
+        told = event.dagster_event
+        kind = told.event_type if told else None
+        if told and told.is_job_event:  # a run begins or ends
+            self._storing.materialised = None
         with super().connect() as connection:
-            self._storing.connection = connection
-            try:
-                super().store_event(event)
-            finally:
-                self._storing.connection = None
+            event_id = connection.execute(_KEEP, self._event_to_row(event)).lastrowid
+            if told and told.asset_key and kind in ASSET_EVENTS:
+                self._store_asset_event_tags(connection, [event], [event_id])
+                self._store_asset_event(connection, event, event_id)
+            if kind in ASSET_CHECK_EVENTS:
+                with self._within(connection):
+                    self.store_asset_check_event(event, event_id)
+
+    @contextmanager
+    def _within(self, connection: Connection) -> Iterator[None]:
+        self._storing.connection = connection
+        try:
+            yield
+        finally:
+            self._storing.connection = None
 
     def fetch_materializations(
         self,

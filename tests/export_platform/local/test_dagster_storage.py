@@ -326,6 +326,22 @@ def test_a_table_is_looked_for_until_it_is_seen(
     assert looked == ["there", "not there", "not there"]
 
 
+def test_a_tick_does_not_look_for_the_tables_of_sensors_again(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Dagster looks ten times a tick, and there is a tick for each small export."""
+    storage, said = instance.schedule_storage, list[str]()
+    assert isinstance(storage, ScheduleStorage)
+    instance.all_instigator_state()
+    with storage.connect() as connection:
+        listen(connection.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+
+    instance.all_instigator_state()
+
+    assert len(said) == 1
+    assert "instigators" in said[0]
+
+
 def test_storage_that_is_lost_is_made_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     """A process that has looked at the files once looks again when they are gone."""
     run_id = dg.materialize([entries], instance=instance).run_id
