@@ -1508,6 +1508,8 @@ static int take_nobody(const Kernel *k, PyObject *users, User *nobody) {
     return !PyErr_Occurred();
 }
 
+enum { AHEAD = 16 }; /* documents whose beginnings are sent for */
+
 /* user_ids(batch): the set of accounts that the documents name, 12 bytes each. */
 static PyObject *kernel_user_ids(PyObject *self, PyObject *batch) {
     Documents documents = {0};
@@ -1515,6 +1517,7 @@ static PyObject *kernel_user_ids(PyObject *self, PyObject *batch) {
     (void)self;
     if (found && take_documents(batch, &documents)) {
         for (Py_ssize_t i = 0; i < documents.all.count; i++) {
+            if (i + AHEAD < documents.all.count) __builtin_prefetch(documents.all.items[i + AHEAD].at);
             const uint8_t *id = user_of((const uint8_t *)documents.all.items[i].at, (size_t)documents.all.items[i].size);
             if (!id) continue;
             PyObject *key = PyBytes_FromStringAndSize((const char *)id, 12);
