@@ -264,11 +264,23 @@ static inline void put_cell(Buffer *b, const Kernel *k, const char *text, size_t
     b->size += size + 2;
 }
 
-/* One of at most SHORT bytes, of which none is a quote, where so many can be read. */
+static inline uint32_t first_bits(size_t size) { return (uint32_t)((1ull << size) - 1); }
+
+/* Whether one of the first bytes of SHORT is a delimiter. */
+static inline int is_divided(const Kernel *k, const char *text, size_t size) {
+    uint32_t found = high_bits(wide_at(text) == k->delimiter) | high_bits(wide_at(text + WIDE) == k->delimiter) << WIDE;
+    return (found & first_bits(size)) != 0;
+}
+
+/* One of at most SHORT bytes, printable and without a quote, where so many can be read. */
 static inline void put_short(Buffer *b, const Kernel *k, const char *text, size_t size) {
-    if (!k->quote_all) { put_cell(b, k, text, size); return; }
     if (!has_room(b, SHORT + 2)) return;
     char *to = b->at + b->size;
+    if (!k->quote_all && !is_divided(k, text, size)) {
+        memcpy(to, text, SHORT);
+        b->size += size;
+        return;
+    }
     *to = '"';
     memcpy(to + 1, text, SHORT);
     to[size + 1] = '"';
@@ -401,7 +413,7 @@ static int write_enum(Row *row, Buffer *b, Value v, const Column *column) {
     (void)column;
     if (v.type != TEXT) return 0;
     Slice s = text_of(v);
-    if (is_short(row, s) && is_letter(*s.at) && !(WHERE(unlike_a_word, s.at) & first_bits(s.size))) {
+    if (is_short(row, s) && is_letter(*s.at) && !(WHERE(unlike_a_word, s.at) & first_bits((size_t)s.size))) {
         put_short(b, k, s.at, (size_t)s.size);
         return 1;
     }
@@ -439,7 +451,7 @@ static int phone_of(const Row *row, Value v, Slice *phone) {
     if (v.type != TEXT) return 0;
     Slice s = *phone = text_of(v);
     if (s.size < 9 || s.size > WIDE || *s.at != '+') return 0;
-    if (is_short(row, s)) return !(high_bits(~is_digits(wide_at(s.at))) & first_bits(s.size) & ~1u);
+    if (is_short(row, s)) return !(high_bits(~is_digits(wide_at(s.at))) & first_bits((size_t)s.size) & ~1u);
     for (Py_ssize_t i = 1; i < s.size; i++) if (!is_digit(s.at[i])) return 0;
     return 1;
 }
@@ -550,7 +562,7 @@ static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
 static int write_email(Row *row, Buffer *b, Value v, const Column *column) {
     char text[MOST_ADDRESS];
     Slice s;
-    if (v.type == TEXT && is_plain(row, s = text_of(v), 0) && !(WHERE(is_capital, s.at) & first_bits(s.size))) {
+    if (v.type == TEXT && is_plain(row, s = text_of(v), 0) && !(WHERE(is_capital, s.at) & first_bits((size_t)s.size))) {
         put_short(b, row->kernel, s.at, (size_t)s.size);
         return 1;
     }
