@@ -413,7 +413,7 @@ static int write_enum(Row *row, Buffer *b, Value v, const Column *column) {
     (void)column;
     if (v.type != TEXT) return 0;
     Slice s = text_of(v);
-    if (is_short(row, s) && is_letter(*s.at) && !(WHERE(unlike_a_word, s.at) & first_bits((size_t)s.size))) {
+    if (is_short(row, s) && is_letter(*s.at) && !WHERE(unlike_a_word, s)) {
         put_short(b, k, s.at, (size_t)s.size);
         return 1;
     }
@@ -562,7 +562,7 @@ static int write_masked(Row *row, Buffer *b, Value v, const Column *column) {
 static int write_email(Row *row, Buffer *b, Value v, const Column *column) {
     char text[MOST_ADDRESS];
     Slice s;
-    if (v.type == TEXT && is_plain(row, s = text_of(v), 0) && !(WHERE(is_capital, s.at) & first_bits((size_t)s.size))) {
+    if (v.type == TEXT && is_plain(row, s = text_of(v), 0) && !WHERE(is_capital, s)) {
         put_short(b, row->kernel, s.at, (size_t)s.size);
         return 1;
     }

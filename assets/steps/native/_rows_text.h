@@ -63,8 +63,9 @@ static int is_simple(const Kernel *k, Slice s, int *astral) {
     return 1;
 }
 
-/* Of SHORT bytes those of which a test says so, a bit each. */
-#define WHERE(test, at) (high_bits(test(wide_at(at))) | high_bits(test(wide_at((at) + WIDE))) << WIDE)
+/* Of the bytes of a short text those of which a test says so, a bit each. */
+#define WHERE(test, s) \
+    ((high_bits(test(wide_at((s).at))) | high_bits(test(wide_at((s).at + WIDE))) << WIDE) & first_bits((size_t)(s).size))
 
 static inline Wide is_digits(Wide wide) { return (wide >= '0') & (wide <= '9'); }
 static inline Wide is_capital(Wide wide) { return (wide >= 'A') & (wide <= 'Z'); }
@@ -86,7 +87,7 @@ static inline int is_short(const Row *row, Slice s) {
 static inline int is_plain(const Row *row, Slice s, int length) {
     if (!is_short(row, s) || (length && s.size > length)) return 0;
     if (!is_digit(*s.at) && !is_letter(*s.at)) return 0;
-    return s.at[s.size - 1] != ' ' && !(WHERE(is_special, s.at) & first_bits((size_t)s.size));
+    return s.at[s.size - 1] != ' ' && !WHERE(is_special, s);
 }
 
 static Slice stripped(Slice s) {
