@@ -4,9 +4,7 @@
  */
 typedef struct { Buffer bytes; uint32_t (*ends)[2]; } Keys; /* of each row where its leading parts end, and all */
 
-static void high_first(char *at, uint64_t number) {
-    for (int i = 0; i < 8; i++) at[i] = (char)(number >> (56 - 8 * i));
-}
+static void high_first(char *at, uint64_t number) { put_word(at, __builtin_bswap64(number)); }
 
 static void put_high_first(Buffer *b, uint64_t number) {
     char text[8];

@@ -41,6 +41,13 @@ static uint64_t word_at(const uint8_t *p) {
     return word;
 }
 
+static inline void put_word(void *p, uint64_t word) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(p, &word, 8);
+}
+
 #define ALL(byte) (0x0101010101010101ull * (byte))
 /* The high bit of each byte that is 0, exactly up to the first of them. */
 static uint64_t zeros(uint64_t word) { return (word - ALL(1)) & ~word & ALL(0x80); }
