@@ -21,6 +21,10 @@ OPTIONS: Final[CodecOptions[Any]] = CodecOptions(
 _INT32: Final = struct.Struct("<i")
 _size: Final = _INT32.unpack_from
 _LIST, _BINARY = b"\x04", b"\x05"
+# Where the first field begins, what it is, and where its value stands.
+_BEGIN, _ID = 4, b"\x07_id\0"
+_ID_BEGIN: Final = _BEGIN + len(_ID)
+_ID_END: Final = _ID_BEGIN + 12
 
 
 def _private() -> Callable[..., dict[str, Any]] | None:
@@ -34,17 +38,23 @@ KNOWN: Final = _raw_to_dict is not None
 """Whether documents can be decoded so."""
 
 
-def shallow(raw: bytes) -> dict[str, Any]:
-    """A document whose own lists are their bytes; those within its blocks are lists.
+def shallow(raw: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The id that a document begins with, and its other fields, of which lists are their bytes.
+
+    Only the bytes of the id are wanted, and an object of it would take 0.3 microseconds. Lists
+    within blocks are lists.
 
     Raises:
-        BSONError: It cannot be read.
+        BSONError: It cannot be read, or begins otherwise.
         struct.error: It ends too early.
     """
     end = len(raw) - 1
-    if _raw_to_dict is None or _size(raw)[0] != end + 1:
+    if _raw_to_dict is None or _size(raw)[0] != end + 1 or not raw.startswith(_ID, _BEGIN):
         raise InvalidBSON
-    return _raw_to_dict(raw, 4, end, OPTIONS, {}, True)
+    found = _raw_to_dict(raw, _ID_END, end, OPTIONS, {}, True)
+    if "_id" in found:
+        raise InvalidBSON
+    return raw[_ID_BEGIN:_ID_END], found
 
 
 def whole(raw: bytes) -> dict[str, Any]:
@@ -97,7 +107,7 @@ class ListNames:
     def are_those_of(self, raw: bytes) -> bool:
         """The same of one document, perhaps a damaged one."""
         try:
-            entry = shallow(raw)
+            _, entry = shallow(raw)
         except Exception:  # noqa: BLE001 - whatever it is, it is no document
             return False
         return self.are_all(raw, sum(entry.get(name) is not None for name in self._names))

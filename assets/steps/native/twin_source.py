@@ -41,6 +41,8 @@ _LOWEST: Final = 2**63
 _MOST_ASKED: Final = 16_384
 # The slot of when an entry was registered (`fields.py`).
 _CREATED: Final = "s1"
+# The slot of its id, and what it is where it comes as its bytes.
+_ID, _ID_OF_BYTES = "s0", "ObjectId(identity)"
 # Fields of a consent that nobody looks at unless it is in force: its key, and to whom.
 _OF_GRANTED: Final = (0, 1)
 # What is known to be a text once it is found among the questions.
@@ -234,7 +236,7 @@ class _Writer:
         return "\n".join(self._lines)
 
     def _row(self) -> None:
-        self._put("entry = decoded(raw)")
+        self._put(f"{'identity, ' if self._plan.apart else ''}entry = decoded(raw)")
         self._looked()
         self._block(0, "entry")
         self._usual()
@@ -341,9 +343,9 @@ class _Writer:
         """Read the fields of a block, each of a type that may stand there."""
         for child in self._children.get(node, ()):
             _, name, types, slot, each = self._plan.nodes[child]
-            if each and node == 0:
-                continue  # has been looked through
-            found = f"s{slot}" if slot >= 0 else f"v{child}"
+            found = self._slot(slot) if slot >= 0 else f"v{child}"
+            if (each and node == 0) or found == _ID_OF_BYTES:
+                continue  # has been looked through, or was there first
             self._put(f"{found} = {block}.get({name.decode()!r})")
             self._typed(found, types)
             if each:
@@ -355,6 +357,11 @@ class _Writer:
                 else:
                     with self._under(f"if {found} is not None:"):
                         self._block(child, found)
+
+    def _slot(self, slot: int) -> str:
+        """The value that is kept in a slot."""
+        found = f"s{slot}"
+        return _ID_OF_BYTES if found == _ID and self._plan.apart else found
 
     def _typed(self, found: str, types: int) -> None:
         if types == ANY:
@@ -463,9 +470,11 @@ class _Writer:
 
     def _usual(self) -> None:
         """What every row is: an entry of today with an id, an instant, and no manual decision."""
-        self._put("if s0.__class__ is not ObjectId or s1.__class__ is not datetime: raise Unusual")
+        if not self._plan.apart:
+            self._put("if s0.__class__ is not ObjectId: raise Unusual", "identity = s0.binary")
+        self._put("if s1.__class__ is not datetime: raise Unusual")
         self._put("if s3.__class__ is not int or s3 != 3: raise Unusual")
-        self._put("identity, since = s0.binary, s1 - EPOCH")
+        self._put("since = s1 - EPOCH")
         self._put("seconds = 86400 * since.days + since.seconds")
         self._put("millis = 1000 * seconds + since.microseconds // 1000")
         if self._plan.overridden:
@@ -487,9 +496,9 @@ class _Writer:
     def _input(self, kind: int, slot: int, among: Sequence[bytes]) -> str:
         match kind:
             case Input.VALUE:
-                return f"token(s{slot})"
+                return f"token({self._slot(slot)})"
             case Input.PRESENT:
-                return f"s{slot} is not None"
+                return f"{self._slot(slot)} is not None"
             case _:
                 return f"wished(wishes, {self._value(frozenset(among))})"
 
@@ -513,7 +522,7 @@ class _Writer:
         self, number: int, kind: int, slot: int, stated: int, data: tuple[bytes, ...]
     ) -> None:
         """Count a row that fails, and go on with the next."""
-        stays = self._stays(kind, f"s{slot}", stated, data)
+        stays = self._stays(kind, self._slot(slot), stated, data)
         with self._under(f"if not ({stays}):"):
             self._put(f"made.filtered[{number}] += 1", "continue")
 
@@ -561,7 +570,7 @@ class _Writer:
 
     def _column(self, number: int, column: _Column) -> None:  # noqa: C901, PLR0912, PLR0915 - a line each
         slot, data = column.slot, column.data
-        cell, found = f"c{number}", f"s{slot}"
+        cell, found = f"c{number}", self._slot(slot)
         match column.op:
             case Op.VALUE:
                 self._written_value(number, column, found)
@@ -649,9 +658,10 @@ class _Writer:
         cell, named, quote = f"c{number} = ", self._value(write), texts.quote
         other = f"EMPTY if {found} is None else {named}({found})"
         match form:
+            case Form.ID if found == self._slot(0):
+                self._put(f"{cell}f'{quote}{{identity.hex()}}{quote}'")
             case Form.ID:
-                binary = "identity" if found == "s0" else f"{found}.binary"
-                shown = f"f'{quote}{{{binary}.hex()}}{quote}'"
+                shown = f"f'{quote}{{{found}.binary.hex()}}{quote}'"
                 self._put(f"{cell}{shown} if {found}.__class__ is ObjectId else {other}")
             case Form.LOCAL | Form.UTC:
                 end = "Z" if form is Form.UTC else ""
@@ -711,6 +721,6 @@ class _Writer:
             case KeyKind.USER:
                 return f"shown[{slot}]"
             case KeyKind.NUMBER:
-                return f"number_last(s{slot})"
+                return f"number_last({self._slot(slot)})"
             case _:
                 return f"(bytes(1) if {self._has_code(data)} else b'\x01')"
