@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -231,14 +232,17 @@ def test_a_dispatched_export_whose_run_does_not_start_is_asked_for_again(
 
 def test_a_failed_attempt_waits_before_the_next(life_and_wait: Any) -> None:
     """Back-off is kept by the database's clock, not by a sleeping process."""
-    life, _, wait = life_and_wait
+    _, store, wait = life_and_wait
+    # Long enough for a machine on which two commands take a second.
+    timing = replace(QUICK, backoff_base=2.0, backoff_cap=2.0)
+    life = ExportLife(store, timing=timing)
     document = started(life)
     error = {"code": "S3_THROTTLED", "message": "m", "retryable": True}
     life.fail(document, document["lease"]["token"], error=error, jitter=1.0)
     life.place(document, lane=Lane.SMALL, turn=LATER, rows=3)
 
     assert life.undispatched(Lane.SMALL, 10) == []
-    wait(QUICK.backoff_base + 0.05)
+    wait(timing.backoff_base + 0.05)
     assert [one["_id"] for one in life.undispatched(Lane.SMALL, 10)] == [document["_id"]]
 
 

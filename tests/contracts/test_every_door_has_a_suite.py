@@ -20,6 +20,7 @@ NO_DOORS = {
     "JsonHttp": "how the doors to partner services speak: each of them has a suite",
     "Batch": "documents as EntryStore gives them: its suite reads every one",
     "LeanBatches": "a cursor of PyMongo, cut otherwise: reached through EntryStore only",
+    "ListNames": "which fields of a document are lists: `tests/resources/mongo` decodes with it",
     "GzipLines": "reads what a door hands it: reached through ScoringFiles only",
     "Span": "what tracing gives: tests of it have a real collector, and there is no fake of one",
 }

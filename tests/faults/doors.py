@@ -8,11 +8,14 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields, replace
 from enum import StrEnum
 from functools import partial
-from types import TracebackType
+from types import NoneType, TracebackType
 from typing import Any, Self
+
+from bson import Timestamp
 
 from assets.reading import Doors
 from resources.athena import Query, Unload
@@ -24,6 +27,8 @@ from resources.object_store import Upload
 MOST_PIECES = 3
 # What a call gives that is itself a door, with calls of its own.
 _DOORS = (Upload, Query, Unload)
+# What stores say without being asked.
+_VALUES = (NoneType, Timestamp)
 # Calls that ask nobody: an upload gathers what is written until it sends a part.
 _LOCAL = frozenset({"write", "cut", "parts", "close"})
 
@@ -91,7 +96,7 @@ class Faulty:
         """A call that may fail, or a door beside this one."""
         found = getattr(self._behind, name)
         if isinstance(self._behind, MongoStores) and not callable(found):
-            return Faulty(found, self._weather)
+            return found if isinstance(found, _VALUES) else Faulty(found, self._weather)
         asks = callable(found) and name not in _LOCAL
         return partial(self._called, found) if asks else found
 
@@ -131,7 +136,15 @@ class Faulty:
             raise _lost(way)
         if isinstance(result, Upload):  # a part goes out when enough is written
             vars(result)["_send"] = partial(self._called, result._send)
-        return Faulty(result, self._weather) if isinstance(result, _DOORS) else result
+        if isinstance(result, _DOORS):
+            return Faulty(result, self._weather)
+        return self._within(result) if isinstance(result, AbstractContextManager) else result
+
+    @contextmanager
+    def _within(self, block: AbstractContextManager[Any]) -> Iterator[Any]:
+        """A block that gives a door."""
+        with block as door:
+            yield Faulty(door, self._weather)
 
 
 def faulty(doors: Doors, weather: Weather) -> Doors:
