@@ -14,6 +14,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from threading import Lock
 from typing import Any, Final
@@ -30,6 +31,9 @@ SOURCE: Final = "python"
 _users: Final = re.compile(rb"\x07userId\x00(?=(.{12}))", re.DOTALL).findall
 _ENDS: Final = "I"
 _NOTHING: Final = b""  # is no document
+# Batches in a row in which more lists than documents were decoded: it costs more than it spares,
+# and what is new in the first of them may still come again.
+MOST_IN_VAIN: Final = 5
 
 # The place of a document, the table, and the values that it would be found by.
 Asked = tuple[int, int, Hashable]
@@ -62,7 +66,7 @@ class Kernel:
         given = PlanArguments(**plan)
         cells = Texts(texts, warned, delimiter=given.delimiter.decode(), all=bool(given.quote_all))
         self._make = compiled(given, cells)
-        self._plan = given
+        self._plan, self._texts, self._in_vain = given, cells, 0
         self._lists = ListNames(given.sent or (), given.lists) if given.apart else None
         self._one_at_a_time = Lock()  # what has been warned of is the row's that is made
 
@@ -95,10 +99,19 @@ class Kernel:
     def _made(self, batch: Batch, users: Mapping[bytes, Told], known: Known) -> Made:
         """What becomes of the documents; those whose lists are perhaps none are for Python."""
         made = self._make(_raw(batch), users, known.tables)
-        if self._lists is None or self._lists.are_all(batch.data, made.lists):
+        if self._lists is None:
+            return made
+        if self._lists.are_all(batch.data, made.lists):
+            self._judge(made.looks > len(batch))
             return made
         sound = (raw if self._lists.are_those_of(raw) else _NOTHING for raw in _raw(batch))
         return self._make(sound, users, known.tables)
+
+    def _judge(self, in_vain: bool) -> None:
+        """Decode documents whole from now on, where hardly any lists are alike."""
+        self._in_vain = self._in_vain + 1 if in_vain else 0
+        if self._in_vain == MOST_IN_VAIN:
+            self._make, self._lists = compiled(replace(self._plan, sent=None), self._texts), None
 
 
 def _raw(batch: Batch) -> Iterator[bytes]:

@@ -89,20 +89,29 @@ class _Shape:
         self.known[self.fixed(raw)] = kept
 
 
+class Looks:
+    """Counts how often a list was decoded to be looked through."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+
 class Same(dict[Any, Any]):
     """What is kept of the lists of one name, by their bytes; None is a list that is not there.
 
     Args:
         look: Looks through what a list holds.
+        looks: Counts that.
     """
 
-    def __init__(self, look: Callable[[list[Any] | None], Any]) -> None:
-        self._look, self._room = look, MOST_LISTS
+    def __init__(self, look: Callable[[list[Any] | None], Any], looks: Looks) -> None:
+        self._look, self._looks, self._room = look, looks, MOST_LISTS
 
     def __missing__(self, raw: bytes | None) -> Any:
         """What is kept of a list that has not been met."""
         if raw is not None and type(raw) is not bytes:
             raise Unusual
+        self._looks.times += 1
         kept = self._look(None if raw is None else items(raw))
         if self._room and (raw is None or len(raw) <= LONGEST_LIST):
             self._room -= 1
@@ -118,11 +127,14 @@ class Alike(Same):
 
     Args:
         look: Looks through what a list holds.
+        looks: Counts that.
         read: Names of what it looks at in an item, but for types.
     """
 
-    def __init__(self, look: Callable[[list[Any] | None], Any], read: Collection[str]) -> None:
-        super().__init__(look)
+    def __init__(
+        self, look: Callable[[list[Any] | None], Any], looks: Looks, read: Collection[str]
+    ) -> None:
+        super().__init__(look, looks)
         self._read = frozenset(name.encode() for name in read)
         self._shapes: dict[int, dict[tuple[Gap, ...], _Shape]] = {}
 

@@ -18,7 +18,7 @@ from assets.steps.arrange import packed
 from assets.steps.native import twin_values
 from assets.steps.native.fields import ANY, DATE, EACH_KEPT, FieldNode, item_names
 from assets.steps.native.numbers import Form, Input, Kept, KeyKind, Op, RuleKind, UserBit
-from assets.steps.native.twin_lists import Alike, Same
+from assets.steps.native.twin_lists import Alike, Looks, Same
 from assets.steps.native.twin_values import Missing, Texts, Unusual
 from resources.mongo import shallow
 
@@ -136,6 +136,7 @@ class Made:
 
     Attributes:
         lists: How many lists came as their bytes.
+        looks: How many of them were decoded.
     """
 
     records: list[bytes] = field(default_factory=list)
@@ -148,6 +149,7 @@ class Made:
     wishes: int = 0
     locales: int = 0
     lists: int = 0
+    looks: int = 0
     asked: list[Any] = field(default_factory=list)
 
 
@@ -177,6 +179,7 @@ class _Writer:
             "Made": Made,
             "Same": Same,
             "Alike": Alike,
+            "LOOKS": Looks(),
             "decoded": shallow.shallow if plan.apart else shallow.whole,
             "LOWEST": _LOWEST,
             "ObjectId": ObjectId,
@@ -224,7 +227,7 @@ class _Writer:
             self._put("made, nobody = Made(), users[b'']")
             self._put("records, keys, answered = made.records, made.keys, made.answered")
             self._put("parts, end, lists = made.parts, 0, 0")
-            self._put("WARNED.locales = 0", *self._kept_of_none())
+            self._put("WARNED.locales = LOOKS.times = 0", *self._kept_of_none())
             self._put(*(f"t{table} = known[{table}]" for table in range(len(self._plan.tables))))
             with self._under("for place, raw in enumerate(documents):"):
                 self._put("locales = WARNED.locales")
@@ -232,7 +235,8 @@ class _Writer:
                     self._row()
                 self._otherwise()
                 self._written()
-            self._put("made.locales, made.lists = WARNED.locales, lists", "return made")
+            self._put("made.locales, made.lists = WARNED.locales, lists")
+            self._put("made.looks = LOOKS.times", "return made")
         return "\n".join(self._lines)
 
     def _row(self) -> None:
@@ -321,8 +325,8 @@ class _Writer:
         """The same of its bytes; those with instants in their items are seldom the same."""
         below = (self._plan.nodes[one] for one in self._children.get(child, ()))
         if all(types == ANY or not types & DATE for _, _, types, *_ in below):
-            return f"Same(look{child}).__getitem__"
-        return f"Alike(look{child}, {() if kept is None else item_names(kept)}).of"
+            return f"Same(look{child}, LOOKS).__getitem__"
+        return f"Alike(look{child}, LOOKS, {() if kept is None else item_names(kept)}).of"
 
     def _looked(self) -> None:
         """Look through the lists."""

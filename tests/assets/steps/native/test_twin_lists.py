@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.steps.native import twin_lists
-from assets.steps.native.twin_lists import Alike, Same, gaps
+from assets.steps.native.twin import MOST_IN_VAIN
+from assets.steps.native.twin_lists import Alike, Looks, Same, gaps
 from assets.steps.native.twin_values import Unusual
 from resources.mongo.shallow import items
 from tests.assets.steps.native.both import Both, decoded, replaced, usual
@@ -69,7 +70,7 @@ BLOCKS: Final = st.fixed_dictionaries(
 @given(st.lists(st.lists(st.one_of(BLOCKS, st.builds(consent, VALUES, VALUES)), max_size=3)))
 def test_a_list_that_is_like_another_is_looked_through_the_same(lists: list[list[Any]]) -> None:
     """Whatever came before it, and whatever stands in it."""
-    alike, same, look = Alike(Looking(), READ), Same(Looking()), Looking()
+    alike, same, look = Alike(Looking(), Looks(), READ), Same(Looking(), Looks()), Looking()
 
     for one in lists * 2:
         raw = listed(*one)
@@ -80,7 +81,7 @@ def test_a_list_that_is_like_another_is_looked_through_the_same(lists: list[list
 def test_lists_that_differ_where_nobody_looks_are_looked_through_once() -> None:
     """The first says nothing of what differs; the second does."""
     look = Looking()
-    alike = Alike(look, READ)
+    alike = Alike(look, Looks(), READ)
     for number in range(50):
         alike.of(
             listed(consent(START + timedelta(seconds=number)), consent(evidence=f"e{number:03}"))
@@ -104,7 +105,7 @@ def test_lists_that_differ_where_nobody_looks_are_looked_through_once() -> None:
 def test_what_differs_elsewhere_is_another_list(other: dict[str, Any]) -> None:
     """Negative control: a memory that mixed them up would be found."""
     look = Looking()
-    alike = Alike(look, READ)
+    alike = Alike(look, Looks(), READ)
     for number in range(9):
         alike.of(listed(consent(START + timedelta(seconds=number), f"ev_{number}")))
     before = look.times
@@ -116,7 +117,7 @@ def test_what_differs_elsewhere_is_another_list(other: dict[str, Any]) -> None:
 @pytest.mark.parametrize("odd", [b"x", "text", 1, True, Binary(listed({}), 4), {}, []])
 def test_what_is_no_list_is_for_python(odd: object) -> None:
     """Also what is equal to one, or cannot be remembered."""
-    same, alike = Same(Looking()), Alike(Looking(), READ)
+    same, alike = Same(Looking(), Looks()), Alike(Looking(), Looks(), READ)
     for remembers in (same.__getitem__, alike.of):
         remembers(listed({}))
         with pytest.raises((Unusual, TypeError, bson.errors.BSONError)):
@@ -129,7 +130,7 @@ def test_no_more_lists_are_remembered_than_there_is_room_for(
     """A million different answers must not fill the memory; they are looked through each time."""
     monkeypatch.setattr(twin_lists, "MOST_LISTS", 5)
     look = Looking()
-    same = Same(look)
+    same = Same(look, Looks())
     for _ in range(2):
         for number in range(20):
             assert same[listed({"key": number})] == [(number, None, [("key", int)])]
@@ -137,7 +138,7 @@ def test_no_more_lists_are_remembered_than_there_is_room_for(
     assert len(same) == 5
     assert look.times == 35
     long = listed({"key": "x" * twin_lists.LONGEST_LIST})
-    assert Same(look)[long] == look(items(long))
+    assert Same(look, Looks())[long] == look(items(long))
 
 
 def test_values_are_passed_over_that_are_sound_whatever_they_are() -> None:
@@ -177,3 +178,27 @@ def test_a_broken_list_behind_another_is_found() -> None:
 
     assert both.usual(batch, both.apart) == 1
     assert both.differing(batch) == []
+
+
+def test_where_no_lists_are_alike_documents_are_decoded_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """To decode each list by itself would cost a third more than to decode them together."""
+    decoded_apart: list[bytes] = []
+
+    def counted(raw: bytes) -> list[Any]:
+        decoded_apart.append(raw)
+        return items(raw)
+
+    monkeypatch.setattr(twin_lists, "items", counted)
+    both, document = Both(), decoded(max(usual(), key=len))
+    for turn in range(MOST_IN_VAIN + 3):
+        answers = [{"key": f"{turn}-{number}", "version": 1, "value": ""} for number in range(9)]
+        consents = [consent(START, key=one["key"]) for one in answers]
+        batch = [
+            bson.encode({**document, "answers": [one], "consents": [other]})
+            for one, other in zip(answers, consents, strict=True)
+        ]
+        before = len(decoded_apart)
+        assert both.made_by(both.apart, batch) == both.made_by(None, batch)
+        assert (len(decoded_apart) > before) == (turn < MOST_IN_VAIN)
