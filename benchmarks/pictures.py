@@ -5,8 +5,8 @@ from html import escape
 from itertools import pairwise
 from typing import Final
 
-_WIDTH: Final = 870
-_LEFT, _RIGHT, _TOP, _STEP = 220, 190, 44, 30
+_WIDTH: Final = 900
+_LEFT, _RIGHT, _TOP, _STEP = 220, 220, 44, 30
 _PLOT: Final = _WIDTH - _LEFT - _RIGHT
 _HEIGHT: Final = 260  # of the plot of lines
 _COLOURS: Final = ("#1f5fa8", "#c2571a", "#3a7d44", "#7a4fa3", "#8a6d1f", "#4d4d4d")
