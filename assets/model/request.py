@@ -130,7 +130,7 @@ def canonical_json(value: object) -> bytes:
     ).encode()
 
 
-def members(value: object) -> dict[str, object]:
+def members(value: object) -> dict[str, Any]:
     """The fields of a dataclass; `asdict` copies all that is in them, at three times the cost.
 
     Raises:

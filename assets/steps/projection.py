@@ -18,10 +18,10 @@ from assets.model.source import EntrySource, Verdict
 from assets.steps.plan import Plan
 from assets.steps.upcast import OLD_FIELDS
 
-# What every row is read for: its shape and order, its account, and what is odd about any entry.
-_ALWAYS: Final = ("_id", "createdAt", "preferences", "schemaVersion", "status", "userId")
 # What a row is looked up for: its shape, and its account.
 _LOOKED_UP: Final = ("_id", "schemaVersion", "userId")
+# What every row is read for: its order and what is odd about any entry, too.
+_ALWAYS: Final = (*_LOOKED_UP, "createdAt", "preferences", "status")
 _AT_THEIR_PATH: Final = frozenset(
     (
         What.PATH,

@@ -14,6 +14,7 @@ from assets.model.export_type import Companion
 from assets.model.manifest import Accounting
 from assets.model.meaning import plain
 from assets.model.policy import Transform
+from assets.model.request import members
 from assets.model.source import Arrange, Fold, Verdict
 from assets.steps.arrange import Key, Sorter, packed
 from assets.steps.encode.run import Run
@@ -86,7 +87,7 @@ class Ledger:
         Args:
             waiting: Rows that were counted as written and still wait for it.
         """
-        counts = {one.name: getattr(self, one.name) for one in fields(self)}
+        counts = members(self)
         less = {name: counts[name] - waiting for name in ("kept", "made", "written")}
         return {**{n: dict(c) if isinstance(c, Counter) else c for n, c in counts.items()}, **less}
 

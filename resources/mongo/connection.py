@@ -15,6 +15,7 @@ from bson.errors import BSONError, InvalidDocument
 from pymongo import errors
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.server_description import ServerDescription
 
 from resources.errors import AlreadyExists, DoorError, Refused, Unavailable
 
@@ -338,10 +339,17 @@ class MongoConnection:
         )
 
 
+def known_servers(
+    client: "pymongo.MongoClient[Any]", kinds: frozenset[str]
+) -> list[ServerDescription]:
+    """The servers of these kinds, as PyMongo names them, that a client knows by now."""
+    servers = client.topology_description.server_descriptions().values()
+    return [server for server in servers if server.server_type_name in kinds]
+
+
 def _has_a_past(client: "pymongo.MongoClient[Document]") -> bool:
     """Whether the servers that are known by now can all be asked for how it was."""
-    servers = client.topology_description.server_descriptions().values()
-    known = [server for server in servers if server.server_type_name in _WITH_A_PAST]
+    known = known_servers(client, _WITH_A_PAST)
     return bool(known) and min(one.max_wire_version for one in known) >= _SNAPSHOTS_SINCE
 
 

@@ -23,6 +23,7 @@ from pymongo.collection import Collection
 from pymongo.synchronous.cursor import RawBatchCursor
 
 from resources.mongo.batch import PLACE, Batch
+from resources.mongo.connection import known_servers
 from resources.native import extension
 
 _INT32: Final = struct.Struct("<i")
@@ -84,10 +85,8 @@ def streams(client: "MongoClient[Any]") -> bool:
     its connection is nobody else's: of a small pool (`maxPoolSize`) it could be the one that a
     lease is renewed by.
     """
-    servers = client.topology_description.server_descriptions().values()
     most = client.options.pool_options.max_pool_size or sys.maxsize  # 0 is no bound
-    known = any(server.server_type_name in _STREAMING for server in servers)
-    return known and most >= _ROOMY_POOL
+    return most >= _ROOMY_POOL and bool(known_servers(client, _STREAMING))
 
 
 def raw_batches(collection: Collection[Any], query: Mapping[str, Any], **asked: Any) -> Any:

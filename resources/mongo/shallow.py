@@ -73,8 +73,7 @@ def items(raw: bytes) -> list[Any]:
     Raises:
         BSONError: It cannot be read.
     """
-    whole = _INT32.pack(len(raw) + 7) + b"\x04\0" + raw + b"\0"
-    return cast(list[Any], bson.decode(whole, OPTIONS)[""])
+    return cast(list[Any], whole(_INT32.pack(len(raw) + 7) + _LIST + b"\0" + raw + b"\0")[""])
 
 
 class ListNames:

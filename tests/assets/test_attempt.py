@@ -26,6 +26,7 @@ from resources.errors import Refused, Unavailable
 from resources.mongo.batch import Batch
 from resources.mongo.entries import Scan
 from resources.mongo.exports import Change, Match
+from tests.assets.moving import Moving
 from tests.assets.workbench import CAMPAIGN, QUICK, Workbench, keys, tiny_documents, workbench
 from tests.fakes.entries import FakeEntryStore
 from tests.fakes.exports import FakeExportStore
@@ -388,29 +389,10 @@ def test_a_row_lost_on_the_way_fails_the_export() -> None:
     assert bench.found(document["_id"])["result"] is None
 
 
-LOS_ANGELES = ObjectId("66530000000000000000a003")  # read first: markets are read by key
-VANCOUVER = ObjectId("66530000000000000000a002")  # read last
-
-
-class Moving(FakeEntryStore):
-    """An entry store in which two fans change their markets before the last one is read."""
-
-    def scan(self, scan: Scan, **sizes: int) -> Iterator[Batch]:
-        """Swap the two when the last market is about to be read, then read."""
-        if str(VANCOUVER) in str(scan.filter) and "$or" not in scan.filter:
-            self._move(LOS_ANGELES, VANCOUVER)
-            self._move(VANCOUVER, LOS_ANGELES)
-        yield from super().scan(scan, **sizes)
-
-    def _move(self, here: ObjectId, there: ObjectId) -> None:
-        fans = [d for d, _ in self.kept.seen() if (d.get("waitlist") or {}).get("marketId") == here]
-        self.kept.keep({**fans[0], "waitlist": {"marketId": there, "position": 999}})
-
-
 def test_a_fan_who_changes_markets_while_they_are_read_fails_the_attempt() -> None:
     """One fan twice and another one missing balance each other: the count alone sees nothing."""
     bench = workbench()
-    bench.mongo.entries = Moving(tiny_documents()["entries"])
+    bench.mongo.entries = Moving()
     document = bench.dispatched("waitlist")
 
     with pytest.raises(ExportFailed) as raised:

@@ -5,22 +5,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pytest
-from bson import ObjectId, Timestamp
+from bson import Timestamp
 
 from assets.model.failure import ExportFailed
 from assets.model.lanes import LARGE_ROWS, lane_of
 from resources.errors import Unavailable
-from resources.mongo.batch import Batch
 from resources.mongo.connection import MongoConnection
-from resources.mongo.entries import Scan
 from resources.mongo.stores import MongoStores
+from tests.assets.moving import Moving
 from tests.assets.workbench import AFTER_THE_PACK, Workbench, tiny_documents, workbench
-from tests.fakes.entries import FakeEntryStore
 from tests.fakes.mongo import FakeUserStore
 
 AT = Timestamp(1_796_034_666, 3)
-LOS_ANGELES = ObjectId("66530000000000000000a003")  # read first: markets are read by key
-VANCOUVER = ObjectId("66530000000000000000a002")  # read last
 
 
 def placed(bench: Workbench, name: str, rows: int | None) -> str:
@@ -69,30 +65,6 @@ def test_an_attempt_after_the_first_reads_as_ever() -> None:
 
     assert len(bench.mongo.asked.named("at_one_instant")) == 1
     assert done.manifest.cluster_time is None
-
-
-class Moving(FakeEntryStore):
-    """Entries of which two change their markets, in another store, before the last is read.
-
-    Args:
-        live: The other store; None: this one.
-    """
-
-    def __init__(self, live: FakeEntryStore | None = None) -> None:
-        super().__init__(tiny_documents()["entries"])
-        self._live = live or self
-
-    def scan(self, scan: Scan, **sizes: int) -> Iterator[Batch]:
-        """Swap the two when the last market is about to be read, then read."""
-        if str(VANCOUVER) in str(scan.filter) and "$or" not in scan.filter:
-            self._move(LOS_ANGELES, VANCOUVER)
-            self._move(VANCOUVER, LOS_ANGELES)
-        yield from super().scan(scan, **sizes)
-
-    def _move(self, here: ObjectId, there: ObjectId) -> None:
-        seen = [document for document, _ in self._live.kept.seen()]
-        fan = next(one for one in seen if (one.get("waitlist") or {}).get("marketId") == here)
-        self._live.kept.keep({**fan, "waitlist": {"marketId": there, "position": 999}})
 
 
 class Remembering(MongoStores):

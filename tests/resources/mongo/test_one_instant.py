@@ -82,24 +82,11 @@ class Past(Watched):
         return {**answers, "hello": hello, "ismaster": hello}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where tapes lie."""
-    return tmp_path_factory.mktemp("tapes")
-
-
 @pytest.fixture
-def server(folder: Path) -> Iterator[Past]:
+def server(tapes: Path) -> Iterator[Past]:
     """What is asked."""
-    with closing(Past(folder, Entries(COUNT))) as past:
+    with closing(Past(tapes, Entries(COUNT))) as past:
         yield past
-
-
-@pytest.fixture
-def connection(server: Past) -> Iterator[MongoConnection]:
-    """Who asks."""
-    with connected(server) as connection:
-        yield connection
 
 
 def scan(server: Past) -> Scan:
@@ -195,10 +182,10 @@ def _refusing(server: Past) -> None:
 
 @pytest.mark.parametrize("other", [_alone, _old, _refusing, _silent])
 def test_a_server_without_a_past_is_read_as_ever(
-    folder: Path, other: Callable[[Past], None]
+    tapes: Path, other: Callable[[Past], None]
 ) -> None:
     """One alone, MongoDB 4.4, one that refuses, and one that takes the question for another."""
-    with closing(Past(folder, Entries(COUNT))) as server:
+    with closing(Past(tapes, Entries(COUNT))) as server:
         other(server)
         with connected(server) as connection, MongoStores(connection).at_one_instant() as stores:
             server.named.clear()

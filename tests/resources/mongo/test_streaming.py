@@ -12,8 +12,9 @@ import pytest
 from benchmarks.replay.entries import Entries
 from resources.errors import Unavailable
 from resources.mongo import raw_batches
+from resources.mongo.connection import MongoConnection
 from resources.mongo.entries import EntryStore, Scan
-from tests.resources.mongo.serving import Watched, connected
+from tests.resources.mongo.serving import Watched
 
 PAGE, BATCH, PAGES = 500, 50, 3
 COUNT = PAGES * PAGE
@@ -22,24 +23,17 @@ FINDS = PAGES + 1  # the last one finds that there is no more
 IN_A_PAGE = BATCHES_A_PAGE + BATCHES_A_PAGE // 2
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where tapes lie."""
-    return tmp_path_factory.mktemp("tapes")
-
-
 @pytest.fixture
-def server(folder: Path) -> Iterator[Watched]:
+def server(tapes: Path) -> Iterator[Watched]:
     """What the entries come from."""
-    with closing(Watched(folder, Entries(COUNT))) as replay:
+    with closing(Watched(tapes, Entries(COUNT))) as replay:
         yield replay
 
 
 @pytest.fixture
-def store(server: Watched) -> Iterator[EntryStore]:
+def store(connection: MongoConnection) -> EntryStore:
     """The door, which knows its server as it does once a campaign was loaded."""
-    with connected(server) as connection:
-        yield EntryStore(connection)
+    return EntryStore(connection)
 
 
 def batches(store: EntryStore, server: Watched) -> Iterator[list[bytes]]:
