@@ -32,12 +32,17 @@ def storm(weather: Weather) -> Tally:
 
 
 def test_exports_end_right_though_calls_fail() -> None:
-    """Refused, done and not heard of, cut: more often here than in the long rounds."""
+    """Refused, done and not heard of, cut: more often here than in the long rounds.
+
+    So often that one round in five has an export whose four attempts all fail; threads draw apart
+    from the main one, so that the seed does not say which round that is.
+    """
     weather = Weather(SEED, 0.03)
 
     total = storm(weather)
 
-    assert total.notes == []
+    assert total.faults == 0, total.notes
+    assert total.counts["ended"] > 0, total.notes
     assert total.counts["attempts"] > EXPORTS
     assert weather.struck.total() > 0
 
