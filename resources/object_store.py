@@ -301,9 +301,11 @@ class Upload:
         self._described = described
         self._part_bytes = part_bytes
         self._in_flight = in_flight
-        # Parts that are full and wait for the reserve, and the one that is being filled.
-        self._full: deque[bytearray] = deque()
-        self._buffer = bytearray()
+        # Parts that wait; the last one has room for so many bytes.
+        self._held = deque([bytearray()])
+        self._room = part_bytes
+        # Those that were sent are filled again: each new one has its pages to touch.
+        self._spare: deque[bytearray] = deque()
         self._size = 0
         self._parts: list[Future[Part]] = []
         self._free = threading.BoundedSemaphore(in_flight)
@@ -320,15 +322,14 @@ class Upload:
         self._size += len(data)
         # Nothing is copied but into its part: what waits for a cut would be, with every part.
         rest = memoryview(data)
-        while len(self._buffer) + len(rest) >= self._part_bytes:
-            room = self._part_bytes - len(self._buffer)
-            self._buffer += rest[:room]
-            rest = rest[room:]
-            self._full.append(self._buffer)
-            self._buffer = bytearray()
-        self._buffer += rest
-        while self._full and self._waiting() >= self._part_bytes + self.reserve:
-            self._send(self._full.popleft())
+        while rest:
+            if not self._room:
+                self._held.append(self._spare.pop() if self._spare else bytearray(self._part_bytes))
+                self._room = self._part_bytes
+            taken, rest = rest[: self._room], rest[self._room :]
+            self._fill(taken)
+            if self._waiting() >= self._part_bytes + self.reserve:
+                self._send(self._part_bytes)
 
     def begin(self, upload_id: str, parts: Sequence[Part]) -> None:
         """Go on with an upload in parts; before anything is written."""
@@ -350,7 +351,7 @@ class Upload:
         """
         waiting = self._waiting()
         if waiting and (last or waiting >= self.shortest):
-            self._send(self._taken())
+            self._send(waiting)
         return None if self._waiting() or not self._parts else tuple(self._parts)
 
     def holds(self) -> int | None:
@@ -395,24 +396,24 @@ class Upload:
         finally:
             self._end()
 
+    def _fill(self, data: memoryview) -> None:
+        """Go on filling the last part; the first one grows meanwhile, as most files are small."""
+        part, begin = self._held[-1], self._part_bytes - self._room
+        end = begin + len(data)
+        if end > len(part):
+            part += bytes(min(2 * end, self._part_bytes) - len(part))
+        memoryview(part)[begin:end] = data
+        self._room -= len(data)
+
     def _waiting(self) -> int:
         """Bytes that are in no part yet that was sent."""
-        return sum(map(len, self._full)) + len(self._buffer)
-
-    def _taken(self) -> bytearray:
-        """All that waits, as one."""
-        first = self._full.popleft() if self._full else bytearray()
-        for part in (*self._full, self._buffer):
-            first += part
-        self._full.clear()
-        self._buffer = bytearray()
-        return first
+        return len(self._held) * self._part_bytes - self._room
 
     def _finish(self) -> StoredObject:
         if self.upload_id is None:
-            return self._there.put(bytes(self._taken()), self._described)
-        if self._waiting():
-            self._send(self._taken())
+            return self._there.put(bytes(self._taken(self._waiting())), self._described)
+        if waiting := self._waiting():
+            self._send(waiting)
         parts = self.parts()
         passing(CrashPoint.K14)
         etag = self._there.complete(self.upload_id, parts, self._size)
@@ -428,8 +429,8 @@ class Upload:
             with suppress(DoorError):
                 self._there.abort(self.upload_id)
 
-    def _send(self, data: bytes | bytearray) -> None:
-        """Send what nobody writes to any more."""
+    def _send(self, size: int) -> None:
+        """Send so much of what waits."""
         if len(self._parts) >= MAX_PARTS:
             raise Refused("S3_TOO_LARGE", f"upload more than {MAX_PARTS} parts")
         if self._pool is None:
@@ -438,25 +439,42 @@ class Upload:
             self.upload_id = self._there.start(self._described)
             passing(CrashPoint.K12)
         # In whole parts, so that a longer one is not beside as many others.
-        places = min(self._in_flight, -(-len(data) // self._part_bytes))
+        places = min(self._in_flight, -(-size // self._part_bytes))
         for _ in range(places):
             self._free.acquire()
         if self._failed.is_set():
             self._free.release(places)
             raise next(filter(None, (part.exception() for part in self._parts if part.done())))
+        if places > 1:  # nor beside others that are spare
+            self._spare.clear()
         number = len(self._parts) + 1
         if number > 1:
             passing(CrashPoint.K13)
+        data = self._taken(size)
         self._parts.append(
             self._pool.submit(self._send_part, self.upload_id or "", number, data, places)
         )
 
-    def _send_part(self, upload_id: str, number: int, data: bytes | bytearray, places: int) -> Part:
+    def _taken(self, size: int) -> bytearray:
+        """The first part, if it is full, or all that waits as one."""
+        if size != self._part_bytes:
+            del self._held[-1][self._part_bytes - self._room :]
+            self._room = 0
+        taken = self._held.popleft()
+        while len(taken) < size:
+            taken += self._held.popleft()
+        return taken
+
+    def _send_part(self, upload_id: str, number: int, data: bytearray, places: int) -> Part:
         try:
-            return self._there.send(upload_id, number, data)
+            part = self._there.send(upload_id, number, data)
         except BaseException:
             self._failed.set()
             raise
+        else:
+            if len(data) == self._part_bytes:
+                self._spare.append(data)
+            return part
         finally:
             self._free.release(places)
 

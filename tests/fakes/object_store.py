@@ -159,17 +159,12 @@ class FakeUpload(Upload):
         """Take bytes."""
         self._rest += data
         while len(self._rest) >= self._store.part_bytes + self.reserve:
-            part, self._rest = (
-                self._rest[: self._store.part_bytes],
-                self._rest[self._store.part_bytes :],
-            )
-            self._send(part)
+            self._send(self._store.part_bytes)
 
     def cut(self, *, last: bool = False) -> "Sequence[Future[Part]] | None":
         """End a part, which is as short as a part of the fake may be."""
         if self._rest and (last or len(self._rest) >= self._store.shortest):
-            part, self._rest = self._rest, b""
-            self._send(part)
+            self._send(len(self._rest))
         if self._rest or not self._sent:
             return None
         return [_done(part) for part in self._sent]
@@ -204,7 +199,7 @@ class FakeUpload(Upload):
             if self.stored is not None or not self.kept:
                 self._store.unfinished.pop(self.upload_id or "", None)
 
-    def _send(self, data: bytes | bytearray) -> None:
+    def _send(self, size: int) -> None:
         if self.upload_id is None:
             self.upload_id = f"upload-{next(self._store.numbers)}"
             self._store.unfinished[self.upload_id] = self._key
@@ -212,16 +207,16 @@ class FakeUpload(Upload):
         self._store.asked.note("write", self._key)
         if self.upload_id not in self._store.unfinished:
             raise Refused("S3_REFUSED", "upload a part")
-        number = len(self._sent) + 1
-        self._store.parts[self.upload_id][number] = bytes(data)
-        self._sent.append(_part(number, bytes(data)))
+        number, part = len(self._sent) + 1, self._rest[:size]
+        self._rest = self._rest[size:]
+        self._store.parts[self.upload_id][number] = part
+        self._sent.append(_part(number, part))
 
     def _whole(self) -> bytes:
         if self.upload_id is None:
             return self._rest
         if self._rest:
-            part, self._rest = self._rest, b""
-            self._send(part)
+            self._send(len(self._rest))
         if self.holds() != len(self._sent):
             raise Refused("S3_REFUSED", "complete an upload")
         sent = self._store.parts[self.upload_id]

@@ -62,7 +62,7 @@ class ScriptedS3:
 
     def upload_part(self, *, PartNumber: int, Body: bytes, **_: Any) -> Any:  # noqa: N803
         """Take a part."""
-        self._call("part", lambda: self.parts.__setitem__(PartNumber, Body))
+        self._call("part", lambda: self.parts.__setitem__(PartNumber, bytes(Body)))
         return {"ETag": f'"{hashlib.md5(Body, usedforsecurity=False).hexdigest()}"'}
 
     def complete_multipart_upload(self, **_: Any) -> Any:
@@ -294,7 +294,20 @@ def test_an_upload_waits_while_its_parts_are_on_their_way() -> None:
             upload.write(bytes(100))
             waiting = sum(not part.done() for part in upload._parts)
             assert waiting <= 2
-            assert len(upload._buffer) < 1000
+            assert upload._waiting() < 1000
+
+
+def test_parts_that_were_sent_are_filled_again() -> None:
+    """Two on their way, one that waits and one that is filled; and each holds what was written."""
+    server = BusyS3()
+    with Upload(_at(server), {}, 1000, 2) as upload:
+        for number in range(500):
+            upload.write(bytes([number % 256]) * 100)
+
+    assert len(server.parts) == 50
+    assert len(server.buffers) <= 4
+    written = b"".join(bytes([number % 256]) * 100 for number in range(500))
+    assert b"".join(server.parts[number + 1] for number in range(50)) == written
 
 
 class ShortParts(Upload):
@@ -312,10 +325,12 @@ class BusyS3(ScriptedS3):
     def __init__(self) -> None:
         super().__init__()
         self._lock, self._now, self.most = threading.Lock(), 0, 0
+        self.buffers: set[int] = set()
 
     def upload_part(self, *, PartNumber: int, Body: bytes, **more: Any) -> Any:  # noqa: N803
         """Take a part."""
         with self._lock:
+            self.buffers.add(id(Body))
             self._now += len(Body)
             self.most = max(self.most, self._now)
         SystemClock().sleep(0.005)
