@@ -122,6 +122,7 @@ enum { WIDE = sizeof(Wide), SHORT = 2 * WIDE };
 enum { STEP_HEAD = SHORT, STEPS = 1024, STEP_TRIES = 8, FOLLOWING = 4 };
 /* Bytes that are sent for at once before it is a document's turn: most are shorter, and the processor goes on by itself. */
 enum { SENT_FOR = 1536, CACHE_LINE = 64 };
+typedef struct Mould Mould;
 typedef struct Step Step;
 typedef struct { Step *met[FOLLOWING]; } Following; /* the last one first */
 struct Step {
@@ -155,6 +156,7 @@ struct Row {
     Value *answers; int64_t *versions; uint8_t *answered;
     const uint8_t *last; /* from where SHORT bytes can be read, of the document or of the whole batch */
     Step *steps;       /* STEPS of them, by the hash of their names */
+    Mould *moulds;     /* MOULDS of them, by how blocks begin */
     Following *firsts; /* of each node what came first in it */
     Step nowhere, stranger; /* what stands nowhere, and what there is no room for */
     const User *user;
@@ -1189,7 +1191,7 @@ static int take_nodes(Kernel *k, PyObject *given) {
             node->in_item = parent->each == EACH_BLOCK ? IN_BLOCK : parent->each ? IN_KEPT : parent->in_item;
             node->place = parent->children++;
         }
-        if (node->each < 0 || node->each >= EACH_KEPT + LISTS || (node->in_item && node->each >= EACH_KEPT)
+        if (node->each < 0 || node->each >= EACH_KEPT + LISTS || (node->parent > 0 && node->each >= EACH_KEPT)
             || node->slot >= (node->in_item == IN_BLOCK ? 0 : node->in_item ? ITEM_FIELDS : 4096)) return wrong("node");
         if (node->each && node->types & ~(1u << LIST | 1u << NOTHING)) return wrong("node");
         if (!node->in_item && node->slot >= k->slot_count) k->slot_count = node->slot + 1;
@@ -1565,7 +1567,8 @@ static void drop_made(Made *made) {
 }
 
 static void drop_row(Row *row) {
-    free(row->slots), free(row->answers), free(row->versions), free(row->answered), free(row->steps), free(row->firsts);
+    free(row->slots), free(row->answers), free(row->versions), free(row->answered), free(row->steps), free(row->moulds);
+    free(row->firsts);
 }
 
 static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) {
@@ -1577,6 +1580,7 @@ static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) 
     row->versions = calloc(questions + 1, sizeof *row->versions);
     row->answered = calloc(questions + 1, 1);
     row->steps = calloc(STEPS, sizeof *row->steps);
+    row->moulds = calloc(MOULDS, sizeof *row->moulds);
     row->firsts = calloc((size_t)k->node_count, sizeof *row->firsts);
     made->keys.ends = malloc((documents + 1) * sizeof *made->keys.ends);
     made->ends = malloc((documents + 1) * sizeof *made->ends);
@@ -1584,8 +1588,8 @@ static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) 
     made->filtered = calloc((size_t)k->rule_count + 1, sizeof *made->filtered);
     made->notes = calloc(questions + N_ANSWERED, sizeof *made->notes);
     made->missing = calloc(k->table_count ? MOST_MISSING : 1, sizeof *made->missing);
-    if (row->slots && row->answers && row->versions && row->answered && row->steps && row->firsts && made->keys.ends
-        && made->ends && made->odd && made->filtered && made->notes && made->missing) {
+    if (row->slots && row->answers && row->versions && row->answered && row->steps && row->moulds && row->firsts
+        && made->keys.ends && made->ends && made->odd && made->filtered && made->notes && made->missing) {
         begin_steps(row);
         return 1;
     }

@@ -297,6 +297,18 @@ static int skim(const Row *row, const uint8_t *p, size_t size, int is_list, int 
 
 static int walk(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth);
 
+#include "_rows_moulds.h"
+
+/* Walk a block that may be like one before. */
+static inline int walk_alike(Row *row, const uint8_t *p, size_t size, int node, Value *slots, int depth) {
+    if (!is_mouldable(row, p, size)) return walk(row, p, size, node, slots, depth);
+    Mould *mould = mould_of(row, p, size, node);
+    if (mould && mould->size && fits(mould, p, size, slots)) return 1;
+    if (!walk(row, p, size, node, slots, depth)) return 0;
+    if (mould && !mould->size) take_mould(row->kernel, mould, p, size, node, slots);
+    return 1;
+}
+
 /* Walk a list of blocks; `node` says what they are, `each` whether their values are kept. */
 static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int each, int depth) {
     if (depth > MOST_DEPTH) return 0;
@@ -312,8 +324,9 @@ static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int each
             item = row->items[kept][row->counts[kept]++];
             memset(item, 0, sizeof row->items[kept][0]);
         }
-        if (!(node < 0 ? skim(row, p, (size_t)length, 0, depth + 1) : walk(row, p, (size_t)length, node, item, depth + 1)))
-            return 0;
+        int sound = node < 0 ? skim(row, p, (size_t)length, 0, depth + 1)
+            : walk_alike(row, p, (size_t)length, node, item, depth + 1);
+        if (!sound) return 0;
         p += length;
     }
     return p == end;
@@ -323,7 +336,7 @@ static int walk_list(Row *row, const uint8_t *p, size_t size, int node, int each
 APART static int walk_held(Row *row, const uint8_t *p, size_t size, const Step *step, Value *slots, int depth) {
     if (step->type == LIST && step->each) return walk_list(row, p, size, step->child, step->each, depth);
     if (step->type == LIST || step->child < 0) return skim(row, p, size, step->type == LIST, depth);
-    return walk(row, p, size, step->child, slots, depth);
+    return walk_alike(row, p, size, step->child, slots, depth);
 }
 
 /* Walk a block of `size` bytes, which it states, with its zero at the end; 1 if it is sound and usual. */

@@ -180,7 +180,8 @@ class Both:
         if same and not stated.raised:  # what raises hides those behind it
             return []
         middle = len(batch) // 2
-        return self.differing(batch[:middle]) + self.differing(batch[middle:])
+        found = self.differing(batch[:middle]) + self.differing(batch[middle:])
+        return found if found or same else list(batch)  # one is made otherwise behind another
 
     def usual(self, batch: Sequence[bytes], kernel: Kernel | None = None) -> int:
         """How many documents a kernel judges by itself; that in C if none is named."""

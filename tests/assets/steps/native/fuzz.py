@@ -37,10 +37,12 @@ def fuzz(documents: int, seed: int) -> int:
     pool, judged, done = list(usual()), 0, 0
     while done < documents:
         both = kinds[done // BATCH % len(kinds)]
-        batch = [mangled(draw.choice(pool), draw) for _ in range(BATCH)]
+        whole = draw.choices(pool, k=BATCH)
+        batch = [mangled(raw, draw) for raw in whole]
         judged += both.usual(batch)
-        for raw in draw.sample(batch, COMPARED):
-            if both.differing([raw]):
+        for place in draw.sample(range(BATCH), COMPARED):
+            raw = batch[place]
+            if both.differing([raw]) or both.differing([whole[place], raw]):  # alone, and met
                 raise SystemExit(f"seed {seed}: the paths differ on {raw!r}")
         # What is sound though damaged is damaged further.
         pool = [*usual(), *(raw for raw in batch[:40] if both.usual([raw]))]

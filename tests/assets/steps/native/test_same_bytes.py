@@ -246,6 +246,26 @@ def test_a_damaged_document_is_the_same_reject(both: Both) -> None:
     assert told([raw for piece in pieces for raw in both.differing(piece)]) == []
 
 
+def test_a_document_with_one_bit_changed_is_the_same_behind_the_whole_one(both: Both) -> None:
+    """What is in a block like one before is seen in a few looks, and all of them must be taken."""
+    whole = next(raw for raw in usual() if both.usual([raw]) and len(decoded(raw)["consents"]) > 1)
+    native, nobody, known = both.kernel.native, {b"": both.nobody()}, both.kernel.tables.known
+
+    def made(*documents: bytes) -> tuple[bytes, int]:
+        records, *_, odd, _, _, _ = native.convert(Batch.of(documents), nobody, known)
+        return records, len(odd)
+
+    first, _ = made(whole)
+    changed = []
+    for bit in range(8 * len(whole)):
+        body = bytearray(whole)
+        body[bit // 8] ^= 1 << bit % 8
+        changed.append(bytes(body))
+    expected = [made(raw) for raw in changed]
+    assert [made(whole, raw) for raw in changed] == [(first + row, odd) for row, odd in expected]
+    assert 0 < sum(odd for _, odd in expected) < len(changed)
+
+
 def test_a_name_that_stands_twice_is_the_same(both: Both) -> None:
     """Python keeps the last of equal names, and with it the whole block under it."""
     raw = usual()[0]
