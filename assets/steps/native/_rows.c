@@ -165,6 +165,7 @@ struct Row {
     int missed;
     Day days[DAYS];  /* that were written last */
     Seen seen[SEEN]; /* the markets that were looked for last, by their last bytes */
+    Py_ssize_t questions[SEEN]; /* the same of questions, by the sizes of their keys */
     Py_ssize_t span, locale; /* of the zone and among the spellings, that were looked at last */
     char composed[MOST_CELL];
 };
@@ -188,7 +189,20 @@ static inline int next(Cursor *c, Value *value) {
 
 static int is_absent(Value v) { return v.type == ABSENT || v.type == NOTHING; }
 static Slice text_of(Value v) { return (Slice){(const char *)v.at + 4, (Py_ssize_t)v.size - 5}; }
-static int equal(Slice a, Slice b) { return a.size == b.size && !memcmp(a.at, b.at, (size_t)a.size); }
+
+/* Whether two texts of a size are the same: most are short, and a call would take longer than to compare them. */
+static inline int are_same(const char *a, const char *b, size_t size) {
+    uint32_t ours[2], theirs[2];
+    if (size > 16) return !memcmp(a, b, size);
+    if (size >= 8) {
+        const uint8_t *one = (const uint8_t *)a, *other = (const uint8_t *)b;
+        return !((word_at(one) ^ word_at(other)) | (word_at(one + size - 8) ^ word_at(other + size - 8)));
+    }
+    if (size < 4) return (!size || *a == *b) && (size < 2 || (a[1] == b[1] && a[size - 1] == b[size - 1]));
+    memcpy(ours, a, 4), memcpy(ours + 1, a + size - 4, 4), memcpy(theirs, b, 4), memcpy(theirs + 1, b + size - 4, 4);
+    return ours[0] == theirs[0] && ours[1] == theirs[1];
+}
+static inline int equal(Slice a, Slice b) { return a.size == b.size && are_same(a.at, b.at, (size_t)a.size); }
 
 static Py_ssize_t place_of(const Slices *all, Slice wanted) {
     for (Py_ssize_t i = 0; i < all->count; i++) if (equal(all->items[i], wanted)) return i;
@@ -196,6 +210,11 @@ static Py_ssize_t place_of(const Slices *all, Slice wanted) {
 }
 
 /* ----------------------------------------------------------------------------------- the cells */
+
+static int is_lower(char c) { return c >= 'a' && c <= 'z'; }
+static int is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static int is_letter(char c) { return is_lower(c) || is_upper(c); }
+static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
 APART static int grow(Buffer *b, size_t size) {
     size_t room = b->room * 2 + size + 4096;
@@ -289,14 +308,31 @@ static inline void put_short(Buffer *b, const Kernel *k, const char *text, size_
     b->size += size + 2;
 }
 
+/*
+ * Where a cell of at most SHORT bytes is made, in which no delimiter can be: beside and copied it would wait, as what
+ * is read sixteen bytes at once must not just have been written in smaller pieces. NULL where there is no memory.
+ */
+static inline char *cell_at(Buffer *b, const Kernel *k) {
+    if (!has_room(b, SHORT + 2)) return NULL;
+    char *to = b->at + b->size;
+    *to = '"';
+    return to + k->quote_all;
+}
+
+/* Whether a cell that is made there may hold a sign: it is a number, an instant, an id or a country. */
+static int is_in_made_cells(char sign) {
+    return is_letter(sign) || is_digit(sign) || sign == '-' || sign == ':' || sign == ' ';
+}
+
+/* End a cell of `size` bytes that was made there. */
+static inline void end_cell(Buffer *b, const Kernel *k, char *to, size_t size) {
+    to[size] = '"';
+    b->size += size + 2 * (size_t)k->quote_all;
+}
+
 static void put_empty(Buffer *b, const Kernel *k) {
     if (k->quote_all) put(b, "\"\"", 2);
 }
-
-static int is_lower(char c) { return c >= 'a' && c <= 'z'; }
-static int is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-static int is_letter(char c) { return is_lower(c) || is_upper(c); }
-static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
 #include "_rows_text.h"
 
@@ -326,13 +362,20 @@ static const char HUNDRED[] = TENFOLD("0") TENFOLD("1") TENFOLD("2") TENFOLD("3"
 static void put_two(char *at, int number) { memcpy(at, HUNDRED + 2 * number, 2); }
 
 /* `YYYY-MM-DD` of days since the epoch (days to civil: Howard Hinnant). */
-static void put_date(char *at, int64_t days) {
+APART static void put_date(char *at, int64_t days) {
     int64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
     int64_t month = mp < 10 ? mp + 3 : mp - 9, year = yoe + era * 400 + (month <= 2);
     put_two(at, (int)(year / 100)), put_two(at + 2, (int)(year % 100));
     at[4] = '-', put_two(at + 5, (int)month), at[7] = '-', put_two(at + 8, (int)(doy - (153 * mp + 2) / 5 + 1));
+}
+
+/* `HH:MM:SS` of the seconds of a day: three numbers below 100 side by side, then the tens of each before its ones. */
+static inline uint64_t clock_of(uint32_t seconds) {
+    uint64_t numbers = seconds / 3600 | (uint64_t)(seconds / 60 % 60) << 24 | (uint64_t)(seconds % 60) << 48;
+    uint64_t tens = numbers * 103 >> 10 & 0x000F00000F00000Full; /* n / 10 is n * 103 / 1024 there */
+    return (tens | (numbers - tens * 10) << 8) + 0x30303A30303A3030ull;
 }
 
 /* `YYYY-MM-DD?HH:MM:SS` of seconds since the epoch; the rows of a batch share few days. */
@@ -342,8 +385,8 @@ static void put_instant(Row *row, char *at, int64_t seconds, char between) {
     Day *day = &row->days[(uint64_t)days % DAYS];
     if (!day->text[0] || day->number != days) put_date(day->text, day->number = days);
     memcpy(at, day->text, sizeof day->text);
-    at[10] = between, put_two(at + 11, rest / 3600), at[13] = ':', put_two(at + 14, rest / 60 % 60);
-    at[16] = ':', put_two(at + 17, rest % 60);
+    at[10] = between;
+    put_word(at + 11, clock_of((uint32_t)rest));
 }
 
 /* Whether an instant is in the years that the plan knows. */
@@ -366,14 +409,15 @@ static int32_t offset_at(Row *row, int64_t seconds) {
 }
 
 static int write_time(Row *row, Buffer *b, Value v, const Column *column) {
-    char text[SHORT];
     int local = column->format == F_LOCAL;
     if (v.type != DATE) return 0;
-    int64_t millis = int64_at(v.at), seconds = millis / 1000;
+    int64_t millis = int64_at(v.at), seconds = (int64_t)((uint64_t)millis / 1000);
     if (millis < 0 || !is_known_time(row->kernel, seconds)) return 0; /* before 1970 cutting is not dividing */
-    put_instant(row, text, seconds + (local ? offset_at(row, seconds) : 0), local ? ' ' : 'T');
-    text[19] = 'Z';
-    put_short(b, row->kernel, text, local ? 19 : 20);
+    char *to = cell_at(b, row->kernel);
+    if (!to) return 1;
+    put_instant(row, to, seconds + (local ? offset_at(row, seconds) : 0), local ? ' ' : 'T');
+    to[19] = 'Z';
+    end_cell(b, row->kernel, to, local ? 19 : 20);
     return 1;
 }
 
@@ -407,12 +451,17 @@ static int id_of(Value v, char *hex, Slice *id) {
 }
 
 static int write_id(Row *row, Buffer *b, Value v, const Column *column) {
-    char hex[SHORT];
     Slice id;
     (void)column;
-    if (!id_of(v, hex, &id)) return 0;
-    if (v.type == OBJECT_ID) put_short(b, row->kernel, hex, 24);
-    else put_cell(b, row->kernel, id.at, (size_t)id.size);
+    if (v.type == OBJECT_ID) {
+        char *to = cell_at(b, row->kernel);
+        if (!to) return 1;
+        put_hex(to, v.at, 12);
+        end_cell(b, row->kernel, to, 24);
+        return 1;
+    }
+    if (!id_of(v, NULL, &id)) return 0;
+    put_cell(b, row->kernel, id.at, (size_t)id.size);
     return 1;
 }
 
@@ -595,16 +644,17 @@ static int write_phone(Row *row, Buffer *b, Value v, const Column *column) {
 }
 
 static int write_integer(Row *row, Buffer *b, Value v, const Column *column) {
-    enum { DIGITS = 24 };
-    char text[DIGITS + SHORT];
     (void)column;
     if (v.type != INT32 && v.type != INT64) return 0;
     int64_t number = v.type == INT32 ? int32_at(v.at) : int64_at(v.at);
     uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    int at = DIGITS;
-    do text[--at] = (char)('0' + left % 10); while (left /= 10);
-    if (number < 0) text[--at] = '-';
-    put_short(b, row->kernel, text + at, (size_t)(DIGITS - at));
+    size_t size = 1 + (number < 0), at;
+    for (uint64_t rest = left; rest >= 10; rest /= 10) size++;
+    char *to = cell_at(b, row->kernel);
+    if (!to) return 1;
+    *to = '-', at = size;
+    do to[--at] = (char)('0' + left % 10); while (left /= 10);
+    end_cell(b, row->kernel, to, size);
     return 1;
 }
 
@@ -686,7 +736,10 @@ static int write_truth(Row *row, Buffer *b, Value v, const Column *column) {
 static int write_country(Row *row, Buffer *b, Value v, const Column *column) {
     (void)column;
     if (v.type != TEXT || v.size != 7 || !is_letter((char)v.at[4]) || !is_letter((char)v.at[5])) return 0;
-    put_short(b, row->kernel, (char[SHORT]){(char)(v.at[4] & ~32), (char)(v.at[5] & ~32)}, 2);
+    char *to = cell_at(b, row->kernel);
+    if (!to) return 1;
+    to[0] = (char)(v.at[4] & ~32), to[1] = (char)(v.at[5] & ~32);
+    end_cell(b, row->kernel, to, 2);
     return 1;
 }
 
@@ -698,8 +751,10 @@ static int write_none(Row *row, Buffer *b, Value v, const Column *column) {
 
 /* A number below 100. */
 static void put_small(Buffer *b, const Kernel *k, int number) {
-    char text[1 + SHORT] = {(char)('0' + number / 10), (char)('0' + number % 10)};
-    put_short(b, k, text + (number < 10), number < 10 ? 1 : 2);
+    char *to = cell_at(b, k);
+    if (!to) return;
+    to[0] = HUNDRED[2 * number + (number < 10)], to[1] = HUNDRED[2 * number + 1];
+    end_cell(b, k, to, number < 10 ? 1 : 2);
 }
 
 static Write *const WRITERS[FORMATS] = {
@@ -741,6 +796,14 @@ static int read_wishes(Row *row) {
     return 1;
 }
 
+/* The place of a question, -1 where nobody looks at it; that of another of this size was looked for last. */
+static Py_ssize_t question_of(Row *row, Slice key) {
+    const Slices *questions = &row->kernel->questions;
+    Py_ssize_t *last = &row->questions[key.size % SEEN];
+    if (*last < 0 || !equal(questions->items[*last], key)) *last = place_of(questions, key);
+    return *last;
+}
+
 static int read_answers(Row *row) {
     const Kernel *k = row->kernel;
     if (!k->questions.count) return 1;
@@ -751,7 +814,7 @@ static int read_answers(Row *row) {
         Value stated = row->items[L_ANSWERS][i][A_VERSION];
         if (key.type != TEXT || (!is_absent(stated) && stated.type != INT32)) return 0;
         int64_t version = stated.type == INT32 ? int32_at(stated.at) : 0;
-        Py_ssize_t at = place_of(&k->questions, text_of(key));
+        Py_ssize_t at = question_of(row, text_of(key));
         if (at < 0) continue;
         int given = !is_absent(value) && !(value.type == TEXT && value.size == 5) && !(value.type == LIST && value.size == 5);
         row->answered[at] |= given ? 2 : 0;
@@ -1022,7 +1085,10 @@ static int convert(Row *row, Buffer *b, Keys *keys, Py_ssize_t at, int64_t *note
     if (!k->column_count) return UNUSUAL; /* it only judges */
     for (Py_ssize_t i = 0; i < k->column_count; i++) {
         if (i && has_room(b, 1)) b->at[b->size++] = k->delimiter;
-        if (!write_column(row, b, &k->columns[i])) { b->size = before; return UNUSUAL; }
+        const Column *column = &k->columns[i];
+        int done = column->op == OP_VALUE ? write_value(row, b, row->slots[column->slot], column) /* as most are */
+            : write_column(row, b, column);
+        if (!done) { b->size = before; return UNUSUAL; }
     }
     put(b, "\r\n", 2);
     if (!put_key(keys, row, at)) { b->size = before; return UNUSUAL; }
@@ -1387,7 +1453,7 @@ static PyObject *kernel_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (!k->spec || PyTuple_Size(args)) { wrong("by name only"); goto failed; }
     if (secret_size > SHA_BLOCK) { wrong("secret"); goto failed; }
     keyed_begin(&k->pseudonyms, (const uint8_t *)secret, (size_t)secret_size);
-    if (simple_size != LETTERS / 8 || marks_size != LETTERS / 8 || delimiter_size != 1) {
+    if (simple_size != LETTERS / 8 || marks_size != LETTERS / 8 || delimiter_size != 1 || is_in_made_cells(*delimiter)) {
         wrong("simple, marks or delimiter");
         goto failed;
     }

@@ -7,7 +7,8 @@
 /* Longer blocks are hardly ever alike. */
 enum { MOST_MOULDED = 192, MOULD_WIDES = MOST_MOULDED / WIDE, MOST_LYING = 8, MOULDS = 256, MOULD_TRIES = 4 };
 
-typedef struct { uint16_t slot, offset, size; uint8_t type; } Lying;
+/* A value and its slot; instead of where it is `at` it has how far from the beginning. */
+typedef struct { Value value; int slot; } Lying;
 struct Mould {
     uint64_t begins;
     uint32_t size;   /* 0: none was walked */
@@ -40,8 +41,8 @@ static inline int fits(const Mould *mould, const uint8_t *p, size_t size, Value 
     for (size_t i = 0; i * WIDE < size; i++) odd |= (wide_at(p + i * WIDE) & mould->looked_at[i]) ^ mould->stands[i];
     if (high_bits(odd == 0) != 0xFFFF) return 0;
     for (int i = 0; i < mould->count; i++) {
-        const Lying *one = &mould->lying[i];
-        slots[one->slot] = (Value){p + one->offset, one->size, one->type};
+        Value *value = &slots[mould->lying[i].slot];
+        *value = mould->lying[i].value, value->at = p + (uintptr_t)value->at;
     }
     return 1;
 }
@@ -78,8 +79,8 @@ APART static void take_mould(const Kernel *k, Mould *mould, const uint8_t *p, si
     for (int i = 0, count = slots_in(k, node); i < count; i++) {
         if (slots[i].type == ABSENT || slots[i].at < p || slots[i].at >= p + size) continue;
         if (mould->count == MOST_LYING) return;
-        uint16_t offset = (uint16_t)(slots[i].at - p);
-        mould->lying[mould->count++] = (Lying){(uint16_t)i, offset, (uint16_t)slots[i].size, slots[i].type};
+        const uint8_t *offset = (const uint8_t *)(uintptr_t)(slots[i].at - p);
+        mould->lying[mould->count++] = (Lying){{offset, slots[i].size, slots[i].type}, i};
     }
     take_shape((uint8_t *)mould->looked_at, (uint8_t *)mould->stands, p, size);
     mould->begins = word_at(p + 5), mould->size = (uint32_t)size, mould->node = node;
