@@ -23,7 +23,6 @@ from benchmarks.records import Records, first_difference, records
 from benchmarks.replay.entries import Entries
 from benchmarks.replay.server import LOOPBACK
 from benchmarks.replay.tape import Tape, orders
-from benchmarks.sink import joined
 from export_platform.local.stack import Stack
 
 PEERS: Final = Path(__file__).parent / "peers"
@@ -184,7 +183,7 @@ def _serving(module: str, *arguments: str) -> Iterator[str]:
                 raise RuntimeError(f"{module} did not start")
             yield port
         finally:
-            server.kill()
+            server.terminate()
 
 
 @contextmanager
@@ -195,7 +194,6 @@ def _storing(subject: Subject, folder: Path) -> Iterator[dict[str, str]]:
         return
     with _serving("benchmarks.sink", "--folder", str(folder)) as port:
         yield {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": f"http://{LOOPBACK}:{port}"}
-    joined(folder)
 
 
 def run(subject: Subject, uri: str, folder: Path, env: Mapping[str, str] = NOTHING) -> Run:
