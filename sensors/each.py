@@ -1,11 +1,15 @@
 """How a sensor works through documents: one that cannot be handled never stops the rest."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import dagster as dg
 
 from assets.life import Document
+from resources.errors import DoorError
+from resources.mongo.ticks import TickStore
 
 PAGE = 200  # documents of one page: at 2 kB each, well under a second
 
@@ -17,22 +21,37 @@ class Page(Protocol):
         """Up to `limit` documents whose id is greater than `after`."""
 
 
-def on_each(
-    context: dg.SensorEvaluationContext,
-    documents: Iterable[Document],
-    act: Callable[[Document], bool],
-) -> int:
-    """Act on each document and count those that changed.
+@dataclass(frozen=True, slots=True)
+class Each:
+    """How one sensor works through documents.
 
-    Whatever one of them raises is logged by its type only, since the text may quote a document.
+    Attributes:
+        context: Of this tick.
+        ticks: Where it is written down at how many it failed.
+        sensor: The name that its ticks have there.
     """
-    changed = 0
-    for document in documents:
-        try:
-            changed += act(document)
-        except Exception as error:  # noqa: BLE001 - a stored document may be wrong in any way
-            context.log.warning("export %s: %s", document.get("_id"), type(error).__name__)
-    return changed
+
+    context: dg.SensorEvaluationContext
+    ticks: TickStore
+    sensor: str
+
+    def __call__(self, documents: Iterable[Document], act: Callable[[Document], bool]) -> int:
+        """Act on each document and count those that changed.
+
+        Whatever one of them raises is logged and noted by its type only, since the text may quote a
+        document.
+        """
+        changed, failed = 0, list[str]()
+        for document in documents:
+            try:
+                changed += act(document)
+            except Exception as error:  # noqa: BLE001 - a stored document may be wrong in any way
+                failed.append(type(error).__name__)
+                self.context.log.warning("export %s: %s", document.get("_id"), failed[-1])
+        if failed:
+            with suppress(DoorError):  # what is not written down stands in the log
+                self.ticks.fail(self.sensor, documents=len(failed), kind=failed[-1])
+        return changed
 
 
 def paged(*pages: Page) -> Iterator[Document]:

@@ -12,8 +12,9 @@ from assets.model.request import ExportRequest
 from assets.steps.address import attempt_of, attempts_of, export_of, export_prefix
 from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
-from sensors.each import on_each, paged
+from sensors.each import Each, paged
 
+NAME = "housekeeping"
 # Dagster looks every 5 s which sensors are due, so a tick comes after 10 to 15 s. A dead worker's
 # lease of 60 s and a back-off of up to 5 s beside it, the next attempt begins within 85 s.
 INTERVAL_SECONDS = 10
@@ -26,7 +27,7 @@ def build_housekeeping_sensor(catalog: Catalog) -> dg.SensorDefinition:
     spread = random.SystemRandom().random
 
     @dg.sensor(
-        name="housekeeping",
+        name=NAME,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Takes exports from dead workers; deletes expired files.",
@@ -37,22 +38,20 @@ def build_housekeeping_sensor(catalog: Catalog) -> dg.SensorDefinition:
         object_store: dg.ResourceParam[ObjectStore],
         platform: dg.ResourceParam[Platform],
     ) -> dg.SkipReason:
-        mongo.ticks.tick("housekeeping")
+        mongo.ticks.tick(NAME)
         life = ExportLife(mongo.exports, timing=platform.timing)
-        rescued = on_each(
-            context,
+        each = Each(context, mongo.ticks, NAME)
+        rescued = each(
             paged(life.abandoned, life.unleased),
             lambda document: life.rescue(document, spread()) is not None,
         )
-        expired = on_each(
-            context,
+        expired = each(
             life.expired(MOST_EXPIRED),
             lambda document: (
                 purge(life, object_store, document) is not None and forgotten(mongo, document)
             ),
         )
-        cleared = on_each(
-            context,
+        cleared = each(
             life.dead(MOST_EXPIRED),
             lambda document: (
                 clear(life, object_store, catalog, document) and forgotten(mongo, document)

@@ -12,8 +12,9 @@ from assets.model.lifecycle import run_key
 from resources.clock import Clock
 from resources.mongo.stores import MongoStores
 from sensors.decisions import Outcome, outcome
-from sensors.each import on_each, paged
+from sensors.each import Each, paged
 
+NAME = "outcomes"
 # Generations of one tick whose first request is gone; there is rarely one.
 MOST_FORSAKEN = 100
 RUN_KEY_TAG = "dagster/run_key"
@@ -26,7 +27,7 @@ def build_outcomes_sensor() -> dg.SensorDefinition:
     """Look for runs that ended before their export began, or that a person ended."""
 
     @dg.sensor(
-        name="outcomes",
+        name=NAME,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Takes back exports whose run ended before it began.",
@@ -38,17 +39,14 @@ def build_outcomes_sensor() -> dg.SensorDefinition:
         platform: dg.ResourceParam[Platform],
     ) -> dg.SkipReason:
         life = ExportLife(mongo.exports, timing=platform.timing)
+        each = Each(context, mongo.ticks, NAME)
         runs = _Runs(context.instance, clock)
-        settled = on_each(
-            context,
+        settled = each(
             paged(life.in_flight),
             lambda document: _settle(runs, life, document),
         )
-        told = on_each(
-            context, paged(life.joined), lambda document: life.settle(document) is not None
-        )
-        withdrawn = on_each(
-            context,
+        told = each(paged(life.joined), lambda document: life.settle(document) is not None)
+        withdrawn = each(
             life.forsaken(MOST_FORSAKEN),
             lambda document: life.withdraw(document) is not None,
         )

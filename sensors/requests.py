@@ -24,7 +24,7 @@ from resources.clock import Clock
 from resources.crash_points import CrashPoint, passing
 from resources.mongo.stores import MongoStores
 from sensors.decisions import RunPlan, in_order, lane_in_flight, run_plan
-from sensors.each import on_each
+from sensors.each import Each
 from sensors.line import Line
 from sensors.turns import Turns
 
@@ -107,6 +107,11 @@ class _Queue:
     at_once: int
     sensor: str
 
+    @property
+    def each(self) -> Each:
+        """Works through documents; which of the four listeners it is says nothing."""
+        return Each(self.context, self.mongo.ticks, LISTENERS[0])
+
 
 def _work(queue: _Queue, deadline: float) -> list[RunPlan]:
     """What is to run now; if nothing is, wait a little for it."""
@@ -130,7 +135,7 @@ def _late(queue: _Queue) -> list[RunPlan]:
         return True
 
     unstarted = queue.life.unstarted(MOST_PER_TICK, by=queue.sensor)
-    on_each(queue.context, _known(unstarted, queue.catalog), late)
+    queue.each(_known(unstarted, queue.catalog), late)
     return plans
 
 
@@ -147,7 +152,7 @@ def _place_newcomers(queue: _Queue) -> None:
 
     newcomers = queue.life.unplaced(MOST_NEWCOMERS)
     in_time = takewhile(lambda _: queue.clock.monotonic() < until, newcomers)
-    on_each(queue.context, in_time, place)
+    queue.each(in_time, place)
 
 
 def _due(queue: _Queue) -> list[RunPlan]:
@@ -157,7 +162,7 @@ def _due(queue: _Queue) -> list[RunPlan]:
     def due(document: Document) -> bool:
         return _claimed(queue, document, plans)
 
-    on_each(queue.context, _next(queue), due)
+    queue.each(_next(queue), due)
     return plans
 
 

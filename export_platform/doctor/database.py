@@ -11,6 +11,7 @@ from export_platform.doctor.webhooks import MOST_SECONDS_SILENT
 from resources.clock import Clock
 from resources.mongo.connection import ServerFacts
 from resources.mongo.stores import MongoStores
+from resources.mongo.ticks import Failure
 from resources.wiring import environment
 
 # Tokens are taken within 30 s (RELIABILITY.md S2); AWS refuses signatures at 15 minutes.
@@ -39,6 +40,7 @@ def look(env: Mapping[str, str], clock: Clock) -> list[Finding]:
         findings.append(_indexes(stores))
         ticks, stands = stores.ticks.last(), telling(stores, facts.now)
         findings.append(sensors(ticks, facts.now))
+        findings.append(failing(stores.ticks.failures(), facts.now))
         findings.append(webhooks.sender(stands, ticks, facts.now))
         findings.append(webhooks.endpoints(stands))
     return findings
@@ -96,6 +98,28 @@ def sensors(ticks: Mapping[str, datetime], now: datetime) -> Finding:
         "sensors",
         f"not looked for {MOST_SECONDS_SILENT:.0f} s, or never: {', '.join(silent)}",
         "start code server and daemon; look at Automation in Dagster's page: is it switched off?",
+    )
+
+
+def failing(failures: Mapping[str, Failure], now: datetime) -> Finding:
+    """Whether the sensors can do what they have to; one that fails at every export looks, too.
+
+    Args:
+        failures: The last of each sensor.
+        now: The database's clock, by which they were written down.
+    """
+    subject = "what sensors do"
+    recent = [
+        f"{name} failed at {failure.documents} ({failure.kind})"
+        for name, failure in sorted(failures.items())
+        if (now - failure.at).total_seconds() <= MOST_SECONDS_SILENT
+    ]
+    if not recent:
+        return good(subject, f"none has failed at an export for {MOST_SECONDS_SILENT:.0f} s")
+    return wrong(
+        subject,
+        "; ".join(recent),
+        "Automation in Dagster's page, the sensor's last tick: its log names each export",
     )
 
 

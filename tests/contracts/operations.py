@@ -43,6 +43,24 @@ class OperationsContract:
         assert second["requests"] > first["requests"]
         assert first["requests"].utcoffset() == timedelta(0)
 
+    def test_a_sensor_that_fails_is_told_by_its_last_failure(
+        self, stores: MongoStores, passes: Callable[[float], None]
+    ) -> None:
+        """That it looked is another matter: it may fail at all that it sees."""
+        assert stores.ticks.failures() == {}
+        stores.ticks.tick("outcomes")
+        stores.ticks.fail("outcomes", documents=3, kind="KeyError")
+        first = stores.ticks.failures()
+        passes(0.05)
+        stores.ticks.fail("outcomes", documents=1, kind="$NOW")
+        stores.ticks.fail("requests", documents=2, kind="Unavailable")
+        second = stores.ticks.failures()
+
+        told = {name: (failure.documents, failure.kind) for name, failure in second.items()}
+        assert told == {"outcomes": (1, "$NOW"), "requests": (2, "Unavailable")}
+        assert second["outcomes"].at > first["outcomes"].at
+        assert set(stores.ticks.last()) == {"outcomes"}
+
     def test_revisions_tell_which_exports_have_changed(self, stores: MongoStores) -> None:
         """Those who wait are told by this; an export that is not there has none."""
         for export_id in ("exp_1", "exp_2", "exp_3"):

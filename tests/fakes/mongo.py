@@ -18,7 +18,7 @@ from resources.mongo.operations import DURATION, MOST_OUTCOMES, OUTCOME, Operati
 from resources.mongo.promoters import PromoterDocument, PromoterStore
 from resources.mongo.scoring import OverrideDocument, RunDocument, ScoringStore
 from resources.mongo.stores import MongoStores
-from resources.mongo.ticks import TickStore
+from resources.mongo.ticks import Failure, TickStore
 from resources.mongo.users import UserDocument, UserStore
 from tests.fakes.asked import Asked
 from tests.fakes.claims import FakeClaimStore
@@ -155,10 +155,12 @@ class FakeTickStore(TickStore):
         self.asked = Asked()
         self._clock = clock
         self._ticks: dict[str, datetime] = {}
+        self._failures: dict[str, Failure] = {}
 
     def forget(self) -> None:
         """Forget every tick."""
         self._ticks.clear()
+        self._failures.clear()
 
     def tick(self, name: str) -> None:
         """Write down the tick."""
@@ -169,6 +171,16 @@ class FakeTickStore(TickStore):
         """Return the ticks."""
         self.asked.note("last")
         return dict(self._ticks)
+
+    def fail(self, name: str, *, documents: int, kind: str) -> None:
+        """Write down the failure."""
+        self.asked.note("fail", name, documents, kind)
+        self._failures[name] = Failure(self._clock.now(), documents, kind)
+
+    def failures(self) -> dict[str, Failure]:
+        """Return the failures."""
+        self.asked.note("failures")
+        return dict(self._failures)
 
 
 class FakeOperationsStore(OperationsStore):

@@ -173,6 +173,19 @@ def test_a_result_that_cannot_be_read_does_not_stop_the_others(stage: Scene, res
     assert not list(stage.objects.keys(PREFIX.format(good)))
 
 
+def test_at_how_many_exports_a_tick_failed_is_written_down(stage: Scene) -> None:
+    """Who looks at the platform sees a sensor that looks in time and can do nothing."""
+    for _ in range(2):
+        finished(stage, result=None)
+    finished(stage)
+    stage.clock.advance(3601)
+
+    stage.tick("housekeeping")
+
+    failure = stage.mongo.ticks.failures()["housekeeping"]
+    assert (failure.documents, failure.kind) == (2, "TypeError")
+
+
 def test_what_a_failed_export_left_is_deleted_and_what_comes_later_stays(stage: Scene) -> None:
     """A killed worker cannot clean up, and personal data must not outlive a failed export."""
     export_id = stage.running()

@@ -18,6 +18,7 @@ from resources.clock import SystemClock
 from resources.errors import Refused, Unavailable
 from resources.mongo.connection import MongoConnection, ServerFacts
 from resources.mongo.stores import MongoStores
+from resources.mongo.ticks import Failure
 from resources.wiring import environment
 from tests.conventions.repository import ROOT
 from tests.fakes.clock import MORNING, ManualClock
@@ -57,6 +58,7 @@ def test_nothing_is_wrong_with_a_healthy_stack(env: dict[str, str]) -> None:
         "permissions on MongoDB",
         "indexes of MongoDB",
         "sensors",
+        "what sensors do",
         "webhooks",
         "webhook endpoints",
         "way out of webhooks",
@@ -176,6 +178,16 @@ def test_a_sensor_that_does_not_look_is_named(ages: dict[str, int], silent: str)
 
     assert found.good == (not silent)
     assert found.good or found.says.endswith(f": {silent}")
+
+
+@pytest.mark.parametrize(("age", "says"), [(5, "outcomes failed at 3 (KeyError)"), (121, "")])
+def test_a_sensor_that_fails_at_exports_is_named(age: int, says: str) -> None:
+    """It looks in time, and nothing comes of it."""
+    failures = {"outcomes": Failure(MORNING - timedelta(seconds=age), 3, "KeyError")}
+    found = database_checks.failing(failures, MORNING)
+
+    assert found.good == (not says)
+    assert found.good or found.says == says
 
 
 def test_sensors_that_never_looked_are_found_in_the_real_database(
