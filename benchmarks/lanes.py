@@ -7,8 +7,9 @@ A local deployment of its own is started with the hand-written pack and a made-u
 `--entries`, which are replayed (replay/switch.py; two million take 5 GB of TMPDIR). Three exports
 of them run alone first; then three others, and once all of them run, `--small` waitlists of the
 pack are asked for, one every `--every` seconds (0: all at once), and each is timed from its request
-to its end by the database's clock. What the large lose is the time from the first request to the
-last end, beside the same without the small ones.
+to its end by the database's clock. The large are timed from the first request to the last end,
+beside the same without the small ones: how much longer that takes, and what part of their pace, in
+rows a second, they lose so.
 """
 
 import argparse
@@ -58,9 +59,14 @@ class Beside:
     taken: tuple[Mapping[str, float], Mapping[str, float]]
 
     @property
+    def longer(self) -> float:
+        """The part of their time that the large ones take more."""
+        return self.together / self.alone - 1.0
+
+    @property
     def lost(self) -> float:
         """The part of their pace that the large ones lose."""
-        return self.together / self.alone - 1.0
+        return 1.0 - self.alone / self.together
 
     @property
     def p95(self) -> float:
@@ -136,7 +142,7 @@ def shown(found: Beside, entries: int) -> str:
     return (
         f"processor: {spent} s\n"
         f"lanes: small p50={median(found.small):.2f} p95={found.p95:.2f} n={len(found.small)},"
-        f" large lose {found.lost:.1%} of {found.alone:.0f} s"
+        f" large take {found.longer:.1%} longer than {found.alone:.0f} s and lose {found.lost:.1%}"
         f" ({LARGE} x {entries:,} entries, {'/'.join(sorted(found.lanes))})"
     )
 
