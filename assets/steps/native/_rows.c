@@ -60,7 +60,7 @@ enum { USER_ERASED = 1, USER_FLAGGED = 2, USER_UNUSUAL = 4, MOST_USER_CELLS = 16
 
 typedef struct { const uint8_t *at; uint32_t size; uint8_t type; } Value;
 typedef struct { const char *at; Py_ssize_t size; } Slice;
-typedef struct { PyObject *keeper; Slice *items; Py_ssize_t count; } Slices;
+typedef struct { PyObject *keeper; Slice *items; Py_ssize_t count; char *wide; } Slices; /* `wide`: see `widened` */
 
 typedef struct {
     Slice name;
@@ -142,7 +142,7 @@ typedef struct { const Value *item; int32_t rank; int ranked; } Wish;
 enum { DAYS = 128 };
 typedef struct { int64_t number; char text[10]; } Day; /* its text begins with 0 where none is known */
 
-enum { SEEN = 32 };
+enum { SEEN = 32, LOCALES = 16 };
 typedef struct { uint8_t id[12]; Py_ssize_t at; } Seen; /* among the markets of the plan */
 
 struct Row {
@@ -166,7 +166,8 @@ struct Row {
     Day days[DAYS];  /* that were written last */
     Seen seen[SEEN]; /* the markets that were looked for last, by their last bytes */
     Py_ssize_t questions[SEEN]; /* the same of questions, by the sizes of their keys */
-    Py_ssize_t span, locale; /* of the zone and among the spellings, that were looked at last */
+    Py_ssize_t span;             /* of the zone, that was looked at last */
+    Py_ssize_t locales[LOCALES]; /* the same of spellings, by some of their letters */
     char composed[MOST_CELL];
 };
 
@@ -187,7 +188,7 @@ static inline int next(Cursor *c, Value *value) {
     return 1;
 }
 
-static int is_absent(Value v) { return v.type == ABSENT || v.type == NOTHING; }
+static int is_absent(Value v) { return (v.type == ABSENT) | (v.type == NOTHING); } /* no branch: some are as often either */
 static Slice text_of(Value v) { return (Slice){(const char *)v.at + 4, (Py_ssize_t)v.size - 5}; }
 
 /* Whether two texts of a size are the same: most are short, and a call would take longer than to compare them. */
@@ -628,7 +629,7 @@ static int write_email(Row *row, Buffer *b, Value v, const Column *column) {
 
 static int write_text(Row *row, Buffer *b, Value v, const Column *column) {
     Slice s;
-    if (v.type == TEXT && is_plain(row, s = text_of(v), column->length)) {
+    if (v.type == TEXT && is_plain_text(row, s = text_of(v), column->length)) {
         put_short(b, row->kernel, s.at, (size_t)s.size);
         return 1;
     }
@@ -707,11 +708,13 @@ static int write_locale(Row *row, Buffer *b, Value v, const Column *column) {
     const Slices *known = &column->data;
     if (v.type != TEXT) return 0;
     Slice spelled = text_of(v);
-    Py_ssize_t at = row->locale;
+    const uint8_t *letters = v.at + 4; /* `en-US`: by three of them most are told from each other */
+    Py_ssize_t *last = &row->locales[spelled.size == 5 ? (letters[1] ^ letters[2] ^ letters[4] * 5u) % LOCALES : 0];
+    Py_ssize_t at = *last;
     if (at + 1 >= known->count || !equal(known->items[at], spelled))
         for (at = 1; at + 1 < known->count && !equal(known->items[at], spelled);) at += 2;
     const Slice *tag = &known->items[at + 1];
-    if (at + 1 < known->count) row->locale = at;
+    if (at + 1 < known->count) *last = at;
     else {
         if (!is_locale(spelled)) return 0;
         tag = known->items, row->unknown_locales++;
@@ -816,8 +819,8 @@ static int read_answers(Row *row) {
         int64_t version = stated.type == INT32 ? int32_at(stated.at) : 0;
         Py_ssize_t at = question_of(row, text_of(key));
         if (at < 0) continue;
-        int given = !is_absent(value) && !(value.type == TEXT && value.size == 5) && !(value.type == LIST && value.size == 5);
-        row->answered[at] |= given ? 2 : 0;
+        int holds = (value.type == TEXT) | (value.type == LIST), given = !(is_absent(value) | (holds & (value.size == 5)));
+        row->answered[at] |= (uint8_t)(given << 1);
         if (!(row->answered[at] & 1) || version > row->versions[at])
             row->answers[at] = value, row->versions[at] = version;
         row->answered[at] |= 1;
@@ -848,11 +851,17 @@ static Py_ssize_t market_of(Row *row, Value id) {
     return seen->at;
 }
 
+/* A cell as Python wrote it, where SHORT bytes can be read if it has no more. */
+static inline void put_ready(Buffer *b, Slice cell) {
+    if (cell.size > SHORT) put(b, cell.at, (size_t)cell.size);
+    else if (has_room(b, SHORT)) memcpy(b->at + b->size, cell.at, SHORT), b->size += (size_t)cell.size;
+}
+
 static int write_market(Row *row, Buffer *b, Value id, const Column *column) {
     const Kernel *k = row->kernel;
     Py_ssize_t at = market_of(row, id);
     if (at < 0) put_empty(b, k);
-    else put(b, column->data.items[at].at, (size_t)column->data.items[at].size); /* as Python wrote it */
+    else put_ready(b, column->data.items[at]);
     return 1;
 }
 
@@ -1163,7 +1172,16 @@ static int take_slices(PyObject *given, Slices *taken) {
 
 static void drop_slices(Slices *taken) {
     Py_XDECREF(taken->keeper);
-    free(taken->items);
+    free(taken->items), free(taken->wide);
+}
+
+/* Put texts of at most SHORT bytes where so many can be read of each. */
+static int widened(Slices *taken) {
+    char *to = taken->wide = calloc((size_t)taken->count + 1, SHORT);
+    if (!to) { PyErr_NoMemory(); return 0; }
+    for (Slice *one = taken->items; one < taken->items + taken->count; one++, to += SHORT)
+        if (one->size <= SHORT) memcpy(to, one->at, (size_t)one->size), one->at = to;
+    return 1;
 }
 
 /* Documents, and what holds the bytes of those that lie in one piece. */
@@ -1284,7 +1302,7 @@ static int take_columns(Kernel *k, PyObject *given) {
             || c->mask < 0 || c->mask >= MASKS)
             return wrong("column");
         c->write = c->mask ? write_masked : WRITERS[c->format];
-        if (!take_slices(data, &c->data)) { drop_slices(&c->data); return 0; }
+        if (!take_slices(data, &c->data) || (reads_market && !widened(&c->data))) { drop_slices(&c->data); return 0; }
         if ((reads_slot && slots >= k->slot_count) || (reads_market && c->data.count != k->markets.count)
             || (reads_data && c->data.count != 1) || (c->op == OP_GRANTED_TO && c->data.items[0].size != 12)
             || (c->format == F_LOCALE && c->data.count < 1) || (c->op == OP_ANSWER && c->slot >= k->questions.count)
@@ -1639,7 +1657,8 @@ static void drop_row(Row *row) {
 
 static int begin_batch(const Kernel *k, Row *row, Made *made, size_t documents) {
     size_t questions = (size_t)k->questions.count;
-    row->kernel = k, row->locale = 1;
+    row->kernel = k;
+    for (int i = 0; i < LOCALES; i++) row->locales[i] = 1;
     for (int i = 0; i < SEEN; i++) row->seen[i].at = place_of(&k->markets, (Slice){(const char *)row->seen[i].id, 12});
     row->slots = calloc((size_t)k->slot_count, sizeof *row->slots);
     row->answers = calloc(questions + 1, sizeof *row->answers);
@@ -1685,7 +1704,7 @@ static inline void send_for(Slice document) {
 APART static void make(Row *row, Made *made, const Documents *documents, const User *owners, const User *nobody) {
     for (Py_ssize_t i = 0; i < documents->all.count; i++) {
         Slice document = documents->all.items[i];
-        if (i + 1 < documents->all.count) send_for(documents->all.items[i + 1]);
+        if (i + 2 < documents->all.count) send_for(documents->all.items[i + 2]); /* the next is on its way */
         int outcome = UNUSUAL;
         row->user = owners ? &owners[i] : nobody, row->last = readable(documents, document) - SHORT;
         if (begin(row, (const uint8_t *)document.at, (size_t)document.size)) {

@@ -17,9 +17,9 @@ struct Mould {
     Wide looked_at[MOULD_WIDES], stands[MOULD_WIDES]; /* the bits that are the same in all, and how they stand */
 };
 
-/* Whether a block may have a mould, and can be read to the end of its last sixteen bytes. */
+/* Whether a block may have a mould, and as many bytes can be read as one has. */
 static inline int is_mouldable(const Row *row, const uint8_t *p, size_t size) {
-    return size <= MOST_MOULDED && p + size <= row->last;
+    return size <= MOST_MOULDED && p + MOST_MOULDED <= row->last + SHORT;
 }
 
 /*
@@ -35,10 +35,18 @@ static inline Mould *mould_of(Row *row, const uint8_t *p, size_t size, int node)
     return NULL;
 }
 
+/* What is not as in a mould in sixteen bytes of a block, and in 64: its bits are 1. */
+static inline Wide odd_at(const Mould *mould, const uint8_t *p, int i) {
+    return (wide_at(p + i * WIDE) & mould->looked_at[i]) ^ mould->stands[i];
+}
+static inline Wide odd_in(const Mould *mould, const uint8_t *p, int i) {
+    return odd_at(mould, p, i) | odd_at(mould, p, i + 1) | odd_at(mould, p, i + 2) | odd_at(mould, p, i + 3);
+}
+
 /* Whether a block has the shape of a mould; what is kept of it is in its place then. */
 static inline int fits(const Mould *mould, const uint8_t *p, size_t size, Value *slots) {
-    Wide odd = {0};
-    for (size_t i = 0; i * WIDE < size; i++) odd |= (wide_at(p + i * WIDE) & mould->looked_at[i]) ^ mould->stands[i];
+    Wide odd = odd_in(mould, p, 0) | odd_in(mould, p, 4); /* no branch on what follows no pattern */
+    if (size > 128) odd |= odd_in(mould, p, 8);
     if (high_bits(odd == 0) != 0xFFFF) return 0;
     for (int i = 0; i < mould->count; i++) {
         Value *value = &slots[mould->lying[i].slot];

@@ -80,14 +80,25 @@ static inline int is_short(const Row *row, Slice s) {
     return (size_t)s.size - 1 < SHORT && (const uint8_t *)s.at <= row->last;
 }
 
-/*
- * Whether a short text stands in its cell as it is, as nearly all do: printable ASCII of at most `length` characters
- * (0: no bound) without a quote that begins with a letter or a digit and ends with no space.
- */
+/* Whether a short text has at most `length` bytes (0: no bound), and ends with no space. */
+static inline int is_ended(const Row *row, Slice s, int length) {
+    return is_short(row, s) && !(length && s.size > length) && s.at[s.size - 1] != ' ';
+}
+
+/* Whether a text stands in its cell as it is: printable ASCII without a quote that begins with a letter or a digit. */
 static inline int is_plain(const Row *row, Slice s, int length) {
-    if (!is_short(row, s) || (length && s.size > length)) return 0;
-    if (!is_digit(*s.at) && !is_letter(*s.at)) return 0;
-    return s.at[s.size - 1] != ' ' && !WHERE(is_special, s);
+    return is_ended(row, s, length) && (is_digit(*s.at) || is_letter(*s.at)) && !WHERE(is_special, s);
+}
+
+/* The same of a text in which letters of two bytes may be, as in three names of ten. */
+static inline int is_plain_text(const Row *row, Slice s, int length) {
+    if (!is_ended(row, s, length) || !(is_digit(*s.at) || is_letter(*s.at) || (uint8_t)*s.at >= 0x80)) return 0;
+    for (uint32_t special = WHERE(is_special, s); special; special &= special - 1) {
+        const uint8_t *at = (const uint8_t *)s.at + __builtin_ctz(special);
+        if (*at < 0xC2 || *at > 0xDF || !has_bit(row->kernel->simple, (*at & 0x1Fu) << 6 | (at[1] & 0x3F))) return 0;
+        special &= special - 1; /* its second byte */
+    }
+    return 1;
 }
 
 static Slice stripped(Slice s) {

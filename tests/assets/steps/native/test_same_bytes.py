@@ -238,6 +238,15 @@ def test_every_hostile_text_is_the_same_in_every_column(params: dict[str, Any]) 
     assert told(sides.differing(batch)) == []
 
 
+def test_every_character_of_two_bytes_is_the_same_wherever_it_stands_in_a_name(both: Both) -> None:
+    """Letters of names are seen many at once, and of each it is asked whether it is simple."""
+    document = decoded(usual()[0])
+    names = [text.replace("-", chr(code)) for code in range(0x80, 0x800) for text in ("-n", "N-n")]
+    batch = [bson.encode(replaced(document, "contact.lastName", name) or {}) for name in names]
+    assert both.usual(batch) > len(batch) // 2
+    assert told(both.differing(batch)) == []
+
+
 def test_a_damaged_document_is_the_same_reject(both: Both) -> None:
     """What PyMongo cannot decode must be no row, and the kernel must not read outside of it."""
     draw = random.Random(20260320)  # noqa: S311 - the same documents each time
