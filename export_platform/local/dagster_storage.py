@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import dagster as dg
 from dagster._core.event_api import EventLogCursor
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.snap import ExecutionPlanSnapshot
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
@@ -255,9 +255,23 @@ _ANSWER: Final = AssetCheckExecutionsTable.update().where(
     AssetCheckExecutionsTable.c.run_id == bindparam("of_run"),
     AssetCheckExecutionsTable.c.partition.is_(None),
 )
+_ANY: Final = select(AssetKeyTable.c.id).where(
+    AssetKeyTable.c.asset_key.in_(bindparam("keys", expanding=True))
+)
 _PARTITION: Final = select(DynamicPartitionsTable.c.partition).where(
     DynamicPartitionsTable.c.partitions_def_name == bindparam("of"),
     DynamicPartitionsTable.c.partition == bindparam("key"),
+)
+# What a run says on its way to the next thing that it says, with no work of an export between.
+_SAID_IN_PASSING: Final = frozenset(
+    {
+        DagsterEventType.RESOURCE_INIT_STARTED,
+        DagsterEventType.RESOURCE_INIT_SUCCESS,
+        DagsterEventType.LOGS_CAPTURED,
+        DagsterEventType.STEP_OUTPUT,
+        DagsterEventType.ASSET_CHECK_EVALUATION,
+        DagsterEventType.STEP_SUCCESS,
+    }
 )
 
 
@@ -265,14 +279,23 @@ class _Storing(threading.local):
     """What a thread keeps.
 
     Attributes:
-        connection: The transaction in which it keeps an event; None while it keeps none.
-        text: That event, as it is written.
+        connection: The transaction in which it keeps events; None while it keeps none.
+        text: The event that is kept now, as it is written.
         materialised: What the run that it executes has materialised.
+        waiting: Events that are kept with the next one.
     """
 
     connection: Connection | None = None
     text: str = ""
     materialised: dg.EventLogRecord | None = None
+
+    def __init__(self) -> None:
+        self.waiting = list[EventLogEntry]()
+
+
+def _is_in_passing(event: EventLogEntry) -> bool:
+    told = event.dagster_event  # what a person reports has no run, and perhaps nothing behind it
+    return bool(told and event.run_id and told.event_type in _SAID_IN_PASSING)
 
 
 def _asset(event: EventLogEntry) -> str:
@@ -315,30 +338,50 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """A transaction; within `store_event` the one of that."""
+        """A transaction; while events are kept the one of those."""
         if self._storing.connection is not None:
             yield self._storing.connection
-        else:
-            with super().connect() as connection:
-                yield connection
+            return
+        self._keep_waiting()
+        with super().connect() as connection:
+            yield connection
 
     def store_event(self, event: EventLogEntry) -> None:
         """Keep an event and what follows from it, in one transaction; Dagster makes up to four.
 
-        Its statement is made once: Dagster makes one for each.
+        What a run says in passing is kept with what it says next. Each transaction writes ten
+        pages and reads again what another process has changed: a run had eighteen, and has ten.
         """
+        self._storing.waiting.append(event)
+        if not _is_in_passing(event):
+            self._keep_waiting()
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Keep several events in one transaction."""
+        self._storing.waiting.extend(events)
+        self._keep_waiting()
+
+    def _keep_waiting(self) -> None:
+        """Keep the events that wait; where that fails, none of them."""
+        waiting, self._storing.waiting = self._storing.waiting, []
+        if not waiting:
+            return
+        with super().connect() as connection, self._within(connection):
+            for event in waiting:
+                self._keep(connection, event)
+
+    def _keep(self, connection: Connection, event: EventLogEntry) -> None:
+        """Keep one; its statement is made once: Dagster makes one for each."""
         told = event.dagster_event
         kind = told.event_type if told else None
         if told and told.is_job_event:  # a run begins or ends
             self._storing.materialised = None
-        with super().connect() as connection:
-            event_id = connection.execute(_KEEP, self._event_to_row(event)).lastrowid
-            if told and told.asset_key and kind in ASSET_EVENTS:
-                self._store_asset_event_tags(connection, [event], [event_id])
-                self._store_asset_event(connection, event, event_id)
-            if kind in ASSET_CHECK_EVENTS:
-                with self._within(connection):
-                    self.store_asset_check_event(event, event_id)
+        event_id = connection.execute(_KEEP, self._event_to_row(event)).lastrowid
+        if told and told.asset_key and kind in ASSET_EVENTS:
+            self._store_asset_event_tags(connection, [event], [event_id])
+            self._store_asset_event(connection, event, event_id)
+        if kind in ASSET_CHECK_EVENTS:
+            self.store_asset_check_event(event, event_id)
 
     @contextmanager
     def _within(self, connection: Connection) -> Iterator[None]:
@@ -419,7 +462,7 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
     def has_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> bool:
         """Whether there is a partition; every run asks twice."""
         wanted = {"of": partitions_def_name, "key": partition_key}
-        with self.connect() as connection:
+        with super().connect() as connection:  # no event is asked for
             return connection.execute(_PARTITION, wanted).first() is not None
 
     @property
@@ -430,8 +473,19 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
     def get_asset_records(
         self, asset_keys: Sequence[dg.AssetKey] | None = None
     ) -> Sequence[AssetRecord]:
-        """What is known of assets; there is nothing of one that never had an event."""
+        """What is known of assets; there is nothing of one that never had an event.
+
+        Every run asks for the sources of its export, of which no event was ever kept: Dagster looks
+        for their newest one all the same, a thirtieth of a run.
+        """
+        if asset_keys is not None and not self._has_any(asset_keys):
+            return []
         return [self._with_observation(one) for one in super().get_asset_records(asset_keys)]
+
+    def _has_any(self, asset_keys: Sequence[dg.AssetKey]) -> bool:
+        wanted = {"keys": [key.to_string() for key in asset_keys]}
+        with self.connect() as connection:
+            return connection.execute(_ANY, wanted).first() is not None
 
     def _with_observation(self, record: AssetRecord) -> AssetRecord:
         found = self.fetch_observations(record.asset_entry.asset_key, limit=1).records

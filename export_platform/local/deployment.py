@@ -104,6 +104,8 @@ class Deployment:
             "BRIDGE_WEBHOOKS_LOOPBACK": "true",  # receivers of this machine, by plain http
             "DAGSTER_HOME": str(self._dagster_home),
             "DAGSTER_DISABLE_TELEMETRY": "yes",
+            # What a run is to make and to check is kept in one transaction (`store_event_batch`).
+            "DAGSTER_EVENT_BATCH_SIZE": "100",
         }
         ports = self._supervisor(followed).up()
         self._await_readiness(ports[BRIDGE])
