@@ -11,6 +11,7 @@ from assets.factory import build_export_asset
 from assets.jobs import build_jobs
 from assets.model.export_type import Catalog
 from assets.sources import build_sources
+from export_platform.executor import in_the_run
 from export_platform.settings import settings
 from resources.clock import SystemClock
 from resources.wiring.configured import configured_doors
@@ -43,8 +44,7 @@ def build_definitions(*, catalog: Catalog, doors: Mapping[str, object]) -> dg.De
             build_housekeeping_sensor(catalog),
         ],
         resources=doors,
-        # A process a step costs 1.5 to 3 s and an export is one step (DAGSTER.md).
-        executor=dg.in_process_executor,
+        executor=in_the_run,
     )
 
 
