@@ -34,7 +34,6 @@ from assets.shipping import LEAVES_REJECTS, STARTS_OVER, Shipping, ids_prefix, k
 from assets.steps.address import Address, address, attempts_of, export_of
 from assets.steps.manifest import result
 from assets.steps.plan import Plan, plan
-from assets.steps.read import MOST_DECODED
 from assets.targets import TAKEN
 from resources import tracing
 from resources.clock import Clock
@@ -207,7 +206,6 @@ class Attempt:
                 watch=heartbeat,
                 chunks=chunks,
                 at_one_instant=_is_soon_read(document),
-                few=_is_few(document),
             )
         draft = self._manifest(document, planned, produced)
         if not planned.deliveries:
@@ -423,12 +421,6 @@ def _is_soon_read(document: Document) -> bool:
     """
     rows = (document.get("line") or {}).get("rows")
     return document["attempt"] == 1 and rows is not None and lane_of(rows) is Lane.SMALL
-
-
-def _is_few(document: Document) -> bool:
-    """Whether an export was found to read so little, when it was asked for, that all fits."""
-    rows = (document.get("line") or {}).get("rows")
-    return rows is not None and rows <= MOST_DECODED
 
 
 def _may_leave(document: Document) -> bool:

@@ -66,7 +66,6 @@ def produce(
     watch: Watch,
     chunks: Chunks | None = None,
     at_one_instant: bool = False,
-    few: bool = False,
 ) -> Produced:
     """Make the files of an export, up to the moment before publishing.
 
@@ -80,7 +79,6 @@ def produce(
             made; None where each attempt makes all of them.
         at_one_instant: Whether all entries and accounts are to be read as one instant has them,
             where the servers can: it must be over before they forget it.
-        few: Whether entries are believed to be few.
 
     Raises:
         ExportFailed: The rows do not add up, or a file is not stored as it was written.
@@ -89,7 +87,7 @@ def produce(
     goes_on = chunks is not None and chunks.begun is not None  # with rows of an earlier instant
     asks = at_one_instant and not goes_on and not isinstance(plan.export_type.rows, AthenaSource)
     with doors.mongo.at_one_instant() if asks else nullcontext(doors.mongo) as mongo:
-        flow = _Flow(plan, replace(doors, mongo=mongo), token, watch, chunks, few=few)
+        flow = _Flow(plan, replace(doors, mongo=mongo), token, watch, chunks)
         files = tuple(flow.files(address))
         accounted = begun(flow.accounting)  # counts once more what the database has
         for entry in files:
@@ -110,16 +108,9 @@ class _Flow:
     """The rows of one export on their way from a source to the files."""
 
     def __init__(
-        self,
-        plan: Plan,
-        doors: Doors,
-        token: str,
-        watch: Watch,
-        chunks: Chunks | None,
-        *,
-        few: bool,
+        self, plan: Plan, doors: Doors, token: str, watch: Watch, chunks: Chunks | None
     ) -> None:
-        self._doors, self._watch, self._chunks, self._few = doors, watch, chunks, few
+        self._doors, self._watch, self._chunks = doors, watch, chunks
         self._ledger = Ledger()
         self.reader = Reader(doors, token=token, watch=watch, ledger=self._ledger)
         prepared = plan.export_type.prepare(plan.facts, self.reader)
@@ -189,7 +180,7 @@ class _Flow:
         if stood:  # after the kernel: what its making counts has been counted
             self._ledger.restore(stood["ledger"])
         behind = stood["reader"] if stood else None
-        rows = self.reader.rows(source, facts, kernel, behind, fields, few=self._few)
+        rows = self.reader.rows(source, facts, kernel, behind, fields)
         return sieve.records(tracing.timed(Name.READ, rows))
 
     def _stood(self) -> Standing | None:

@@ -118,8 +118,6 @@ class Reader:
         kernel: Kernel | None = None,
         behind: Mapping[str, Any] | None = None,
         fields: tuple[str, ...] | None = None,
-        *,
-        few: bool = False,
     ) -> Iterator[Any]:
         """Every row of a source, each counted as read.
 
@@ -129,14 +127,12 @@ class Reader:
             kernel: Makes the usual entries; they are then the bytes of their records.
             behind: Where another reader of the same entries stood, to begin there.
             fields: Which fields of entries the rows are made of; None: any.
-            few: Whether entries are believed to be few, so that one query may read them.
         """
         match source:
             case EntrySource():
                 reader = self._reader(source, facts, self._ledger)
                 scan = partial(self._scan, fields=fields, batch=_batch(kernel))
-                from_the_first = kernel is None and behind is None
-                reader = replace(reader, scan=scan, few=few and from_the_first)
+                reader = replace(reader, scan=scan)
                 if kernel is not None:
                     lines = Lines(kernel, self._accounts_with(kernel.fields))
                     later = source.arrange is not None and not kernel.partly

@@ -16,7 +16,7 @@ from bson.errors import BSONError
 from assets.model.campaign import Facts
 from assets.model.column import Unfit
 from assets.model.failure import ExportFailed
-from assets.model.source import EntryRow, EntrySource, Filter, Segment
+from assets.model.source import EntryRow, EntrySource, Segment
 from assets.steps.encode.run import Run
 from assets.steps.rows import Ledger
 from assets.steps.upcast import upcast_entry
@@ -107,8 +107,6 @@ class EntryReader:
             goes into the ledger that it is given. None where all are read here.
         sorted_later: Whether the keys of runs are of another order, so that nothing is merged.
         spread: As `map`; may do several batches at a time, in their order all the same.
-        few: Whether they are believed to be no more than `most_decoded`, all read here and from the
-            first: then one query reads all of them, and their accounts are looked up at once.
         place: Where it begins and stands.
     """
 
@@ -122,7 +120,6 @@ class EntryReader:
     made: Callable[[Sequence[bytes], Ledger], MadeRows] | None = None
     sorted_later: bool = False
     spread: Callable[[Callable[[Any], Any], Iterator[Any]], Iterator[Any]] = map
-    few: bool = False
     place: Place = field(default_factory=Place)
 
     def rows(self) -> Iterator[Any]:
@@ -138,10 +135,6 @@ class EntryReader:
             behind(self._strand(number, segments), self.place.after)
             for number, segments in enumerate(self.source.strands(self.facts))
         ]
-        few = self._few() if self.few else None
-        if few is not None:
-            yield from few
-            return
         if self.sorted_later:
             yield from map(itemgetter(1), chain.from_iterable(strands))
             return
@@ -238,38 +231,20 @@ class EntryReader:
                 yield packed(found[0]), found[1]
                 found = next(rest, None)
 
-    def _few(self) -> list[EntryRow] | None:
-        """All rows in their order, of one query; None where they are more than was believed."""
-        strands = self.source.strands(self.facts)
-        segment = together([segment.filter for strand in strands for segment in strand])
-        counted = replace(self, ledger=Ledger(), most_gathered=self.most_decoded)
-        kept = counted.in_order(segment)
-        if kept is None:
-            return None
-        self.ledger.add(counted.ledger)
-        return [row for _, row in counted.unraw(kept)]
-
     def gathered(self, segment: Segment) -> Iterator[tuple[Any, EntryRow]]:
         """Read a whole segment and sort it; of many only raw documents are kept meanwhile."""
-        kept = self.in_order(segment)
-        if kept is None:
-            message = f"more than {self.most_gathered} documents have no usable order"
-            raise ExportFailed("SOURCE_UNORDERED", message)
-        again = replace(self, ledger=Ledger())  # they are counted already
-        for start in range(0, len(kept), self.most_decoded):
-            for key, row in again.unraw(kept[start : start + self.most_decoded]):
-                yield (key if self.made is None else packed(key)), row
-
-    def in_order(self, segment: Segment) -> list[_Kept] | None:
-        """The documents of a segment in their order; None where they are too many."""
         kept: list[_Kept] = []
         for batch in self.scan(segment):
             few = len(kept) + len(batch) <= self.most_decoded
             kept.extend((key, raw, row if few else None) for key, row, raw in self.keyed(batch))
             if len(kept) > self.most_gathered:
-                return None
+                message = f"more than {self.most_gathered} documents have no usable order"
+                raise ExportFailed("SOURCE_UNORDERED", message)
         kept.sort(key=itemgetter(0))
-        return kept
+        again = replace(self, ledger=Ledger())  # they are counted already
+        for start in range(0, len(kept), self.most_decoded):
+            for key, row in again.unraw(kept[start : start + self.most_decoded]):
+                yield (key if self.made is None else packed(key)), row
 
     def unraw(self, kept: Sequence[_Kept]) -> Iterator[tuple[Key, EntryRow]]:
         """The rows of gathered documents, which are decoded once more unless all are there."""
@@ -318,18 +293,6 @@ class EntryReader:
                 continue
             self.ledger.note(notes)
             yield entry, raw
-
-
-def together(filters: Sequence[Filter]) -> Segment:
-    """One segment of what any of these filters finds; what they share begins an index."""
-    first, *others = filters
-    shared = {
-        name: value
-        for name, value in first.items()
-        if all(name in other and other[name] == value for other in others)
-    }
-    apart = [{name: value for name, value in one.items() if name not in shared} for one in filters]
-    return Segment(filter={**shared, "$and": [{"$or": apart}]}, sort=("_id",), gather=True)
 
 
 def behind(rows: Iterator[tuple[Any, Any]], after: Any) -> Iterator[tuple[Any, Any]]:

@@ -1,7 +1,6 @@
 """Raw documents become rows in order, whatever is wrong with some of them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from assets.exports.shared.entry_values import millis
 from assets.model.column import Unfit
 from assets.model.failure import ExportFailed
 from assets.model.source import EntryRow, EntrySource, Segment
-from assets.steps.read import MERGE_HOPS, EntryReader, together
+from assets.steps.read import MERGE_HOPS, EntryReader
 from assets.steps.rows import Ledger
 from tests.assets.examples import CAMPAIGN_ID, facts
 
@@ -174,48 +173,6 @@ def test_more_documents_without_order_than_memory_holds_fail_the_export(
 
 def _broken_text() -> bytes:
     return bson.encode(entry(9, locale="xx-broken")).replace(b"xx-broken", b"\xff\xfe-broken")
-
-
-def test_few_rows_are_read_by_one_query_and_their_accounts_are_asked_for_once() -> None:
-    """Each command costs a small export as much as six of its rows."""
-    users, asked = Users({"_id": oid(11)}, {"_id": oid(12)}), list[Segment]()
-    strands = [entry(3, userId=oid(11))], [entry(1, userId=oid(12)), entry(2, userId=oid(11))]
-    made = reader(*strands, users=users)
-
-    def scan(segment: Segment) -> Iterator[Sequence[bytes]]:
-        asked.append(segment)
-        yield [bson.encode(document) for strand in strands for document in strand]
-
-    assert numbers(replace(made, few=True, scan=scan)) == [1, 2, 3]
-    assert [segment.filter for segment in asked] == [
-        {"$and": [{"$or": [{"strand": 0}, {"strand": 1}]}]}
-    ]
-    assert users.asked == [{oid(11), oid(12)}]
-    assert made.ledger.read == 3
-
-
-def test_rows_that_were_believed_to_be_few_are_read_strand_by_strand() -> None:
-    """The campaign may have opened since the export was asked for; each is counted once."""
-    strands = [entry(3), entry(5)], [entry(1), entry(2), entry(4)]
-    made = reader(*strands, decoded=4)
-    all_of_them = [bson.encode(document) for strand in strands for document in strand]
-
-    def scan(segment: Segment) -> Iterator[Sequence[bytes]]:
-        yield from made.scan(segment) if "strand" in segment.filter else [all_of_them]
-
-    assert numbers(replace(made, few=True, scan=scan)) == [1, 2, 3, 4, 5]
-    assert made.ledger.read == 5
-
-
-def test_what_all_strands_ask_for_stands_where_an_index_begins() -> None:
-    """MongoDB looks into each part of `$or` for itself."""
-    parts = [{"campaign": 1, "status": "a"}, {"campaign": 1, "status": "b", "old": True}]
-
-    one = together(parts)
-
-    apart = [{"status": "a"}, {"status": "b", "old": True}]
-    assert one.filter == {"campaign": 1, "$and": [{"$or": apart}]}
-    assert together(parts[:1]).filter == {**parts[0], "$and": [{"$or": [{}]}]}
 
 
 @pytest.mark.parametrize(
