@@ -158,7 +158,7 @@ def replaying(entries: int, folder: Path, *, behind: str | None = None) -> Itera
     module = "benchmarks.replay.server" if behind is None else "benchmarks.replay.switch"
     more = () if behind is None else ("--behind", behind)
     given = ("--entries", str(entries), "--folder", str(folder), *more)
-    with _serving(module, *given) as port:
+    with _serving(module, *given) as (port, _):
         yield f"mongodb://{LOOPBACK}:{port}/?directConnection=true"
 
 
@@ -173,17 +173,17 @@ def living(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _serving(module: str, *arguments: str) -> Iterator[str]:
-    """A server in a process of its own, which says its port when it can be reached."""
+def _serving(module: str, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server in a process of its own, with the port that it says when it can be reached."""
     command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             port = (server.stdout.readline() if server.stdout else "").strip()
             if not port:
                 raise RuntimeError(f"{module} did not start")
-            yield port
+            yield port, server
         finally:
-            server.terminate()
+            server.kill()
 
 
 @contextmanager
@@ -192,8 +192,10 @@ def _storing(subject: Subject, folder: Path) -> Iterator[dict[str, str]]:
     if not subject.uploads:
         yield {}
         return
-    with _serving("benchmarks.sink", "--folder", str(folder)) as port:
+    with _serving("benchmarks.sink", "--folder", str(folder)) as (port, sink):
         yield {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": f"http://{LOOPBACK}:{port}"}
+        sink.terminate()
+        sink.wait()
 
 
 def run(subject: Subject, uri: str, folder: Path, env: Mapping[str, str] = NOTHING) -> Run:
