@@ -3,7 +3,6 @@
 The machine is never the same twice, so nothing is compared between rounds but ratios.
 """
 
-import mmap
 import os
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from benchmarks.records import Records, first_difference, records
 from benchmarks.replay.entries import Entries
 from benchmarks.replay.server import LOOPBACK
 from benchmarks.replay.tape import Tape, orders
+from benchmarks.touched import touched
 from export_platform.local.stack import Stack
 
 PEERS: Final = Path(__file__).parent / "peers"
@@ -37,7 +37,6 @@ CREDENTIALS: Final = {
 _PIECE: Final = 1 << 20
 # More than anybody holds and writes of a million entries.
 _ROOM: Final = 2 << 30
-_TOUCHED: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
 SMALL: Final = 2_000
 """Entries of the round that warms up and shows which batches are asked for."""
 
@@ -260,15 +259,14 @@ def settle(tapes: Path) -> None:
 
     A slow exporter takes minutes, in which a system may drop what nobody reads, and a fast one
     would then wait for the disk. Tapes that would take more than half of the memory are left where
-    they are. And the host of a virtual machine takes back what is free there: to get it again took
-    a fast exporter 7 % of its time, sometimes.
+    they are.
     """
     os.sync()
     files = sorted(tapes.glob("*.tape"))
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if sum(file.stat().st_size for file in files) <= memory / 2:
         _read(files)
-    mmap.mmap(-1, min(_ROOM, memory // 4), flags=_TOUCHED).close()
+    touched(min(_ROOM, memory // 4)).close()
 
 
 def _read(files: Sequence[Path]) -> None:

@@ -10,7 +10,6 @@ S3 API Reference.
 
 import argparse
 import hashlib
-import mmap
 import sys
 import threading
 from collections.abc import Sequence
@@ -24,27 +23,24 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from benchmarks.touched import touched
 from export_platform.commands.terminal import ended_by_sigterm
 
 LOOPBACK: Final = "127.0.0.1"
 ROOM_MB: Final = 2048  # more than anybody sends of five million entries
 _PIECE: Final = 1 << 20
 _NAMESPACE: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
-_TOUCHED: Final = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
 
 
 class Shelf:
     """Where objects lie.
-
-    Its memory is touched beforehand: pages that the kernel, or the host of a virtual machine, had
-    to find first took a fifth of an export's time, sometimes.
 
     Args:
         room: The bytes of all objects and parts that are ever sent.
     """
 
     def __init__(self, room: int) -> None:
-        self._memory, self._end = memoryview(mmap.mmap(-1, room, flags=_TOUCHED)), 0
+        self._memory, self._end = memoryview(touched(room)), 0
         self._lock, self._numbers = threading.Lock(), count(1)
         self._objects: dict[str, list[memoryview]] = {}
         self._uploads: dict[str, dict[int, memoryview]] = {}

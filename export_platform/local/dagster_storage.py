@@ -350,7 +350,7 @@ class OneFileEventLog(_KeptEngine, ConsolidatedSqliteEventLogStorage):
         """Keep an event and what follows from it, in one transaction; Dagster makes up to four.
 
         What a run says in passing is kept with what it says next. Each transaction writes ten
-        pages and reads again what another process has changed: a run had eighteen, and has ten.
+        pages and reads again what another process has changed: a run had eighteen, and has six.
         """
         self._storing.waiting.append(event)
         if not _is_in_passing(event):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api_bridge.waiting import looks
 from api_bridge.waiting.looks import APART_SECONDS, MOST, Looks
 from api_bridge.waiting.together import AT_ONCE
 from resources.errors import Unavailable
@@ -188,19 +189,17 @@ def test_who_hangs_up_takes_nothing_from_others() -> None:
 
 
 def test_thirty_looks_that_come_together_are_two_commands(
-    heard: Commands, mongo: MongoStores
+    heard: Commands, mongo: MongoStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first goes alone, and all who come meanwhile go with the second.
-
-    On a busy machine some come later than the others.
-    """
+    """The first goes alone, and all who come meanwhile go with the second."""
+    # A busy machine had not let all of them come within 5 ms.
+    monkeypatch.setattr(looks, "APART_SECONDS", 0.5)
     mongo.exports.find("exp_0")  # the client is there
     heard.names.clear()
 
     async def scene() -> None:
-        looks = Looks(mongo.exports)
-        await asyncio.gather(*(looks.at(f"exp_{number}") for number in range(30)))
+        together = Looks(mongo.exports)
+        await asyncio.gather(*(together.at(f"exp_{number}") for number in range(30)))
 
     asyncio.run(scene())
-    assert set(heard.names) == {"find"}
-    assert 2 <= len(heard.names) <= 3
+    assert heard.names == ["find", "find"]
