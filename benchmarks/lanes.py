@@ -9,7 +9,8 @@ of them run alone first; then three others, and once all of them run, `--small` 
 pack are asked for, one every `--every` seconds (0: all at once), and each is timed from its request
 to its end by the database's clock. The large are timed from the first request to the last end,
 beside the same without the small ones: how much longer that takes, and what part of their pace, in
-rows a second, they lose so.
+rows a second, they lose so. Each round begins when the runs of the one before are over, which read
+their files back after their exports have ended; the processor's seconds count that, too.
 """
 
 import argparse
@@ -100,12 +101,15 @@ def measured(deployment: Deployment, small: int, every: float) -> Beside:
     with housed(deployment) as house, metered(deployment) as meter:
         # Caches are warm then, and the replay has written its tape.
         house.ended([house.asked(), house.asked(LARGE_KIND, LARGE_CAMPAIGN)])
+        house.rested()
         begun = meter.taken()
         alone = house.ended([house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)])
+        house.rested()
         between = meter.taken()
         large = [house.asked(LARGE_KIND, LARGE_CAMPAIGN) for _ in range(LARGE)]
         house.until(large, lambda found: found["status"] not in ("queued", "dispatched"))
         quick, slow = house.ended(house.paced(small, every)), house.ended(large)
+        house.rested()
         taken = (difference(between, begun), difference(meter.taken(), between))
     return Beside(
         alone=_span(alone),
