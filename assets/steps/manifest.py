@@ -2,13 +2,14 @@
 
 import hashlib
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from assets.model.failure import ExportFailed
 from assets.model.manifest import Accounting, FileEntry, Manifest
-from assets.model.output import OutputFormat
+from assets.model.output import Compression, OutputFormat
 from assets.model.request import ExportRequest, canonical_json
 from assets.steps.encode.compression import decompressed
 from assets.steps.encode.fields import Field, stored_fields
@@ -27,7 +28,7 @@ class Finding:
 
 # Opens a file of the manifest for reading; raises FileNotFoundError when it is missing.
 Opener = Callable[[FileEntry], Iterable[bytes]]
-# To ask for a small file takes more than to look at it, and it is looked at three times.
+# To ask for a small file takes more than to look at it, and it is looked at twice.
 MOST_HELD = 1024 * 1024
 
 
@@ -105,29 +106,36 @@ def _file(
     *,
     every_cell: bool,
 ) -> Iterator[Finding]:
-    """Stored bytes first; what they hold is read in a second pass, decompressed."""
     try:
         opened = _held(entry, opened)
-        stored = _digest(opened(entry))
-        if stored != (entry.bytes, entry.sha256):
-            yield Finding(subject=entry.name, problem="the stored bytes are not those written")
-            return
-        plain = _digest(decompressed(opened(entry), output.packing))
-        if plain != (entry.bytes_uncompressed, entry.sha256_uncompressed):
-            yield Finding(subject=entry.name, problem="the content is not what was written")
-        if not every_cell:
-            return
-        rows = read_cells(opened(entry), output, fields)
-        if next(rows, None) != [field.title for field in fields]:
-            yield Finding(subject=entry.name, problem="the header is not that of the columns")
-        count = sum(1 for _ in rows)
-        if count != entry.rows:
-            problem = f"{count} rows are there, {entry.rows} were written"
+        for problem in _problems(entry, opened, output, fields if every_cell else None):
             yield Finding(subject=entry.name, problem=problem)
     except FileNotFoundError:
         yield Finding(subject=entry.name, problem="the file is missing")
     except Malformed as malformed:
         yield Finding(subject=entry.name, problem=f"not readable: {malformed}")
+
+
+def _problems(
+    entry: FileEntry, opened: Opener, output: OutputFormat, fields: Sequence[Field] | None
+) -> Iterator[str]:
+    """The stored bytes are judged first, though what they hold is read along with them."""
+    stored, plain, unreadable = _digests(entry, opened(entry), output.packing)
+    if not stored.is_of(entry.bytes, entry.sha256):
+        yield "the stored bytes are not those written"
+        return
+    if unreadable is not None:
+        raise unreadable
+    if not plain.is_of(entry.bytes_uncompressed, entry.sha256_uncompressed):
+        yield "the content is not what was written"
+    if fields is None:
+        return
+    rows = read_cells(opened(entry), output, fields)
+    if next(rows, None) != [field.title for field in fields]:
+        yield "the header is not that of the columns"
+    count = sum(1 for _ in rows)
+    if count != entry.rows:
+        yield f"{count} rows are there, {entry.rows} were written"
 
 
 def _held(entry: FileEntry, opened: Opener) -> Opener:
@@ -142,12 +150,39 @@ def _held(entry: FileEntry, opened: Opener) -> Opener:
     return lambda _: pieces
 
 
-def _digest(chunks: Iterable[bytes]) -> tuple[int, str]:
-    size, digest = 0, hashlib.sha256()
-    for chunk in chunks:
-        size += len(chunk)
-        digest.update(chunk)
-    return size, digest.hexdigest()
+class _Digest:
+    """Size and SHA-256 of bytes on their way, which end once they are more than `most`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._size, self._sha256 = 0, hashlib.sha256()
+
+    def passing(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """What comes, as it is."""
+        for chunk in chunks:
+            self._size += len(chunk)
+            self._sha256.update(chunk)
+            yield chunk
+            if self._size > self._most:
+                return
+
+    def is_of(self, size: int, sha256: str) -> bool:
+        """Whether what has passed is what is claimed."""
+        return (self._size, self._sha256.hexdigest()) == (size, sha256)
+
+
+def _digests(
+    entry: FileEntry, pieces: Iterable[bytes], packing: Compression
+) -> tuple[_Digest, _Digest, Malformed | None]:
+    """Of the stored bytes, of what they hold, and why that cannot be read; in one pass."""
+    stored, plain = _Digest(entry.bytes), _Digest(entry.bytes_uncompressed)
+    passing, unreadable = stored.passing(pieces), None
+    try:
+        deque(plain.passing(decompressed(passing, packing)), maxlen=0)
+    except Malformed as malformed:
+        unreadable = malformed
+    deque(passing, maxlen=0)  # what could not be read is stored all the same
+    return stored, plain, unreadable
 
 
 def result(manifest: Manifest, *, key: str, body: bytes) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Verification: whatever is changed in a file or in a claim is found, from the files alone."""
 
+import gzip
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ from assets.model.failure import ExportFailed
 from assets.model.manifest import Accounting, FileEntry, Manifest
 from assets.model.output import Compression, OutputFormat
 from assets.model.request import ExportRequest
-from assets.steps.encode.compression import Compressor
+from assets.steps.encode.compression import Compressor, decompressed
 from assets.steps.encode.delimited import CsvEncoder
 from assets.steps.manifest import balance, content_digest, empty_reason, result, verify
 from tests.assets.examples import request as asked_for
@@ -133,6 +134,59 @@ def test_a_small_file_is_asked_for_once_and_no_longer_than_it_may_be(sound: Expo
     assert len(asked) == 1
     assert verify(sound.manifest, endless)
     assert len(taken) == sound.manifest.files[0].bytes + 1
+
+
+def test_a_large_file_is_read_once_and_no_further_than_its_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of its bytes and of what they hold the digests are made along the way."""
+    monkeypatch.setattr("assets.steps.manifest.MOST_HELD", 0)
+    sound = export("gzip")
+    taken: list[int] = []
+
+    def piecemeal(entry: FileEntry) -> Iterator[bytes]:
+        for byte in sound.files[entry.number] + b"x" * 99:
+            taken.append(byte)
+            yield bytes([byte])
+
+    (entry,) = sound.manifest.files
+    findings = verify(sound.manifest, piecemeal, most_rows=entry.rows - 1)
+
+    assert ["the stored bytes are not those written"] == [one.problem for one in findings]
+    assert len(taken) == entry.bytes + 1
+
+
+def test_what_cannot_be_unpacked_is_first_of_all_not_what_was_stored() -> None:
+    """Whoever looks for the cause must know whether the store or the writer is to blame."""
+    sound = export("gzip")
+    body = b"x" + sound.files[1][1:]
+
+    (stored,) = replace(sound, files={1: body}).findings()
+    (written,) = relabelled(sound, body).findings()
+    assert stored.endswith(": the stored bytes are not those written")
+    assert written.endswith(": not readable: not_gzip")
+
+
+def test_what_unpacks_to_more_than_was_written_is_unpacked_no_further(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A kilobyte of gzip may hold a megabyte of nothing."""
+    sound = export("gzip")
+    body, unpacked = gzip.compress(bytes(1 << 26)), list[int]()
+
+    def counted(chunks: Iterable[bytes], packing: Compression) -> Iterator[bytes]:
+        for piece in decompressed(chunks, packing):
+            unpacked.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr("assets.steps.manifest.decompressed", counted)
+    (claimed,) = relabelled(sound, body).manifest.files
+    bomb = replace(sound.manifest, files=(claimed,))
+
+    assert "the content is not what was written" in {
+        finding.problem for finding in verify(bomb, lambda _: [body], most_rows=0)
+    }
+    assert len(unpacked) == 1
 
 
 def test_a_missing_file_is_found(sound: Export) -> None:
