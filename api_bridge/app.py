@@ -20,13 +20,14 @@ from api_bridge.access.auth import Authenticator
 from api_bridge.access.keys import KeyRing, key_source
 from api_bridge.access.pace import Pace
 from api_bridge.access.signing import read_signer
-from api_bridge.middleware.access_log import AccessLogMiddleware
+from api_bridge.middleware.access_log import log
 from api_bridge.middleware.admission import AllowedHostsMiddleware, ConcurrencyMiddleware
+from api_bridge.middleware.answers import AnswersMiddleware
 from api_bridge.middleware.body_limit import BodyLimitMiddleware
 from api_bridge.middleware.dispatch import DispatchMiddleware
 from api_bridge.middleware.failures import FailuresMiddleware
 from api_bridge.middleware.head import HeadMiddleware
-from api_bridge.middleware.metrics import MetricsMiddleware
+from api_bridge.middleware.metrics import counting
 from api_bridge.middleware.request_id import RequestIdMiddleware, instance, request_id
 from api_bridge.middleware.security_headers import SecurityHeadersMiddleware
 from api_bridge.middleware.tracing import TracingMiddleware
@@ -226,8 +227,7 @@ def _middleware(settings: Settings, clock: Clock, counted: Metrics) -> list[Midd
         Middleware(RequestIdMiddleware),
         Middleware(TracingMiddleware),
         Middleware(SecurityHeadersMiddleware),
-        Middleware(MetricsMiddleware, metrics=counted, clock=clock),
-        Middleware(AccessLogMiddleware, clock=clock),
+        Middleware(AnswersMiddleware, tell=[log, counting(counted)], clock=clock),
         Middleware(HeadMiddleware),
         Middleware(FailuresMiddleware),
         Middleware(AllowedHostsMiddleware, hosts=settings.allowed_hosts),

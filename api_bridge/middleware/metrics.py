@@ -1,41 +1,21 @@
-"""Counts every answer, those that the other middleware gives included."""
+"""Counts every answer, and the seconds of work in it."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from api_bridge.middleware.access_log import METHODS
 from api_bridge.middleware.admission import waited
+from api_bridge.middleware.answers import Answered, Tell
 from api_bridge.telemetry.metrics import Metrics
-from resources.clock import Clock
 
 
-class MetricsMiddleware:
+def counting(metrics: Metrics) -> Tell:
     """Hands method, route template, status and seconds of work to the metrics."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, clock: Clock) -> None:
-        self._app = app
-        self._metrics = metrics
-        self._clock = clock
+    def count(scope: Scope, answered: Answered) -> None:
+        metrics.answered(
+            method=answered.method,
+            route=answered.route or "",
+            status=answered.status,
+            seconds=max(0.0, answered.seconds - waited(scope)),
+        )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started, status = self._clock.monotonic(), 0
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_note)
-        finally:
-            took = self._clock.monotonic() - started - waited(scope)
-            self._metrics.answered(
-                method=scope["method"] if scope["method"] in METHODS else "other",
-                route=getattr(scope.get("route"), "path", ""),
-                status=status,
-                seconds=max(0.0, took),
-            )
+    return count

@@ -7,7 +7,7 @@ said in it.
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_bridge.middleware.access_log import METHODS
+from api_bridge.middleware.answers import answered
 from api_bridge.middleware.headers import put, sent
 from resources import tracing
 from resources.tracing import TRACEPARENT, Attribute, Name
@@ -50,9 +50,8 @@ def traceparent(scope: Scope) -> str | None:
 
 
 def _say(span: tracing.Span, scope: Scope, status: int) -> None:
-    method = scope["method"] if scope["method"] in METHODS else "other"
-    route = getattr(scope.get("route"), "path", None)
-    span.named(f"{method} {route}" if route else method)
-    span.say({Attribute.METHOD: method, Attribute.ROUTE: route, Attribute.STATUS: status})
+    told = answered(scope, status)
+    span.named(f"{told.method} {told.route}" if told.route else told.method)
+    span.say({Attribute.METHOD: told.method, Attribute.ROUTE: told.route, Attribute.STATUS: status})
     if status >= _FIRST_SERVER_ERROR:
         span.failed(str(status))

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message, Receive, Scope, Send
 
 from api_bridge.middleware.admission import ConcurrencyMiddleware, set_aside
-from api_bridge.middleware.metrics import MetricsMiddleware
+from api_bridge.middleware.answers import AnswersMiddleware
+from api_bridge.middleware.metrics import counting
 from api_bridge.telemetry.metrics import Metrics
 from api_bridge.webhooks.news import News
 from resources.clock import SystemClock
@@ -198,7 +199,7 @@ def test_the_time_that_a_request_only_waits_is_no_work(
 
     metrics = Metrics()
     inside = ConcurrencyMiddleware(app, most=1)
-    counted = MetricsMiddleware(inside, metrics=metrics, clock=SystemClock())
+    counted = AnswersMiddleware(inside, tell=[counting(metrics)], clock=SystemClock())
     asyncio.run(counted({"type": "http", "method": "GET"}, receive, send))
 
     samples = parsed(metrics.text())

@@ -36,16 +36,11 @@ GUARDS: Final = (
         "        retryable = isinstance(error, Unavailable)",
         "        retryable = bool(print(error))",
     ),
-    # Metrics and the log of the bridge name the template of a route, never a path.
+    # Metrics, log and spans of the bridge name the template of a route, never a path.
     (
-        "api_bridge/middleware/metrics.py",
-        'route=getattr(scope.get("route"), "path", "")',
+        "api_bridge/middleware/answers.py",
+        'route=getattr(scope.get("route"), "path", None)',
         'route=scope["path"]',
-    ),
-    (
-        "api_bridge/middleware/access_log.py",
-        '"route": getattr(scope.get("route"), "path", None)',
-        '"route": scope["path"]',
     ),
     # Spans hold codes, ids and words of ours.
     ("assets/attempt.py", "span.failed(_code(ended))", "span.failed(str(ended))"),
