@@ -128,6 +128,7 @@ def summary(total: Tally) -> str:
         ("corruptions", "unfound"),
         ("breaks", "unlike", "pending", "missed"),
         ("unseen",),
+        ("away",),
         ("kills", "lost", "doubled", "partial", "zombies", "stale"),
     )
     return "\n".join(" ".join(f"{name}={total.counts[name]}" for name in line) for line in lines)

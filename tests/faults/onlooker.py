@@ -1,7 +1,8 @@
 """Looks every 20 ms at all exports, over HTTP as a product tool and at S3, while processes die.
 
 A result that is shown is fetched at once through the bridge, whole. What is not there, is other
-than the manifest says, or changes afterwards is counted.
+than the manifest says, or changes afterwards is counted; so is a bridge that stays away, of which
+nothing is known but that.
 """
 
 import hashlib
@@ -45,7 +46,8 @@ class Onlooker(Beside):
 
     Attributes:
         looks: How often all exports were looked at.
-        faults: By export: what was partial, and what was doubled.
+        faults: By export: what was partial, what was doubled, and what the bridge did not give in
+            time because it was away.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Onlooker(Beside):
     ) -> None:
         super().__init__()
         self.looks = 0
-        self.faults: dict[str, list[str]] = {"partial": [], "doubled": []}
+        self.faults: dict[str, list[str]] = {"partial": [], "doubled": [], "away": []}
         self._token, self._url, self._bucket = token, bridge_url, bucket
         self._s3 = boto3.client("s3", endpoint_url=s3_url)
         self._shown: dict[str, Shown] = {}
@@ -137,15 +139,13 @@ class Onlooker(Beside):
                 with BridgeClient(self._url, self._token()) as client:
                     wrong = _wrong(client, export_id, shown)
             except CommandError as silent:
-                if not any(words in str(silent) for words in SILENT):
-                    wrong = str(silent)
-                    break
-                CLOCK.sleep(REST_SECONDS)
-            else:
-                break
-        else:
-            wrong = "the bridge did not come back"
-        self._count("partial", export_id, bool(wrong), wrong)
+                if any(words in str(silent) for words in SILENT):
+                    CLOCK.sleep(REST_SECONDS)
+                    continue
+                wrong = str(silent)
+            self._count("partial", export_id, bool(wrong), wrong)
+            return
+        self._count("away", export_id, True, "the bridge did not come back")
 
     def _count(self, name: str, export_id: str, wrong: bool, what: str) -> None:
         if wrong:

@@ -407,7 +407,10 @@ def run_workers(start: Any) -> Iterator[int]:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of many rounds; `unlike` are files with other bytes, `pending` what was left."""
+    """What came of many rounds; `unlike` are files with other bytes, `pending` what was left.
+
+    `away` is what could not be fetched because the bridge did not come back.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -425,5 +428,5 @@ class Tally:
     def faults(self) -> int:
         """How much of it must not be."""
         engine = ("lost", "doubled", "partial", "stale", "unlike", "pending", "missed")
-        wrong = (*engine, "stuck", "unproved", "unfound", "unseen")
+        wrong = (*engine, "away", "stuck", "unproved", "unfound", "unseen")
         return sum(self.counts[name] for name in wrong)

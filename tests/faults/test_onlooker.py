@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults import onlooker as onlookers
+from tests.faults.__main__ import summary
 from tests.faults.onlooker import Onlooker
+from tests.faults.slot import Tally
 from tests.waiting import eventually
 
 FILE = b"id\r\n1\r\n"
@@ -21,9 +25,15 @@ MANIFEST = json.dumps({"files": [{"sha256": SHA256}]}).encode()
 
 @dataclass(slots=True, kw_only=True)
 class Bridge:
-    """What a small bridge answers: bodies by path, 404 where there is none."""
+    """What a small bridge answers: bodies by path, 404 where there is none.
+
+    Attributes:
+        bodies: The answers.
+        silences: How many more questions for a path get no answer, as if the bridge were dead.
+    """
 
     bodies: dict[str, bytes] = field(default_factory=dict)
+    silences: Counter[str] = field(default_factory=Counter)
 
     def show(self, *, result: bool, manifest: bytes = MANIFEST) -> None:
         """Show one export, with its result or without."""
@@ -45,6 +55,10 @@ def looking(bridge: Bridge) -> Iterator[Onlooker]:
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
+            if bridge.silences[path] > 0:
+                bridge.silences[path] -= 1
+                self.close_connection = True
+                return
             body = bridge.bodies.get(path)
             self.send_response(404 if body is None else 303 if "/files/" in path else 200)
             if body is not None and "/files/" in path:
@@ -82,7 +96,7 @@ def test_a_whole_result_that_stays_is_right(bridge: Bridge) -> None:
     with looking(bridge) as onlooker:
         eventually(lambda: onlooker.looks > 3)
 
-    assert onlooker.faults == {"partial": [], "doubled": []}
+    assert onlooker.faults == {"partial": [], "doubled": [], "away": []}
 
 
 @pytest.mark.parametrize("gone", ["/v1/exports/exp_1/manifest", "/v1/exports/exp_1/files/1"])
@@ -116,3 +130,33 @@ def test_a_result_that_changes_or_goes_is_doubled(bridge: Bridge, *, result: boo
         eventually(lambda: onlooker.faults["doubled"])
 
     assert onlooker.faults["partial"] == []
+
+
+@pytest.mark.parametrize(
+    ("silences", "away"), [(onlookers.TRIES, 1), (onlookers.TRIES - 1, 0)], ids=["stays", "is back"]
+)
+@pytest.mark.parametrize("path", ["/v1/exports/exp_1/manifest", "/v1/exports/exp_1/files/1"])
+def test_a_bridge_that_stays_away_makes_no_result_partial(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch, path: str, silences: int, away: int
+) -> None:
+    """Nothing is known of a result that nobody could fetch; with the last try it is fetched."""
+    monkeypatch.setattr(onlookers, "REST_SECONDS", 0.0)
+    bridge.silences[path] = silences
+    with looking(bridge) as onlooker:
+        eventually(lambda: onlooker.looks > 1)
+        eventually(lambda: not bridge.silences[path])
+
+    assert len(onlooker.faults["away"]) == away
+    assert onlooker.faults["partial"] == []
+
+
+def test_a_bridge_that_stayed_away_is_a_fault_with_a_line_of_its_own() -> None:
+    """The last line is agreed upon; a run without that fault has none."""
+    total = Tally()
+    total.add("away", 1, "exp_1: the bridge did not come back")
+
+    *_, before, last = summary(total).splitlines()
+
+    assert (total.faults, Tally().faults) == (1, 0)
+    assert before == "away=1"
+    assert last == "kills=0 lost=0 doubled=0 partial=0 zombies=0 stale=0"
