@@ -20,7 +20,7 @@ import pytest
 
 from api_bridge.__main__ import server_config
 from api_bridge.app import app_from
-from assets.life import ExportLife
+from assets.life import Document, ExportLife
 from resources.clock import SystemClock
 from resources.mongo.claims import ClaimStore
 from resources.mongo.connection import MongoConnection
@@ -37,6 +37,7 @@ from tests.commands import Commands
 PARAMS = {**GOOD_PARAMS, "pii": "none"}
 BODY = {"type": "waitlist", "params": PARAMS}
 FEW = 5
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -312,10 +313,16 @@ def test_rows_done_never_fall_although_a_worker_is_killed_and_another_begins_aga
         shown = client.call("GET", f"/v1/exports/{export_id}").body["progress"]
         seen.append(shown["rows_done"])
 
+    def run_out() -> Sequence[Document]:
+        """A minute later: nobody renews any more, but for a beat that was under way."""
+        over = {"$set": {"lease.until": LONG_AGO}}
+        database.collection("exports").update_one({"_id": export_id}, over)
+        return life.abandoned(after=None, limit=1)
+
     look()
     with counting(stack, database, life, export_id, attempt=1, total=600):
         until(look, lambda: alone[-1] == 540)
-    until(look, lambda: bool(life.abandoned(after=None, limit=1)))
+    until(look, lambda: bool(run_out()))
     assert life.rescue(life.abandoned(after=None, limit=1)[0], jitter=0.0) is not None
     with counting(stack, database, life, export_id, attempt=2, total=200):
         until(look, lambda: alone[-1] == 180)

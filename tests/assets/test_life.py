@@ -1,14 +1,14 @@
 """The moves of an export, on the fake and on the real database side by side."""
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
 
 from assets.exports.catalog import CATALOG
 from assets.life import Document, ExportLife, IllegalMove, LeaseLost
@@ -21,17 +21,7 @@ from tests.assets.workbench import AFTER_THE_PACK, CAMPAIGN
 from tests.fakes.clock import ManualClock
 from tests.fakes.exports import FakeExportStore
 
-# The real database has its own clock, so leases are short enough to wait for.
-QUICK = Timing(
-    run_lease=0.3,
-    heartbeat=0.05,
-    self_fence=0.2,
-    dispatch_lease=0.3,
-    redispatch=0.1,
-    start_timeout=0.2,
-    backoff_base=0.05,
-    backoff_cap=0.1,
-)
+TIMING = Timing()
 RESULT: Mapping[str, Any] = {
     "rows": 3,
     "bytes": 99,
@@ -52,9 +42,32 @@ def life_and_wait(request: pytest.FixtureRequest) -> tuple[ExportLife, ExportSto
     if request.param == "fake":
         clock = ManualClock(AFTER_THE_PACK)
         fake = FakeExportStore(clock)
-        return ExportLife(fake, timing=QUICK), fake, clock.advance
+        return ExportLife(fake, timing=TIMING), fake, clock.advance
     mongo: MongoStores = request.getfixturevalue("mongo")
-    return ExportLife(mongo.exports, timing=QUICK), mongo.exports, time.sleep
+    exports = request.getfixturevalue("database").collection("exports")
+    return ExportLife(mongo.exports, timing=TIMING), mongo.exports, partial(age, exports)
+
+
+def age(exports: Collection[Any], seconds: float) -> None:
+    """Let all dates lie further back: nobody can move the clock of a real database.
+
+    Leases so short that a test can wait for their end run out between two commands of a machine
+    that others share.
+    """
+    for document in exports.find():
+        exports.replace_one({"_id": document["_id"]}, _before(document, timedelta(seconds=seconds)))
+
+
+def _before(value: Any, by: timedelta) -> Any:
+    match value:
+        case datetime():
+            return value - by
+        case dict():
+            return {name: _before(one, by) for name, one in value.items()}
+        case list():
+            return [_before(one, by) for one in value]
+        case _:
+            return value
 
 
 def create(life: ExportLife, **given: Any) -> Document:
@@ -156,7 +169,7 @@ def test_a_lease_that_ran_out_is_taken_and_the_old_holder_is_refused(life_and_wa
     life, _, wait = life_and_wait
     document = started(life)
     assert life.abandoned(after=None, limit=10) == []
-    wait(QUICK.run_lease + 0.05)
+    wait(TIMING.run_lease + 0.05)
 
     dead = life.abandoned(after=None, limit=10)
     rescued = life.rescue(dead[0], 0.0)
@@ -170,7 +183,7 @@ def test_a_worker_that_renews_in_time_is_not_taken(life_and_wait: Any) -> None:
     """The reaper looked before the beat and acts after it: the lease is alive, hands off."""
     life, _, wait = life_and_wait
     document = started(life)
-    wait(QUICK.run_lease + 0.05)
+    wait(TIMING.run_lease + 0.05)
     dead = life.abandoned(after=None, limit=10)
     life.beat(document["_id"], document["lease"]["token"], {})
 
@@ -181,7 +194,7 @@ def test_two_reapers_take_an_export_once(life_and_wait: Any) -> None:
     """Both saw it dead; counting it twice would quarantine a sound export."""
     life, _, wait = life_and_wait
     started(life)
-    wait(QUICK.run_lease + 0.05)
+    wait(TIMING.run_lease + 0.05)
     dead = life.abandoned(after=None, limit=10)
 
     taken = [life.rescue(dead[0], 0.0), life.rescue(dead[0], 0.0)]
@@ -195,10 +208,10 @@ def test_three_crashes_quarantine_an_export(life_and_wait: Any) -> None:
     export_id = create(life)["_id"]
     seen = []
     for _ in range(3):
-        wait(QUICK.backoff_cap + 0.05)
+        wait(TIMING.backoff_cap + 0.05)
         claimed = life.dispatch(export_id)
         life.start(export_id, claimed["attempt"], owner="worker", run_id="run")
-        wait(QUICK.run_lease + 0.05)
+        wait(TIMING.run_lease + 0.05)
         seen.append(life.rescue(life.abandoned(after=None, limit=10)[0], 0.0))
 
     assert [one["status"] for one in seen] == ["queued", "queued", "failed"]
@@ -209,7 +222,7 @@ def test_an_export_without_any_lease_is_found_too(life_and_wait: Any) -> None:
     """A run that made its own export may die before it ever held a lease."""
     life, _, wait = life_and_wait
     document = create(life, status=Status.DISPATCHED)
-    wait(QUICK.start_timeout + 0.05)
+    wait(TIMING.start_timeout + 0.05)
 
     assert life.abandoned(after=None, limit=10) == []
     lost = life.unleased(after=None, limit=10)
@@ -225,24 +238,21 @@ def test_a_dispatched_export_whose_run_does_not_start_is_asked_for_again(
     life, _, wait = life_and_wait
     document = life.dispatch(create(life)["_id"])
     assert life.unstarted(10) == []
-    wait(QUICK.redispatch + 0.05)
+    wait(TIMING.redispatch + 0.05)
 
     assert [one["_id"] for one in life.unstarted(10)] == [document["_id"]]
 
 
 def test_a_failed_attempt_waits_before_the_next(life_and_wait: Any) -> None:
     """Back-off is kept by the database's clock, not by a sleeping process."""
-    _, store, wait = life_and_wait
-    # Long enough for a machine on which two commands take a second.
-    timing = replace(QUICK, backoff_base=2.0, backoff_cap=2.0)
-    life = ExportLife(store, timing=timing)
+    life, _, wait = life_and_wait
     document = started(life)
     error = {"code": "S3_THROTTLED", "message": "m", "retryable": True}
     life.fail(document, document["lease"]["token"], error=error, jitter=1.0)
     life.place(document, lane=Lane.SMALL, turn=LATER, rows=3)
 
     assert life.undispatched(Lane.SMALL, 10) == []
-    wait(timing.backoff_base + 0.05)
+    wait(TIMING.backoff_base + 0.05)
     assert [one["_id"] for one in life.undispatched(Lane.SMALL, 10)] == [document["_id"]]
 
 
@@ -273,7 +283,7 @@ def test_cancelling_is_repeatable_and_ends_by_the_worker_or_the_reaper(
     document = started(life)
     first = life.cancel(document["_id"], by="a person")
     second = life.cancel(document["_id"], by="a person")
-    wait(QUICK.run_lease + 0.05)
+    wait(TIMING.run_lease + 0.05)
 
     ended = life.rescue(life.abandoned(after=None, limit=10)[0], 0.0)
 

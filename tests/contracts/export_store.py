@@ -297,11 +297,12 @@ class ExportStoreContract:
     def test_a_lease_runs_out(self, store: ExportStore, passes: Callable[[float], None]) -> None:
         """What the reaper lives on: the same match fails before and holds after."""
         store.insert({"_id": "exp_1", "status": "running"})
-        store.change("exp_1", ANY, Change(delay={"lease.until": 0.4}))
+        store.change("exp_1", ANY, Change(delay={"lease.until": 60}))
         lost = Match(statuses=("running",), older={"lease.until": 0})
 
         assert store.candidates(lost, limit=5) == []
-        passes(0.6)
+        store.change("exp_1", ANY, Change(delay={"lease.until": 0.05}))
+        passes(0.2)
         assert [one["_id"] for one in store.candidates(lost, limit=5)] == ["exp_1"]
 
     def test_due_is_everything_but_the_future(
@@ -312,10 +313,11 @@ class ExportStoreContract:
         store.insert({"_id": "exp_1", "status": "queued"})
         store.insert({"_id": "exp_2", "status": "queued", "notBefore": None})
         store.insert({"_id": "exp_3", "status": "queued"})
-        store.change("exp_3", ANY, Change(delay={"notBefore": 0.4}))
+        store.change("exp_3", ANY, Change(delay={"notBefore": 60}))
 
         assert [one["_id"] for one in store.candidates(due, limit=5)] == ["exp_1", "exp_2"]
-        passes(0.6)
+        store.change("exp_3", ANY, Change(delay={"notBefore": 0.05}))
+        passes(0.2)
         assert len(store.candidates(due, limit=5)) == 3
 
     def test_candidates_come_by_turn(self, store: ExportStore) -> None:

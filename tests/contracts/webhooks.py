@@ -124,11 +124,12 @@ class WebhooksContract:
         stores.deliveries.add(delivery(1))
         with ThreadPoolExecutor(8) as pool:
             claims = list(
-                pool.map(lambda _: stores.deliveries.claim("waiting", seconds=0.3), range(8))
+                pool.map(lambda _: stores.deliveries.claim("waiting", seconds=60.0), range(8))
             )
         (first,) = [one for one in claims if one is not None]
-        passes(0.4)
-        second = stores.deliveries.claim("waiting", seconds=9.0)
+        stores.deliveries.change("evt_1:we_1", WAITING, Change(delay={"lease.until": 0.05}))
+        passes(0.2)
+        second = stores.deliveries.claim("waiting", seconds=60.0)
 
         assert second is not None
         assert (first["attempts"], second["attempts"]) == (1, 2)
