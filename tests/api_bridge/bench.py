@@ -3,9 +3,9 @@
 import hashlib
 import http.client
 import json
+import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +101,13 @@ class Client:
             return Answer(status=response.status, headers=response.headers, raw=response.read())
         finally:
             connection.close()
+
+
+def seated(client: Client) -> float:
+    """How many callers wait now, as the metrics tell it; -1 while they are turned away."""
+    answer = client.call("GET", "/metrics", token=None)
+    found = re.search(r"^bridge_waiting (\S+)$", answer.raw.decode(), re.MULTILINE)
+    return float(found[1]) if found else -1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -259,10 +266,3 @@ def serving(config: uvicorn.Config) -> Iterator[int]:
         server.should_exit = True
         thread.join(10)
         listener.close()
-
-
-def wait_for(done: Callable[[], object]) -> None:
-    """Wait at most 5 s for what happens beside the test."""
-    until = time.monotonic() + 5
-    while not done() and time.monotonic() < until:
-        time.sleep(0.01)

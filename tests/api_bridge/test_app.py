@@ -22,9 +22,10 @@ from assets.model.export_type import FIRST_DAY
 from assets.model.policy import PII_SCOPES
 from export_platform.local.seed.asking import sample_params
 from resources.errors import Refused, Unavailable
-from tests.api_bridge.bench import GOOD_BODY, Bench, running_bench, wait_for
+from tests.api_bridge.bench import GOOD_BODY, Bench, running_bench
 from tests.api_bridge.toys import TOYS
 from tests.conventions.repository import ROOT
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_a_problem_has_a_name_of_its_own_that_the_log_has_too(
     with caplog.at_level(logging.INFO):
         problems = [bench.call("GET", "/nowhere", headers=sent).body for _ in range(2)]
         unnamed = bench.call("GET", "/nowhere")
-        wait_for(lambda: len(access_lines(caplog)) == 3)
+        eventually(lambda: len(access_lines(caplog)) == 3)
 
     names = [one["instance"] for one in (*problems, unnamed.body)]
     assert [one["request_id"] for one in problems] == ["c4nary", "c4nary"]
@@ -246,7 +247,7 @@ def test_a_log_line_holds_the_allowed_fields_only(
             headers = [("User-Agent", "c4nary"), ("Cookie", "c4nary")]
             bench.call(method, path, token=token, headers=headers)
         assert bench.call("C4NARY", "/v1/exports").status == 400
-        wait_for(lambda: len(access_lines(caplog)) >= len(requests))
+        eventually(lambda: len(access_lines(caplog)) >= len(requests))
 
     lines = access_lines(caplog)
     fields = {"method", "route", "status", "request_id", "ms"}

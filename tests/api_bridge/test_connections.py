@@ -13,7 +13,8 @@ import pytest
 
 from api_bridge.middleware.connections import QUEUED, BoundedProtocol
 from api_bridge.middleware.deadlines import spread
-from tests.api_bridge.bench import Bench, wait_for
+from tests.api_bridge.bench import Bench
+from tests.waiting import eventually
 
 HOST = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 REQUESTS = {
@@ -120,13 +121,13 @@ def test_one_connection_too_many_is_a_503_until_one_is_closed(
     """Whoever opens connections without end must not fill the memory."""
     monkeypatch.setattr(BoundedProtocol, "most", 3)
     with ExitStack() as those:
-        wait_for(lambda: bench.call("GET", "/healthz").status == 200)
+        eventually(lambda: bench.call("GET", "/healthz").status == 200)
         for _ in range(3):
             served(those.enter_context(opened(bench)))
         with opened(bench) as another:
             another.sendall(GOOD)
             assert answered(another, 503)["code"] == "overloaded"
-    wait_for(lambda: bench.call("GET", "/healthz").status == 200)
+    eventually(lambda: bench.call("GET", "/healthz").status == 200)
 
     assert bench.call("GET", "/healthz").status == 200
 

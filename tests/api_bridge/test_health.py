@@ -13,8 +13,9 @@ from api_bridge.middleware.body_limit import BodyLimitMiddleware
 from api_bridge.middleware.failures import FailuresMiddleware
 from api_bridge.middleware.request_id import RequestIdMiddleware
 from resources.errors import Unavailable
-from tests.api_bridge.bench import Bench, running_bench, serving, wait_for
+from tests.api_bridge.bench import Bench, running_bench, serving
 from tests.api_bridge.toys import TOYS
+from tests.waiting import eventually
 
 
 def test_ready_says_so_when_the_database_answers(bench: Bench) -> None:
@@ -125,7 +126,7 @@ def _opened(place: Path) -> int:
             found.append(os.open(place, os.O_WRONLY | os.O_NONBLOCK))
         return bool(found)
 
-    wait_for(opens)
+    eventually(opens)
     return found[0]
 
 

@@ -1,6 +1,5 @@
 """Identical requests that share one generation, and how many exports there may be at once."""
 
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +14,9 @@ from assets.claims import GRACE
 from assets.model.lanes import LARGE_ROWS
 from resources.mongo.claims import Holder
 from sensors.housekeeping import purge
-from tests.api_bridge.bench import GOOD_BODY, Answer, Bench, running_bench
+from tests.api_bridge.bench import GOOD_BODY, Answer, Bench, running_bench, seated
 from tests.api_bridge.toys import TOYS
+from tests.waiting import eventually
 
 FEW = 3
 
@@ -341,7 +341,7 @@ def test_who_waits_for_a_joined_request_is_told_when_its_generation_goes_on(benc
     path = f"/v1/exports/{second}"
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(bench.call, "GET", path, headers=headers)
-        time.sleep(0.3)
+        eventually(lambda: seated(bench) == 1)
         assert not waiting.done()
         bench.start(first)
         answer = waiting.result()

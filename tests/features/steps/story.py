@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from threading import Timer
+from threading import Thread
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 
 from assets.exports.catalog import CATALOG
 from assets.model.manifest import Manifest
-from tests.api_bridge.bench import Answer
+from tests.api_bridge.bench import Answer, seated
 from tests.features.world import EVERY_SCOPE, World, usual_params
+from tests.waiting import eventually
 
 Row = Mapping[str, str]
 
@@ -93,8 +94,13 @@ class Story:
 
     @contextmanager
     def meanwhile(self, act: Callable[[], object]) -> Iterator[None]:
-        """Let something happen while the block waits for it."""
-        other = Timer(0.3, act)
+        """Let something happen as soon as the bridge knows that the block waits for it."""
+
+        def acts() -> None:
+            eventually(lambda: seated(self.world.client) > 0)
+            act()
+
+        other = Thread(target=acts)
         other.start()
         try:
             yield
