@@ -14,7 +14,7 @@ from export_platform.cli import main
 from export_platform.commands.client import BridgeClient, Export
 from export_platform.commands.watching import watch
 from export_platform.local import kernel
-from export_platform.local.deployment import WORKERS, Deployment, Places
+from export_platform.local.deployment import DAEMON, WORKERS, Deployment, Places
 from export_platform.local.issuer import BASE_SCOPES
 from resources.clock import SystemClock
 from resources.mongo.stores import MongoStores
@@ -111,6 +111,16 @@ class Platform:
         if pid not in self.workers().union(self.pids().values()) or process is None:
             raise ValueError("this process is not one of the platform's")
         kernel.send(process, number)
+
+    @contextmanager
+    def unlaunched(self) -> Iterator[None]:
+        """Within it Dagster's daemon is frozen: what is asked for stays in the queue."""
+        daemon = self.pids()[DAEMON]
+        self.kill(daemon, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.kill(daemon, signal.SIGCONT)
 
     def restart(self) -> None:
         """Start again what was killed; ports and data stay."""

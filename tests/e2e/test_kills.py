@@ -1,7 +1,7 @@
 """Real processes killed with SIGKILL: the export still ends in exactly one right file."""
 
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from dagster._core.events import DagsterEvent
 
 from assets.factory import ATTEMPT_TAG, EXPORT_TAG
 from assets.life import ExportLife
-from assets.model.lifecycle import Timing, run_key
+from assets.model.lifecycle import WAITING, Timing, run_key
 from export_platform.commands.client import Export
 from export_platform.commands.fetching import fetch
+from export_platform.commands.terminal import CommandError
 from export_platform.commands.verify import proved
-from export_platform.local.deployment import CODE, WORKERS
+from export_platform.local.deployment import CODE, DAEMON, WORKERS
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.seed.loader import lake_client, load
 from resources.clock import SystemClock
@@ -57,11 +58,18 @@ def asked(platform: Platform, crowd: str, **params: object) -> Export:
     return platform.ask("entries", crowd, format="jsonl", compression="none", **params)
 
 
-def hit(platform: Platform, crowd: str, number: signal.Signals) -> tuple[Export, int]:
-    """An export whose worker got a signal in the middle of its upload, and that worker.
+def midway(
+    platform: Platform, crowd: str, strike: Callable[[str, int], object]
+) -> tuple[Export, int]:
+    """An export to which something happened in the middle of its upload, and its worker.
 
     Progress is told once a second, in which a quick machine may end an export: then another one is
     asked for.
+
+    Args:
+        platform: Where.
+        crowd: The campaign.
+        strike: What happens, given the export's id and its worker.
     """
     for _ in range(TRIES):
         export = asked(platform, crowd)
@@ -69,12 +77,24 @@ def hit(platform: Platform, crowd: str, number: signal.Signals) -> tuple[Export,
         worker = platform.worker_of(export.id)
         if worker is None:
             continue
-        platform.kill(worker, number)
+        strike(export.id, worker)
         if platform.worker_of(export.id) == worker:
             return export, worker
         with suppress(ValueError):  # it did not live on
             platform.kill(worker, signal.SIGCONT)
-    raise AssertionError("each export had ended before its worker was hit")
+        platform.restart()
+    raise AssertionError("each export had ended before it was hit")
+
+
+def hit(platform: Platform, crowd: str, number: signal.Signals) -> tuple[Export, int]:
+    """An export whose worker got a signal in the middle of its upload, and that worker."""
+    return midway(platform, crowd, lambda _, worker: platform.kill(worker, number))
+
+
+def is_begun(platform: Platform, export_id: str, attempt: int) -> bool:
+    """Whether a worker has begun an attempt, which may be over by now."""
+    document = platform.stores.exports.find(export_id) or {}
+    return document["attempt"] == attempt and document["status"] not in WAITING
 
 
 def objects_of(platform: Platform, export_id: str) -> set[str]:
@@ -130,11 +150,7 @@ def test_a_code_server_killed_alone_leaves_its_worker_one_result(
     `python -m tests.faults.neighbours` kills the parent of the workers, too, and doubles the
     daemon, each once more without the guard.
     """
-    export = asked(platform, crowd)
-    eventually(lambda: uploading(platform, export.id))
-    worker = platform.worker_of(export.id)
-
-    platform.kill(platform.pids()[CODE])
+    export, worker = midway(platform, crowd, lambda *_: platform.kill(platform.pids()[CODE]))
     ended = platform.ended(export)[0]
 
     assert worker in platform.workers()
@@ -147,7 +163,7 @@ def test_a_daemon_killed_between_claim_and_launch_loses_nothing(
     platform: Platform, tmp_path: Path
 ) -> None:
     """The claim is in MongoDB, the launch is nowhere: it is asked for again with the same key."""
-    platform.kill(platform.pids()["daemon"])
+    platform.kill(platform.pids()[DAEMON])
     export = platform.ask("waitlist", "aurora-lights-2026")
     # What the sensor does first; the daemon that would have launched the run is dead. Its last look
     # may still be under way in the code server, and be the one that claims.
@@ -187,7 +203,7 @@ def test_a_run_that_no_worker_was_told_of_gives_its_export_back(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The daemon died after it had said that it starts: the workers are asked, and know none."""
-    platform.kill(platform.pids()["daemon"])
+    platform.kill(platform.pids()[DAEMON])
     export = platform.ask("waitlist", "aurora-lights-2026")
     ExportLife(platform.stores.exports, timing=Timing()).dispatch(export.id, by=LISTENERS[0])
     home = platform.home / "dagster"
@@ -219,7 +235,7 @@ def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(
     """SIGSTOP past the lease, a second attempt, SIGCONT: one result, and it is the second's."""
     export, frozen = hit(platform, crowd, signal.SIGSTOP)
 
-    eventually(lambda: platform.worker_of(export.id) not in (None, frozen))
+    eventually(lambda: is_begun(platform, export.id, 2))
     platform.kill(frozen, signal.SIGCONT)
     ended = platform.ended(export)[0]
 
@@ -230,10 +246,12 @@ def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(
 
 def test_a_cancelled_export_ends_without_a_file(platform: Platform, crowd: str) -> None:
     """The worker sees the wish at its next heartbeat and leaves nothing behind."""
-    export = asked(platform, crowd)
-    eventually(lambda: uploading(platform, export.id))
 
-    platform.client.cancel(export.id)
+    def cancel(export_id: str, _: int) -> None:
+        with suppress(CommandError):  # it had ended
+            platform.client.cancel(export_id)
+
+    export, _ = midway(platform, crowd, cancel)
     ended = platform.ended(export)[0]
 
     assert ended.status == "cancelled"
