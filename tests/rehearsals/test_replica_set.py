@@ -42,11 +42,19 @@ def through(members: ReplicaSet, database: MongoConnection) -> Iterator[MongoSto
         yield found
 
 
-def written(stores: MongoStores, began: threading.Event) -> list[str]:
-    """Make exports from four threads, and read each; say when the first was made."""
+def written(stores: MongoStores, began: threading.Event, happening: threading.Event) -> list[str]:
+    """Make exports from four threads, and read each; say when the first was made.
+
+    Args:
+        stores: Where they are made.
+        began: Is set then.
+        happening: Half of them wait for it.
+    """
 
     def write(number: int) -> str:
         name = f"exp_{number:024x}"
+        if number >= WRITES // 2:
+            happening.wait(30)
         with suppress(AlreadyExists):  # the try before was stored, and its answer is lost
             eventually(lambda: _made(stores, name))
         began.set()
@@ -87,11 +95,12 @@ def test_no_write_is_lost_or_doubled_while_another_primary_is_elected(
     members: ReplicaSet, through: MongoStores, killed: bool
 ) -> None:
     """It stepped down, or is gone with its connections; the driver finds the one that follows."""
-    began = threading.Event()
+    began, happening = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(written, through, began)
-        began.wait(10)
+        writing = beside.submit(written, through, began, happening)
+        began.wait(30)
         with members.without_primary(killed=killed):
+            happening.set()
             CLOCK.sleep(0.5)
         names = writing.result()
 
@@ -117,11 +126,12 @@ def test_while_nobody_is_elected_a_write_is_one_that_may_be_tried_again(
 
 def test_a_lost_secondary_is_not_noticed(members: ReplicaSet, through: MongoStores) -> None:
     """Nothing is read from it: each read and write is the primary's."""
-    began = threading.Event()
+    began, happening = threading.Event(), threading.Event()
     with ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(written, through, began)
-        began.wait(10)
+        writing = beside.submit(written, through, began, happening)
+        began.wait(30)
         members.other.go()
+        happening.set()
         names = writing.result()
 
     assert len(set(names)) == WRITES == all_there(through)

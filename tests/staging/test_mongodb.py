@@ -104,11 +104,13 @@ def test_a_primary_that_steps_down_loses_no_write(
 ) -> None:
     """Whoever is told to try again does, and finds the one that was elected."""
     seconds = int(Given(os.environ)["MONGODB_STEP_DOWN"])
-    admin, began = database.collection("any").database.client.admin, threading.Event()
+    admin = database.collection("any").database.client.admin
+    began, happening = threading.Event(), threading.Event()
 
     with ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(written, mongo, began)
-        began.wait(10)
+        writing = beside.submit(written, mongo, began, happening)
+        began.wait(30)
+        happening.set()
         admin.command("replSetStepDown", seconds)
         names = writing.result()
 
