@@ -34,9 +34,9 @@ from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.wiring import environment
 from tests.assets.workbench import CAMPAIGN
+from tests.beside import Beside
 from tests.deployed import deployed
 from tests.e2e.platform import TIMING
-from tests.faults.beside import Beside
 from tests.faults.company import Round, worked
 from tests.faults.located import WITHOUT, orders_of
 from tests.faults.onlooker import Onlooker

@@ -18,7 +18,7 @@ import boto3
 from export_platform.commands.client import BridgeClient
 from export_platform.commands.terminal import CommandError
 from resources.clock import SystemClock
-from tests.faults.beside import Beside
+from tests.beside import Beside
 
 LOOK_SECONDS = 0.02
 # The newest on one page: those that are live are among them, if no more than twelve are at a time.

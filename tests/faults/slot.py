@@ -34,8 +34,8 @@ from resources.wiring import environment
 from sensors.housekeeping import clear
 from tests.assets.examples import EVERY_SCOPE
 from tests.assets.workbench import CAMPAIGN
+from tests.beside import Beside
 from tests.faults import work
-from tests.faults.beside import Beside
 
 CLOCK = SystemClock()
 LOOK_SECONDS = 0.02

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,17 +25,18 @@ def test_help_loads_nothing_heavy() -> None:
     """A command line that imports Dagster to print its help is too slow to be asked."""
     heavy = ["dagster", "polars", "pymongo", "boto3", "duckdb", "requests", "bson", "rich.progress"]
     script = (
-        "import sys, export_platform.cli\n"
-        f"print([name for name in {heavy!r} if name in sys.modules])"
+        "import sys, time, export_platform.cli\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])\n"
+        "print(time.process_time())"
     )
 
-    started = time.monotonic()
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
 
-    assert "[]" == result.stdout.strip()
-    assert time.monotonic() - started < 10
+    loaded, seconds = result.stdout.splitlines()
+    assert "[]" == loaded
+    assert float(seconds) < 10
 
 
 @pytest.mark.parametrize(
