@@ -197,5 +197,6 @@ def test_a_run_of_a_lane_stands_back_as_far_as_the_lane_says(
 
     large, small = (worker_of(tmp_path, run) for run in ("sleep-1", "sleep-2"))
 
-    assert before + 7 == os.getpriority(os.PRIO_PROCESS, large)
+    # There is nothing behind 19, where the tests themselves may run.
+    assert min(before + 7, 19) == os.getpriority(os.PRIO_PROCESS, large)
     assert before == os.getpriority(os.PRIO_PROCESS, small)
