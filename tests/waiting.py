@@ -29,29 +29,40 @@ class Stopwatch(Beside):
 
     A promise in seconds is not broken by a machine that lets nobody go on. A thread that only
     sleeps sees that: it wakes up late by as much.
-
-    Attributes:
-        seconds: What the block took, once it has ended.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.seconds = self._still = 0.0
+        self._began = 0.0
+        # How long the machine has stood still by then, in one piece: two threads look at it.
+        self._known = (0.0, 0.0)
+        self._took: float | None = None
 
     def __enter__(self) -> Self:
         """Begin to measure."""
         self._began = CLOCK.monotonic()
+        self._known = (0.0, self._began)
         return super().__enter__()
 
     def __exit__(self, *of: object) -> None:
         """Measure no more."""
+        self._took = self.seconds
         super().__exit__(*of)
-        self.seconds = CLOCK.monotonic() - self._began - self._still
+
+    @property
+    def seconds(self) -> float:
+        """Since the block has begun, up to its end."""
+        if self._took is not None:
+            return self._took
+        still, now = self._still_by_now()
+        return now - self._began - still
+
+    def _still_by_now(self) -> tuple[float, float]:
+        still, woken = self._known
+        now = CLOCK.monotonic()
+        late = now - woken - STILL_SECONDS
+        return still + (late if late > STILL_SECONDS else 0.0), now
 
     def _run(self) -> None:
-        ended, woken = False, CLOCK.monotonic()
-        while not ended:
-            ended = self._end.wait(STILL_SECONDS)
-            before, woken = woken, CLOCK.monotonic()
-            late = woken - before - STILL_SECONDS
-            self._still += late if late > STILL_SECONDS else 0.0
+        while not self._end.wait(STILL_SECONDS):
+            self._known = self._still_by_now()

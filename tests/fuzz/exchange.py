@@ -2,10 +2,11 @@
 
 import http.client
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+
+from tests.waiting import Stopwatch
 
 # Far above the two seconds of a hang, so that a hang is measured and not guessed.
 GIVE_UP_SECONDS = 20.0
@@ -73,7 +74,7 @@ class Reply:
         status: The status.
         headers: Name in lower case and value, as sent.
         body: The body; the first piece of a stream.
-        seconds: From the first byte sent to the last one received.
+        seconds: From the first byte sent to the last one received, while the machine went on.
     """
 
     status: int
@@ -113,24 +114,27 @@ class Wire:
 
     def _patiently(self, raw: bytes, method: str) -> Reply:
         reused = self._socket is not None
-        begun = time.perf_counter()
-        reply = self._once(raw, method, begun)
+        reply = self._once(raw, method)
         # A kept connection may have been closed meanwhile; that is no answer to this request.
         if reply.status == NO_ANSWER and reused and reply.seconds < 1.0:
-            reply = self._once(raw, method, time.perf_counter())
+            reply = self._once(raw, method)
         return reply
 
-    def _once(self, raw: bytes, method: str, begun: float) -> Reply:
+    def _once(self, raw: bytes, method: str) -> Reply:
+        with Stopwatch() as watch:
+            return self._measured(raw, method, watch)
+
+    def _measured(self, raw: bytes, method: str, watch: Stopwatch) -> Reply:
         try:
             connection = self._open()
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(raw)  # refused before it was read: the answer may be there
-            return self._received(connection, method, begun)
+            return self._received(connection, method, watch)
         except (OSError, http.client.HTTPException):
             self.close()
-            return Reply(status=NO_ANSWER, seconds=time.perf_counter() - begun)
+            return Reply(status=NO_ANSWER, seconds=watch.seconds)
 
-    def _received(self, connection: socket.socket, method: str, begun: float) -> Reply:
+    def _received(self, connection: socket.socket, method: str, watch: Stopwatch) -> Reply:
         with http.client.HTTPResponse(connection, method=method) as answer:
             answer.begin()
             streamed = answer.headers.get_content_type() == STREAM
@@ -140,7 +144,7 @@ class Wire:
                 status=answer.status,
                 headers=[(name.lower(), value) for name, value in answer.headers.items()],
                 body=body,
-                seconds=time.perf_counter() - begun,
+                seconds=watch.seconds,
             )
         if closed:
             self.close()

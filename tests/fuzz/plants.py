@@ -44,7 +44,7 @@ def hanging(app: FastAPI) -> ASGIApp:
 
     async def planted(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and next(turns) == EVERY:
-            await asyncio.sleep(HANG_SECONDS + 0.1)
+            await asyncio.sleep(HANG_SECONDS + 1.0)
         await app(scope, receive, send)
 
     return planted
