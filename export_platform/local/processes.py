@@ -25,6 +25,9 @@ _POLL_SECONDS = (
     0.02  # a service is up within 0.1 to 1.5 s; 20 ms of polling costs nothing and is not felt
 )
 _ATTEMPTS = 3  # a port can be taken between the moment it was found free and the moment it is bound
+# A service that runs is asked for so long before it is taken for mute: on a busy machine it may not
+# answer within the second of one question, and to kill it breaks off what it works at.
+_MUTE_SECONDS = 5.0
 _KILL_SECONDS = 5.0  # how long the kernel may take to end a process after SIGKILL
 _LOG_TAIL_BYTES = 2_000
 
@@ -217,7 +220,7 @@ class Supervisor:
         if last is None:
             self._launch(service, remembered, port=self._chosen[service.name])
             return
-        if self._is_current(service.name, last) and _is_healthy(service, last):
+        if self._is_current(service.name, last) and _becomes_healthy(service, last, _MUTE_SECONDS):
             return
         _end(last.process, 0.0)  # dead, mute, or pointed at an address that has moved
         self._launch(service, remembered, port=_port_like(last.port))
@@ -241,7 +244,7 @@ class Supervisor:
     def _until_healthy(self, service: Service, remembered: dict[str, Running]) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
             running = remembered[service.name]
-            if _wait_until_healthy(service, running):
+            if _becomes_healthy(service, running, service.start_seconds):
                 return
             died = not kernel.is_alive(running.process)
             _end(running.process, 0.0)
@@ -338,8 +341,8 @@ def _spawn(
     return process
 
 
-def _wait_until_healthy(service: Service, running: Running) -> bool:
-    deadline = time.monotonic() + service.start_seconds
+def _becomes_healthy(service: Service, running: Running, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not kernel.is_alive(running.process):
             return False

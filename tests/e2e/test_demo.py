@@ -21,6 +21,7 @@ from export_platform.commands.verify import proved
 from resources.clock import SystemClock
 from tests.assets.exports.test_goldens import GOLDENS, NO_ID
 from tests.e2e.platform import Platform
+from tests.waiting import eventually
 
 CAMPAIGN = "aurora-lights-2026"
 
@@ -39,7 +40,8 @@ def test_the_demo_ends_well_and_leaves_what_ran_running(
 
     assert {kind.versioned for kind in CATALOG.values()} <= set(listed)
     assert platform.base_url in demonstrated
-    assert all(status.state == "healthy" for status in platform.deployment.status())
+    # Within a second each, which after two dozen exports takes a second try on a busy machine.
+    eventually(lambda: {one.state for one in platform.deployment.status()} == {"healthy"})
 
 
 @pytest.mark.usefixtures("demonstrated")

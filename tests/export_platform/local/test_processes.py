@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from export_platform.local import kernel
+from export_platform.local import kernel, processes
 from export_platform.local.processes import NotStartedError, Service, Supervisor, free_port
 from tests.waiting import Stopwatch
 
@@ -23,12 +23,17 @@ time.sleep(600)
 """
 
 
-def listener(data: Path, *arguments: str, stop_seconds: float = 5.0) -> Service:
+def listener(
+    data: Path,
+    *arguments: str,
+    stop_seconds: float = 5.0,
+    healthy: Callable[[int], bool] = lambda _: True,
+) -> Service:
     """A service that only listens."""
     return Service(
         name="listener",
         command=lambda port: [sys.executable, "-c", LISTEN, str(port), *arguments],
-        healthy=lambda _port: True,
+        healthy=healthy,
         data=data,
         start_seconds=5.0,
         stop_seconds=stop_seconds,
@@ -62,6 +67,42 @@ def test_a_running_service_is_kept(supervise: Make, tmp_path: Path) -> None:
 
     assert supervisor.status() == [first]
     assert first.state == "healthy"
+
+
+def test_a_busy_service_is_kept(supervise: Make, tmp_path: Path) -> None:
+    """It does not answer at once, and a kill would take what it works at."""
+    silences: list[bool] = []
+    service = listener(tmp_path / "data", healthy=lambda _: not silences or silences.pop())
+    supervisor = supervise(service)
+    supervisor.up()
+    first = supervisor.status()[0]
+
+    silences.extend([False] * 3)
+    supervisor.up()
+
+    assert silences == []
+    assert supervisor.status() == [first]
+
+
+def test_a_mute_service_is_started_again(
+    supervise: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: it lives, and never answers."""
+    monkeypatch.setattr(processes, "_MUTE_SECONDS", 0.1)
+    mute: list[kernel.Identity] = []
+    service = listener(
+        tmp_path / "data", healthy=lambda _: not any(kernel.is_alive(one) for one in mute)
+    )
+    supervisor = supervise(service)
+    supervisor.up()
+    known = kernel.identity(supervisor.status()[0].pid or 0)
+    assert known is not None
+
+    mute.append(known)
+    supervisor.up()
+
+    assert not kernel.is_alive(known)
+    assert supervisor.status()[0].state == "healthy"
 
 
 def test_another_command_finds_the_service_again(supervise: Make, tmp_path: Path) -> None:
