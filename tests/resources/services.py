@@ -10,8 +10,9 @@ from resources.clock import Clock
 from resources.http_json import JsonHttp
 
 TOKEN = "CANARY-TOKEN"
-# Long enough for a loaded machine, short enough for a test.
-READ_SECONDS = 0.7
+# In which a stand-in answers on a machine that stands still now and then; who is to meet a silence
+# waits for less.
+READ_SECONDS, SILENCE_SECONDS = 10.0, 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

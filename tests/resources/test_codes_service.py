@@ -15,7 +15,7 @@ from resources.errors import DoorError, Refused, Unavailable
 from resources.http_json import TRIES
 from tests.contracts.codes_service import NOBODYS, VALUE, code
 from tests.fakes.clock import ManualClock
-from tests.resources.services import TOKEN, Faulty
+from tests.resources.services import SILENCE_SECONDS, TOKEN, Faulty
 
 SEARCH = "codes:search"
 CODES = tuple(code(number) for number in range(1, 8))
@@ -92,12 +92,16 @@ def test_a_passing_fault_at_any_page_costs_no_code(
 
 
 def test_a_silent_service_is_given_up_and_asked_again(
-    door: CodesService, service: Faulty, campaign: str
+    clock: ManualClock, service: Faulty, campaign: str
 ) -> None:
     """A connection that says nothing would hold a run for ever."""
+    door = _door(service, clock, read_seconds=SILENCE_SECONDS)
     service.script({"fault": "stall", "seconds": 1.5, "path": SEARCH, "skip": 1})
 
     assert IDS == _given(_pages(door, campaign))
+    assert [] == service.left()
+
+    door.close()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from resources.clock import SystemClock
 from resources.errors import DoorError, Refused, Unavailable
 from resources.http_json import TRIES, JsonHttp, may_have_happened
 from tests.fakes.clock import ManualClock
-from tests.resources.services import TOKEN, Faulty
+from tests.resources.services import SILENCE_SECONDS, TOKEN, Faulty
 
 OK = {"fault": "answer", "body": {"n": 1}}
 ATTEMPTED = "ask a test service"
@@ -43,7 +43,6 @@ def _ask(http: JsonHttp, **more: Any) -> Any:
     ("fault", "cause"),
     [
         ({"fault": "drop"}, "BROKEN"),
-        ({"fault": "stall", "seconds": 1.5}, "TIMEOUT"),
         ({"fault": "truncate", "body": {"n": "x" * 100}}, "BROKEN"),
         ({"fault": "answer", "status": 429}, "THROTTLED"),
         ({"fault": "answer", "status": 408}, "TIMEOUT"),
@@ -61,6 +60,19 @@ def test_a_passing_failure_is_tried_again_and_a_lasting_one_ends(
     service: Faulty, http: JsonHttp, fault: Mapping[str, Any], cause: str
 ) -> None:
     """Each cause has its number of tries; without a bound one partner would hold all runs."""
+    _passes_or_ends(service, http, fault, cause)
+
+
+def test_a_silence_is_such_a_failure(service: Faulty, clock: ManualClock) -> None:
+    """A connection that says nothing is one that nobody would end."""
+    http = service.http(clock, read_seconds=SILENCE_SECONDS)
+
+    _passes_or_ends(service, http, {"fault": "stall", "seconds": 1.5}, "TIMEOUT")
+
+    http.close()
+
+
+def _passes_or_ends(service: Faulty, http: JsonHttp, fault: Mapping[str, Any], cause: str) -> None:
     service.script(fault, OK)
     assert {"n": 1} == _ask(http)
     assert 2 == len(service.asked())
@@ -177,15 +189,16 @@ def test_a_call_does_not_outlive_its_time(service: Faulty, clock: ManualClock) -
 
 def test_an_answer_that_trickles_ends_with_the_call(service: Faulty) -> None:
     """A byte a second is never silent, so only the time of the whole call ends it."""
-    http = service.http(SystemClock(), call_seconds=0.5)
+    patient, hasty = (service.http(SystemClock(), call_seconds=each) for each in (30.0, 0.5))
     slow = {"fault": "trickle", "seconds": 0.02}
     service.script({**slow, "body": {"n": 1}}, {**slow, "body": {"n": "x" * 1_000}})
 
-    assert {"n": 1} == _ask(http)
+    assert {"n": 1} == _ask(patient)
     with pytest.raises(Unavailable, match="TEST_TIMEOUT"):
-        _ask(http)
+        _ask(hasty)
 
-    http.close()
+    patient.close()
+    hasty.close()
 
 
 def test_a_huge_answer_is_not_read(service: Faulty, clock: ManualClock) -> None:
