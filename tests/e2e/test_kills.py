@@ -10,6 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 from dagster._core.events import DagsterEvent
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from assets.factory import ATTEMPT_TAG, EXPORT_TAG
 from assets.life import ExportLife
@@ -77,9 +78,10 @@ def midway(
         worker = platform.worker_of(export.id)
         if worker is None:
             continue
-        strike(export.id, worker)
-        if platform.worker_of(export.id) == worker:
-            return export, worker
+        with suppress(ValueError):  # it had stopped itself, as on a machine that stands still
+            strike(export.id, worker)
+            if platform.worker_of(export.id) == worker:
+                return export, worker
         with suppress(ValueError):  # it did not live on
             platform.kill(worker, signal.SIGCONT)
         platform.restart()
@@ -204,8 +206,7 @@ def test_a_run_that_no_worker_was_told_of_gives_its_export_back(
 ) -> None:
     """The daemon died after it had said that it starts: the workers are asked, and know none."""
     platform.kill(platform.pids()[DAEMON])
-    export = platform.ask("waitlist", "aurora-lights-2026")
-    ExportLife(platform.stores.exports, timing=Timing()).dispatch(export.id, by=LISTENERS[0])
+    export = claimed(platform)
     home = platform.home / "dagster"
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     with dg.DagsterInstance.from_config(str(home)) as instance:
@@ -218,9 +219,27 @@ def test_a_run_that_no_worker_was_told_of_gives_its_export_back(
     assert (ended.status, actions(document).count("recalled")) == ("succeeded", 1)
 
 
+def claimed(platform: Platform) -> Export:
+    """An export that is claimed and not launched, while the daemon is dead.
+
+    Its last look may still be under way in the code server, and claim one itself, for which the
+    next daemon asks again at once.
+    """
+    life = ExportLife(platform.stores.exports, timing=Timing())
+    for number in range(1, TRIES + 1):
+        export = platform.ask("waitlist", "aurora-lights-2026", top_n=number)
+        if life.dispatch(export.id, by=LISTENERS[0]) is not None:
+            return export
+    raise AssertionError("each export was claimed by a look of the dead daemon")
+
+
 def starting(instance: dg.DagsterInstance, export: Export) -> None:
-    """Note a run of an export's first attempt as Dagster does before it calls the launcher."""
-    tags = {RUN_KEY_TAG: run_key(export.id, 1), EXPORT_TAG: export.id, ATTEMPT_TAG: "1"}
+    """Note a run of an export's first attempt as Dagster does before it calls the launcher.
+
+    By the sensor's name Dagster knows that it need not launch the run once more.
+    """
+    of_export = {EXPORT_TAG: export.id, ATTEMPT_TAG: "1"}
+    tags = {RUN_KEY_TAG: run_key(export.id, 1), SENSOR_NAME_TAG: LISTENERS[0], **of_export}
     status = dg.DagsterRunStatus.STARTING
     run = dg.DagsterRun(job_name="export_waitlist", run_id=str(uuid4()), status=status, tags=tags)
     instance.add_run(run)
