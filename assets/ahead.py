@@ -125,8 +125,8 @@ def ahead(items: Iterator[Item], bound: int = BATCHES_AHEAD) -> Iterator[Item]:
     thread = threading.Thread(target=around.run, args=(run,), name="ahead", daemon=True)
     thread.start()
     try:
-        while (item := belt.take()) is not _END:
-            yield item  # type: ignore[misc]  # what is no item is the end
+        # No name holds an item, which is large, while it is used and the next one is made.
+        yield from iter(belt.take, _END)  # type: ignore[misc]  # what is no item is the end
     finally:
         belt.leave()
         # An iterator that nobody closed is closed by the collector, in whichever thread that runs.
@@ -152,10 +152,15 @@ def spread(
     """
     begun: deque[Future[Made]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="spread")
+
+    def made(held: list[Item]) -> Made:
+        # The pool holds what it was given until its thread goes on, which may be a while later.
+        return make(held.pop())
+
     try:
         for item in items:
             # As with `ahead`, what it asks belongs to the trace of whoever wants the items.
-            begun.append(pool.submit(contextvars.copy_context().run, make, item))
+            begun.append(pool.submit(contextvars.copy_context().run, made, [item]))
             del item  # is let go as soon as something is made of it
             if len(begun) > threads:
                 yield begun.popleft().result()

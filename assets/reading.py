@@ -252,10 +252,11 @@ class Reader:
     ) -> Iterator[Batch]:
         scan = Scan(filter=segment.filter, sort=segment.sort, after=segment.after, fields=fields)
         read = self._doors.mongo.entries.scan(scan, page_size=PAGE, batch_size=batch)
-        for found in _ahead(read, batch):
+        batches = _ahead(read, batch)
+        while found := list(islice(batches, 1)):
             passing(CrashPoint.K09)
             self.progress()
-            yield found
+            yield found.pop()  # is large, and let go as soon as it is used
             passing(CrashPoint.K10)
 
     def _results(self, source: AthenaSource, facts: Facts) -> Iterator[Mapping[str, Any]]:

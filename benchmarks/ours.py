@@ -31,7 +31,7 @@ from benchmarks.folder_store import FolderStore
 from benchmarks.usage import peak_mb
 from benchmarks.work import PARAMS, SCOPES, SNAPSHOT
 from export_platform.doors import opened
-from resources.memory import return_large_blocks
+from resources.memory import bound_large_blocks
 
 PYTHON: Final = "python"
 EXTENSIONS: Final = ("assets.steps.native._rows", "resources.mongo._places")
@@ -75,9 +75,9 @@ def export(doors: Doors, compression: str = "none") -> Produced:
 
 def prepared() -> None:
     """What a run worker has done before its first export (`run_workers/execution.py`)."""
-    return_large_blocks()
     kernel.preload()
     parse(CATALOG["entries"], PARAMS, scopes=SCOPES)  # imports the validator of parameters
+    bound_large_blocks()
     gc.collect()
     gc.freeze()
 

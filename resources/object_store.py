@@ -18,11 +18,12 @@ from resources.aws import aws_errors, client
 from resources.clock import Clock, SystemClock
 from resources.crash_points import CrashPoint, passing
 from resources.errors import DoorError, Refused, Unavailable
+from resources.part_buffers import Body, PartBuffers
 from resources.s3_object import Part, S3Object, StoredObject, Version
 
 # S3 refuses parts below 5 MiB (except the last) and more than 10,000 of them.
 MIN_PART_BYTES = 5 * 1024 * 1024
-# As small as they may be: up to four are in memory. 10,000 of them are 52 GB, in one file.
+# As small as they may be: up to three are in memory. 10,000 of them are 52 GB, in one file.
 PART_BYTES = MIN_PART_BYTES
 MAX_PARTS = 10_000
 
@@ -277,8 +278,8 @@ class Sent:
 class Upload:
     """One upload: the object appears whole when the ``with`` block ends well, else not at all.
 
-    ``write`` waits while ``in_flight`` parts are on their way, so memory stays at (in flight + 2)
-    parts however fast the caller is; one that is longer because of a cut counts for two. Used from
+    ``write`` waits while ``in_flight`` parts are on their way and one is full, so memory stays at
+    (in flight + 1) parts however fast the caller is, those that wait for a cut included. Used from
     one thread.
 
     Attributes:
@@ -301,15 +302,13 @@ class Upload:
         self._described = described
         self._part_bytes = part_bytes
         self._in_flight = in_flight
-        # Parts that wait; the last one has room for so many bytes.
-        self._held = deque([bytearray()])
-        self._room = part_bytes
-        # Those that were sent are filled again: each new one has its pages to touch.
-        self._spare: deque[bytearray] = deque()
+        self._buffers = PartBuffers(part_bytes, in_flight + 1)
+        # Those that wait; the last one has room for so many bytes.
+        self._held: deque[memoryview] = deque()
+        self._room = 0
         self._size = 0
         self._parts: list[Future[Part]] = []
-        self._free = threading.BoundedSemaphore(in_flight)
-        self._failed = threading.Event()
+        self._failed: BaseException | None = None
         self._pool: ThreadPoolExecutor | None = None
 
     def write(self, data: bytes) -> None:
@@ -324,10 +323,13 @@ class Upload:
         rest = memoryview(data)
         while rest:
             if not self._room:
-                self._held.append(self._spare.pop() if self._spare else bytearray(self._part_bytes))
+                self._held.append(self._buffers.take())
                 self._room = self._part_bytes
+                self._raise_failed()
             taken, rest = rest[: self._room], rest[self._room :]
-            self._fill(taken)
+            begin = self._part_bytes - self._room
+            self._held[-1][begin : begin + len(taken)] = taken
+            self._room -= len(taken)
             if self._waiting() >= self._part_bytes + self.reserve:
                 self._send(self._part_bytes)
 
@@ -396,22 +398,15 @@ class Upload:
         finally:
             self._end()
 
-    def _fill(self, data: memoryview) -> None:
-        """Go on filling the last part; the first one grows meanwhile, as most files are small."""
-        part, begin = self._held[-1], self._part_bytes - self._room
-        end = begin + len(data)
-        if end > len(part):
-            part += bytes(min(2 * end, self._part_bytes) - len(part))
-        memoryview(part)[begin:end] = data
-        self._room -= len(data)
-
     def _waiting(self) -> int:
         """Bytes that are in no part yet that was sent."""
         return len(self._held) * self._part_bytes - self._room
 
     def _finish(self) -> StoredObject:
         if self.upload_id is None:
-            return self._there.put(bytes(self._taken(self._waiting())), self._described)
+            size = self._waiting()
+            body = Body(self._taken(size), size)
+            return self._there.put(b"".join(iter(body.read, b"")), self._described)
         if waiting := self._waiting():
             self._send(waiting)
         parts = self.parts()
@@ -438,45 +433,36 @@ class Upload:
         if self.upload_id is None:
             self.upload_id = self._there.start(self._described)
             passing(CrashPoint.K12)
-        # In whole parts, so that a longer one is not beside as many others.
-        places = min(self._in_flight, -(-size // self._part_bytes))
-        for _ in range(places):
-            self._free.acquire()
-        if self._failed.is_set():
-            self._free.release(places)
-            raise next(filter(None, (part.exception() for part in self._parts if part.done())))
-        if places > 1:  # nor beside others that are spare
-            self._spare.clear()
+        self._raise_failed()
         number = len(self._parts) + 1
         if number > 1:
             passing(CrashPoint.K13)
-        data = self._taken(size)
+        buffers = self._taken(size)
         self._parts.append(
-            self._pool.submit(self._send_part, self.upload_id or "", number, data, places)
+            self._pool.submit(self._send_part, self.upload_id or "", number, buffers, size)
         )
 
-    def _taken(self, size: int) -> bytearray:
-        """The first part, if it is full, or all that waits as one."""
-        if size != self._part_bytes:
-            del self._held[-1][self._part_bytes - self._room :]
+    def _raise_failed(self) -> None:
+        if self._failed is not None:
+            raise self._failed
+
+    def _taken(self, size: int) -> list[memoryview]:
+        """The buffers with so much of what waits: the first, which is full, or all."""
+        taken = [self._held.popleft() for _ in range(-(-size // self._part_bytes))]
+        if not self._held:
             self._room = 0
-        taken = self._held.popleft()
-        while len(taken) < size:
-            taken += self._held.popleft()
         return taken
 
-    def _send_part(self, upload_id: str, number: int, data: bytearray, places: int) -> Part:
+    def _send_part(
+        self, upload_id: str, number: int, buffers: Sequence[memoryview], size: int
+    ) -> Part:
         try:
-            part = self._there.send(upload_id, number, data)
-        except BaseException:
-            self._failed.set()
+            return self._there.send(upload_id, number, Body(buffers, size))
+        except BaseException as error:
+            self._failed = self._failed or error
             raise
-        else:
-            if len(data) == self._part_bytes:
-                self._spare.append(data)
-            return part
         finally:
-            self._free.release(places)
+            self._buffers.give_back(buffers)
 
 
 def safe_filename(name: str) -> str:

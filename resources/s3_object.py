@@ -14,6 +14,7 @@ from typing import Any
 
 from resources.aws import answer_of, aws_errors, botocore_errors, classify, may_have_happened
 from resources.errors import Unavailable
+from resources.part_buffers import Body
 
 READ_BYTES = 1024 * 1024
 NOT_FOUND = 404
@@ -104,25 +105,24 @@ class S3Object:
             )
         return str(answer["UploadId"])
 
-    def send(self, upload_id: str, number: int, data: bytes | bytearray) -> Part:
+    def send(self, upload_id: str, number: int, body: Body) -> Part:
         """Send one part.
 
         Args:
             upload_id: The server's name of the upload.
             number: Of the part, from 1.
-            data: No stream, so that botocore can send it again; and no bytes, which botocore would
-                copy behind the head of the request.
+            body: Its bytes.
         """
-        digest = hashlib.sha256(data).digest()
+        digest = body.sha256()
         with aws_errors("S3", "upload a part"):
             answer = self.client.upload_part(
                 **self._named(),
                 UploadId=upload_id,
                 PartNumber=number,
-                Body=data,
+                Body=body,
                 ChecksumSHA256=_base64(digest),
             )
-        return Part(number=number, etag=str(answer["ETag"]), digest=digest, bytes=len(data))
+        return Part(number=number, etag=str(answer["ETag"]), digest=digest, bytes=len(body))
 
     def holds(self, upload_id: str, parts: Sequence[Part]) -> int | None:
         """Say how many of these parts, from the first, the store still has as they were sent.

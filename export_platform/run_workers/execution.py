@@ -15,7 +15,7 @@ from dagster._utils.interrupts import capture_interrupts
 from assets.steps.native import kernel
 from export_platform.definitions import composed
 from resources import aws, tracing
-from resources.memory import return_large_blocks
+from resources.memory import bound_large_blocks
 
 # What a run imports only when it is needed. Not pyarrow, which starts threads: a worker imports it
 # with its first Parquet, 0.2 s.
@@ -78,12 +78,12 @@ def _nothing() -> None:
 
 def preload_attempt() -> None:
     """Import everything that an attempt needs, without Dagster around it."""
-    return_large_blocks()
     for name in _LATE:
         importlib.import_module(name)
     aws.preload()
     tracing.preload()
     kernel.preload()
+    bound_large_blocks()
 
 
 def keep() -> None:

@@ -270,17 +270,21 @@ class EntryStore:
                 max_time_ms=int(self._connection.operation_seconds * 1000),
                 session=self._connection.session,
             )
+
+        def read() -> Any:
+            with self._connection.asking(attempted):
+                return next(cursor, None)
+
+        def told(batch: Any) -> Batch:
+            documents = batch if isinstance(batch, Batch) else Batch.of(split(batch))
+            if documents:
+                position.last = sort_values(documents[-1], scan.sort)
+                position.read += len(documents)
+            return documents
+
         with cursor:
-            while True:
-                with self._connection.asking(attempted):
-                    batch = next(cursor, None)
-                if batch is None:
-                    return
-                documents = batch if isinstance(batch, Batch) else Batch.of(split(batch))
-                if documents:
-                    position.last = sort_values(documents[-1], scan.sort)
-                    position.read += len(documents)
-                    yield documents
+            # No name holds a batch, which is large, while the next one is received.
+            yield from filter(None, map(told, iter(read, None)))
 
 
 def keyset_query(scan: Scan, last: tuple[object, ...] | None) -> Document:
