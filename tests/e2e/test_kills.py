@@ -1,8 +1,7 @@
 """Real processes killed with SIGKILL: the export still ends in exactly one right file."""
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,8 +16,8 @@ from assets.life import ExportLife
 from assets.model.lifecycle import WAITING, Timing, run_key
 from export_platform.commands.client import Export
 from export_platform.commands.fetching import fetch
-from export_platform.commands.terminal import CommandError
 from export_platform.commands.verify import proved
+from export_platform.local import kernel
 from export_platform.local.deployment import CODE, DAEMON, WORKERS
 from export_platform.local.seed.catalog import pack_named
 from export_platform.local.seed.loader import lake_client, load
@@ -59,38 +58,24 @@ def asked(platform: Platform, crowd: str, **params: object) -> Export:
     return platform.ask("entries", crowd, format="jsonl", compression="none", **params)
 
 
-def midway(
-    platform: Platform, crowd: str, strike: Callable[[str, int], object]
-) -> tuple[Export, int]:
-    """An export to which something happened in the middle of its upload, and its worker.
+def midway(platform: Platform, crowd: str) -> tuple[Export, kernel.Identity]:
+    """An export in the middle of its upload, and its worker, which is frozen.
 
-    Progress is told once a second, in which a quick machine may end an export: then another one is
-    asked for.
-
-    Args:
-        platform: Where.
-        crowd: The campaign.
-        strike: What happens, given the export's id and its worker.
+    Frozen at once: what is looked at before a kill takes a busy machine longer than the rest of the
+    export. Progress is told once a second, in which one may end: then another one is asked for.
     """
     for _ in range(TRIES):
         export = asked(platform, crowd)
         eventually(lambda: uploading(platform, export.id))  # noqa: B023 - called at once
         worker = platform.worker_of(export.id)
-        if worker is None:
+        process = kernel.identity(worker) if worker is not None else None
+        if process is None:
             continue
-        with suppress(ValueError):  # it had stopped itself, as on a machine that stands still
-            strike(export.id, worker)
-            if platform.worker_of(export.id) == worker:
-                return export, worker
-        with suppress(ValueError):  # it did not live on
-            platform.kill(worker, signal.SIGCONT)
-        platform.restart()
+        kernel.send(process, signal.SIGSTOP)
+        if platform.worker_of(export.id) == worker:
+            return export, process
+        kernel.send(process, signal.SIGCONT)
     raise AssertionError("each export had ended before it was hit")
-
-
-def hit(platform: Platform, crowd: str, number: signal.Signals) -> tuple[Export, int]:
-    """An export whose worker got a signal in the middle of its upload, and that worker."""
-    return midway(platform, crowd, lambda _, worker: platform.kill(worker, number))
 
 
 def is_begun(platform: Platform, export_id: str, attempt: int) -> bool:
@@ -134,7 +119,8 @@ def test_a_run_worker_killed_in_the_middle_of_an_upload_costs_one_attempt(
     """Nobody does anything after the kill: the lease runs out and the next attempt succeeds."""
     whole = platform.ended(asked(platform, crowd))[0]
 
-    export, _ = hit(platform, crowd, signal.SIGKILL)
+    export, worker = midway(platform, crowd)
+    kernel.send(worker, signal.SIGKILL)
     ended = platform.ended(export)[0]
 
     document = one_result(platform, ended, tmp_path)
@@ -152,10 +138,15 @@ def test_a_code_server_killed_alone_leaves_its_worker_one_result(
     `python -m tests.faults.neighbours` kills the parent of the workers, too, and doubles the
     daemon, each once more without the guard.
     """
-    export, worker = midway(platform, crowd, lambda *_: platform.kill(platform.pids()[CODE]))
+    code = kernel.identity(platform.pids()[CODE])
+    assert code is not None
+    export, worker = midway(platform, crowd)
+    kernel.send(code, signal.SIGKILL)
+    assert kernel.wait_for_end(code, 10.0)
+    assert kernel.is_alive(worker)
+    kernel.send(worker, signal.SIGCONT)
     ended = platform.ended(export)[0]
 
-    assert worker in platform.workers()
     document = one_result(platform, ended, tmp_path)
     succeeded = actions(document).count("succeeded")
     assert (ended.status, document["attempt"], succeeded) == ("succeeded", 1, 1)
@@ -252,10 +243,10 @@ def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(
     platform: Platform, crowd: str, tmp_path: Path
 ) -> None:
     """SIGSTOP past the lease, a second attempt, SIGCONT: one result, and it is the second's."""
-    export, frozen = hit(platform, crowd, signal.SIGSTOP)
+    export, frozen = midway(platform, crowd)
 
     eventually(lambda: is_begun(platform, export.id, 2))
-    platform.kill(frozen, signal.SIGCONT)
+    kernel.send(frozen, signal.SIGCONT)
     ended = platform.ended(export)[0]
 
     document = one_result(platform, ended, tmp_path)
@@ -265,12 +256,9 @@ def test_a_frozen_worker_that_wakes_after_its_lease_changes_nothing(
 
 def test_a_cancelled_export_ends_without_a_file(platform: Platform, crowd: str) -> None:
     """The worker sees the wish at its next heartbeat and leaves nothing behind."""
-
-    def cancel(export_id: str, _: int) -> None:
-        with suppress(CommandError):  # it had ended
-            platform.client.cancel(export_id)
-
-    export, _ = midway(platform, crowd, cancel)
+    export, worker = midway(platform, crowd)
+    platform.client.cancel(export.id)
+    kernel.send(worker, signal.SIGCONT)
     ended = platform.ended(export)[0]
 
     assert ended.status == "cancelled"
