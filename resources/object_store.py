@@ -405,8 +405,8 @@ class Upload:
     def _finish(self) -> StoredObject:
         if self.upload_id is None:
             size = self._waiting()
-            body = Body(self._taken(size), size)
-            return self._there.put(b"".join(iter(body.read, b"")), self._described)
+            pieces = Body(self._taken(size), size).pieces
+            return self._there.put(b"".join(pieces), self._described)
         if waiting := self._waiting():
             self._send(waiting)
         parts = self.parts()

@@ -3,7 +3,7 @@
 import hashlib
 import mmap
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
@@ -46,10 +46,14 @@ class Body:
     Args:
         buffers: In order, each full but the last.
         size: The bytes of all.
+
+    Attributes:
+        pieces: What is in each of them.
     """
 
     def __init__(self, buffers: Iterable[memoryview], size: int) -> None:
-        self._buffers, self._size, self._place = tuple(buffers), size, 0
+        self.pieces = tuple(_filled(buffers, size))
+        self._size, self._place = size, 0
 
     def __len__(self) -> int:
         """The bytes of all."""
@@ -57,19 +61,19 @@ class Body:
 
     def sha256(self) -> bytes:
         """The digest of all; nothing is read by it."""
-        digest, same = hashlib.sha256(), Body(self._buffers, self._size)
-        while piece := same.read():
+        digest = hashlib.sha256()
+        for piece in self.pieces:
             digest.update(piece)
         return digest.digest()
 
     def read(self, _: int = -1) -> memoryview | bytes:
-        """The rest of a buffer, however little is asked for, as each piece is a call to send it."""
-        before = 0
-        for buffer in self._buffers:
-            if before <= self._place < min(before + len(buffer), self._size):
-                start, self._place = self._place, min(before + len(buffer), self._size)
-                return buffer[start - before : self._place - before]
-            before += len(buffer)
+        """The rest of a piece, however little is asked for, as each one is a call to send it."""
+        end = 0
+        for piece in self.pieces:
+            end += len(piece)
+            if self._place < end:
+                rest, self._place = piece[self._place - end :], end
+                return rest
         return b""
 
     def tell(self) -> int:
@@ -79,3 +83,9 @@ class Body:
     def seek(self, place: int) -> None:
         """Go on reading behind so many bytes."""
         self._place = place
+
+
+def _filled(buffers: Iterable[memoryview], size: int) -> Iterator[memoryview]:
+    for buffer in buffers:
+        yield buffer[:size]
+        size = max(0, size - len(buffer))
