@@ -56,9 +56,9 @@ def errors() -> Iterator[Exception]:
 @contextmanager
 def house(folder: Path) -> Iterator[House]:
     """A platform over planted data whose Dagster keeps files, as `dagster.yaml` says."""
-    kept = ("run_storage", "schedule_storage", "event_log_storage")
-    storages = {name: setting for name, setting in written("local").items() if name in kept}
-    (folder / "dagster.yaml").write_text(json.dumps(storages), encoding="utf-8")
+    files = ("run_storage", "schedule_storage", "event_log_storage", "compute_logs")
+    kept = {name: setting for name, setting in written("local").items() if name in files}
+    (folder / "dagster.yaml").write_text(json.dumps(kept), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch, opened(_no_lake, folder) as found:
         patch.setenv("DAGSTER_HOME", str(folder))
         dagster = dg.DagsterInstance.from_config(str(folder))

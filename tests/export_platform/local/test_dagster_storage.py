@@ -19,6 +19,13 @@ from export_platform.local.dagster_storage import (
     _in_order,
 )
 
+# Dagster's own would start four processes for each run, to repeat what it prints.
+SILENT = """
+telemetry: {enabled: false}
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
 STORAGES = (
     ("run_storage", "RunStorage"),
     ("schedule_storage", "ScheduleStorage"),
@@ -40,8 +47,7 @@ def _named(what: str, name: str, folder: Path) -> str:
 def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """An instance whose settings name its storage as `dagster.yaml` does."""
     (tmp_path / "dagster.yaml").write_text(
-        "telemetry: {enabled: false}\n" + "".join(_named(*each, tmp_path) for each in STORAGES),
-        encoding="utf-8",
+        SILENT + "".join(_named(*each, tmp_path) for each in STORAGES), encoding="utf-8"
     )
     with dg.DagsterInstance.from_config(str(tmp_path)) as made:
         yield made

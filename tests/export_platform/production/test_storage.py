@@ -37,6 +37,8 @@ def instance(
     """The instance that production's file describes, but for what is of AWS."""
     said = {key: value for key, value in written("production").items() if key not in OF_AWS}
     said["local_artifact_storage"]["config"]["base_dir"] = str(tmp_path / "artifacts")
+    said["compute_logs"] = written("local")["compute_logs"]  # nobody outlives a run to repeat it
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(said), encoding="utf-8")
     for name, value in variables(storage).items():
         monkeypatch.setenv(name, value)
