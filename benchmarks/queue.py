@@ -15,9 +15,10 @@ are told beside them, which must not grow: the calls of functions that a tick ma
 that it sends and the documents that they give. What it takes of the processor is told and not
 judged: the same calls take up to twice as long where the stand-in has just gone through 10,000
 exports on the same caches. All newcomers are placed in each tick, however long the stand-in takes,
-so that the work is the same. A database of its own, named by `--uri`, is asked instead of the
-stand-in; then the ticks themselves must not grow. It exits with 1 if one of them more than doubles,
-or if large exports had less than their part.
+so that the work is the same. That a server with indexes need not look at more, either, is for
+`tests/e2e/test_questions.py` to show. A database of its own, named by `--uri`, is asked instead of
+the stand-in; then the ticks themselves must not grow. It exits with 1 if one of them more than
+doubles, or if large exports had less than their part.
 """
 
 import argparse

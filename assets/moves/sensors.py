@@ -82,7 +82,8 @@ class SensorMoves(Moves):
     def unplaced(self, limit: int) -> Sequence[Document]:
         """Queued exports that have no lane yet, oldest id first."""
         newcomers = Match(statuses=sources_of(Move.PLACE), equal={"line.lane": None})
-        return self._store.candidates(newcomers, limit=limit)
+        # None has a turn yet; the index of turns has them by their id, however many there are.
+        return self._store.candidates(newcomers, limit=limit, by_turn=True)
 
     def place(
         self, document: Document, *, lane: Lane, turn: datetime, rows: int | None
@@ -207,7 +208,10 @@ class SensorMoves(Moves):
 
     def expired(self, limit: int) -> Sequence[Document]:
         """Succeeded exports whose time is over."""
-        over = Match(statuses=sources_of(Move.EXPIRE), older={"expiresAt": 0.0})
+        # None of them is purged; to say so leads to those that are due and no others.
+        over = Match(
+            statuses=sources_of(Move.EXPIRE), equal={"purgedAt": None}, older={"expiresAt": 0.0}
+        )
         return self._store.candidates(over, limit=limit)
 
     def untold(self, *, after: str | None, limit: int) -> Sequence[Document]:

@@ -20,12 +20,12 @@ from resources.mongo.documents import decoded, raw
 
 NAME = "exports"
 
-# `line` serves claiming and the reaper's pages, `turns` the place of a newcomer; `campaign` and
-# `requester` the listings; `history` the chain of manifests; `idempotency` is the promise that one
-# key makes one export (API.md); `generation` finds who waits for one, `forsaken` those whose own
-# request was taken back; `expiry` the retention sweep, not a TTL: documents stay; `finished` serves
-# the metrics, `durations` the estimates of ends; `outbox` finds what has happened and nobody was
-# told of yet.
+# `line` serves claiming and the reaper's pages, `turns` the place of a newcomer; `campaign`,
+# `requester` and `created` the listings; `history` the chain of manifests; `idempotency` is the
+# promise that one key makes one export (API.md); `generation` finds who waits for one, `forsaken`
+# those whose own request was taken back; `purge` the retention sweep, not a TTL: documents stay;
+# `finished` serves the metrics, `durations` the estimates of ends; `outbox` finds what has happened
+# and nobody was told of yet.
 INDEXES = (
     IndexModel(
         [
@@ -76,7 +76,11 @@ INDEXES = (
         name="ix_outbox",
         partialFilterExpression={"outbox.open": True},
     ),
-    IndexModel([("expiresAt", ASCENDING)], name="ix_expiry"),
+    IndexModel(
+        [("status", ASCENDING), ("purgedAt", ASCENDING), ("expiresAt", ASCENDING)],
+        name="ix_purge",
+    ),
+    IndexModel([("createdAt", DESCENDING), ("_id", DESCENDING)], name="ix_created"),
     IndexModel([("finishedAt", ASCENDING)], name="ix_finished"),
     IndexModel([("type", ASCENDING), ("finishedAt", DESCENDING)], name="ix_durations"),
     IndexModel(

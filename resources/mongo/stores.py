@@ -30,7 +30,7 @@ INDEXES = {
     webhooks.DELIVERIES: webhooks.DELIVERY_INDEXES,
 }
 
-# Building the eleven indexes of a campaign of millions takes minutes; it happens once.
+# Building the indexes of a campaign of millions takes minutes; it happens once.
 INDEX_SECONDS = 1_800.0
 
 

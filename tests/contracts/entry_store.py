@@ -151,7 +151,7 @@ class EntryStoreContract:
         scan = Scan(
             filter={"campaignId": CAMPAIGN, "waitlist.position": {"$exists": True}},
             sort=("waitlist.marketId", "waitlist.position", "_id"),
-            hint="ix_wl",
+            hint="ix_wl_id",
         )
 
         found = numbers(store.scan(scan, page_size=4, batch_size=3))

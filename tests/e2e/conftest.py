@@ -12,7 +12,7 @@ from export_platform.local.seed.loader import lake_client, load
 from export_platform.local.services.extensions import put_data_extensions
 from resources.clock import SystemClock
 from resources.wiring import environment
-from tests.e2e.platform import TIMING, Platform, opened
+from tests.e2e.platform import TIMING, Platform, opened, recording
 
 
 @pytest.fixture(scope="package")
@@ -23,7 +23,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     long as other tests run.
     """
     home = Path(tmp_path_factory.mktemp("platform"))
-    deployment = Deployment(home, SystemClock(), variables=TIMING)
+    deployment = Deployment(home, SystemClock(), variables={**TIMING, **recording(home)})
     with pytest.MonkeyPatch.context() as patch:
         try:
             variables = deployment.stack.up()
@@ -44,3 +44,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
                 yield running
         finally:
             deployment.down()
+
+
+@pytest.fixture(scope="package")
+def demonstrated(platform: Platform) -> str:
+    """What the demo said: every kind of export, asked for over HTTP and proved."""
+    return platform.command("demo")

@@ -28,6 +28,10 @@ TIMING = {"EXPORT_TIMING_FACTOR": "0.1", "EXPORT_AS_OF": f"{SNAPSHOT:%Y-%m-%dT%H
 # An export takes 4 s on an idle machine; with other builds beside it, thirty.
 PATIENCE_SECONDS = 120.0
 
+# Every process that speaks to MongoDB notes what it asks, in the folder of this name.
+ASKED = "asked"
+RECORDER = Path(__file__).parent / "recorder"
+
 _OWNER = re.compile(r"[^:]+:([0-9]+)")  # as a worker signs its lease: host and process id
 
 
@@ -68,6 +72,7 @@ class Platform:
         return {
             **self.places.environment,
             **TIMING,
+            **recording(self.home),
             "EXPORT_PLATFORM_HOME": str(self.home),
             "DAGSTER_HOME": str(self.home / "dagster"),
         }
@@ -155,6 +160,13 @@ class Platform:
         result = CliRunner().invoke(main, [str(word) for word in words], env=self.env)
         assert 0 == result.exit_code, result.output
         return result.stdout
+
+
+def recording(home: Path) -> dict[str, str]:
+    """The variables with which processes note what they ask MongoDB, below a platform's folder."""
+    folder = home / ASKED
+    folder.mkdir(exist_ok=True)
+    return {"PYTHONPATH": str(RECORDER), "ASKED_OF_MONGODB": str(folder)}
 
 
 @contextmanager

@@ -26,12 +26,6 @@ from tests.waiting import eventually
 CAMPAIGN = "aurora-lights-2026"
 
 
-@pytest.fixture(scope="module")
-def demonstrated(platform: Platform) -> str:
-    """What the demo said: every kind of export, asked for over HTTP and proved."""
-    return platform.command("demo")
-
-
 def test_the_demo_ends_well_and_leaves_what_ran_running(
     platform: Platform, demonstrated: str
 ) -> None:

@@ -9,18 +9,21 @@ import os
 import shlex
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import bson
 import pytest
+from pymongo import IndexModel
 from pymongo.errors import ExecutionTimeout
 
 from resources.mongo.connection import MongoConnection
 from resources.mongo.entries import Scan
 from resources.mongo.stores import MongoStores
+from tests.e2e.indexed import Keys
+from tests.e2e.test_indexed import NOT_SERVED, SERVED
 from tests.given import Given
 from tests.rehearsals.test_replica_set import all_there, written
 
@@ -74,6 +77,30 @@ def test_an_operation_that_takes_too_long_is_ended_by_the_server(entries: Any) -
 
     with pytest.raises(ExecutionTimeout):
         list(entries.find(slow).max_time_ms(100))
+
+
+@pytest.mark.parametrize(
+    ("query", "index", "sort", "does"), [*((*one, "") for one in SERVED), *NOT_SERVED]
+)
+def test_a_server_does_what_questions_are_judged_by(
+    entries: Any, query: dict[str, Any], index: IndexModel, sort: Keys, does: str
+) -> None:
+    """The rule of `tests/e2e/indexed.py` stands in for `explain`, which the stand-in lacks."""
+    entries.create_indexes([index])
+    cursor = entries.find(query)
+
+    told = (cursor.sort(list(sort)) if sort else cursor).explain()["queryPlanner"]["winningPlan"]
+
+    stages = set(_stages(told.get("queryPlan", told)))
+    assert ("COLLSCAN" in stages) == (does == "reads all")
+    assert "SORT" not in stages or does == "reads all" or does.startswith("sorts")
+
+
+def _stages(plan: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the stages of a plan (MongoDB manual, "Explain Results")."""
+    yield plan["stage"]
+    for below in (*plan.get("inputStages", ()), *filter(None, [plan.get("inputStage")])):
+        yield from _stages(below)
 
 
 def test_it_is_a_replica_set_whose_majority_answers(entries: Any) -> None:

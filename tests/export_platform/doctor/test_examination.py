@@ -133,13 +133,13 @@ def test_an_index_that_is_missing_or_other_than_declared_is_named(
     """Without the unique one, two requests with one key could make two exports."""
     exports = database.collection("exports")
     exports.drop_index("ux_idempotency")
-    exports.drop_index("ix_expiry")
-    exports.create_index([("expiresAt", -1)], name="ix_expiry")
+    exports.drop_index("ix_purge")
+    exports.create_index([("expiresAt", -1)], name="ix_purge")
 
     found = wrong(database_checks.look(env, SystemClock()))["indexes of MongoDB"]
 
     assert "exports.ux_idempotency" in found.says
-    assert "exports.ix_expiry" in found.says
+    assert "exports.ix_purge" in found.says
     assert "ix_line" not in found.says
     assert "export-platform indexes" in found.remedy
 

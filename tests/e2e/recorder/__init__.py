@@ -1,0 +1,1 @@
+"""Not imported as a package: a folder for `PYTHONPATH`."""
