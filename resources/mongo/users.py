@@ -29,7 +29,13 @@ INDEXES = (
         name="ix_phone",
         partialFilterExpression={"phone.e164": {"$type": "string"}},
     ),
-    # Beside those of DOMAIN.md 2.4: who asks for their data asks for the accounts merged into it.
+    # Beside those of DOMAIN.md 2.4: the erased in the order in which they are read, complete or
+    # not; and who asks for their data asks for the accounts merged into it.
+    IndexModel(
+        [("_id", ASCENDING), ("erasure.requestedAt", ASCENDING)],
+        name="ix_erased",
+        partialFilterExpression={"erasure": {"$exists": True}},
+    ),
     IndexModel(
         [("mergedInto", ASCENDING)],
         name="ix_merged",

@@ -13,8 +13,8 @@ CAMPAIGN = "aurora-lights-2026"
 KNOWN_WORK = {
     "campaigns: reads all": "they are hundreds; the catalogue of partitions has them all",
     "ticks: reads all": "one small document a sensor",
-    # Who wants no mail and who was erased is looked for among all accounts, once from end to end.
-    "users: goes along _id": "`suppression`, and the erased of `email-engagement`",
+    # Whoever wants no mail is looked for among all accounts, once from end to end.
+    "users: goes along _id": "four million",
     "users: sorts by _id what emailNormalized finds": "accounts of one address",
     "users: sorts by _id what mergedInto finds": "accounts of one person",
     "scoring: sorts by at,_id what campaignId kind finds": "decisions that people made one by one",
