@@ -13,14 +13,14 @@ from typing import Any, Required, TypedDict, Unpack
 from bson import ObjectId
 
 from assets.model.lanes import USUAL_PRIORITY
-from assets.model.lifecycle import MAX_ATTEMPTS, Move, Status
+from assets.model.lifecycle import MAX_ATTEMPTS, Status
 from assets.model.request import ExportRequest
 from assets.moves.base import IllegalMove, LeaseLost
 from assets.moves.changes import COUNTED, Document, audit_entry, nothing_done
 from assets.moves.people import PeopleMoves
 from assets.moves.sensors import SensorMoves
 from assets.moves.workers import WorkerMoves
-from resources.mongo.exports import Change, Newborn
+from resources.mongo.exports import Newborn
 
 __all__ = ["COUNTED", "Document", "ExportLife", "IllegalMove", "LeaseLost", "Words", "new_id"]
 
@@ -111,13 +111,6 @@ class ExportLife(SensorMoves, WorkerMoves, PeopleMoves):
         if taken is None or goes is None or taken < since or goes < until:
             return None
         return made
-
-    def record(
-        self, export_id: str, *, action: str, actor: str, detail: Mapping[str, object]
-    ) -> None:
-        """Append to the audit trail, whatever state the export is in."""
-        entry = Change(push=audit_entry(action, actor, detail))
-        self._move(Move.RECORD, export_id, change=entry)
 
 
 def new_id() -> str:

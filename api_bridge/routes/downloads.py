@@ -16,6 +16,7 @@ from api_bridge.routes.lookup import Document, find_export
 from assets.model.lifecycle import Status
 from assets.model.parameters import Problem
 from assets.model.policy import PiiMode, Policy, Transform, grants, transform
+from resources.mongo.downloads import Download
 
 # 400 columns and 1,000 files come to some 300 kB; the manifest is the only object that passes
 # through the bridge.
@@ -44,13 +45,8 @@ def get_file(
     file = _file(document, number)
     seconds = _link_seconds(bridge, document, now)
     link = bridge.objects.sign(file["key"], seconds=seconds, filename=file["filename"])
-    # Recorded before it is given: a link that nobody knows of must not exist.
-    bridge.life.record(
-        document["_id"],
-        action="download",
-        actor=caller.subject,
-        detail={"file": file["number"], **_origin(request, caller)},
-    )
+    # Written down before it is given: a link that nobody knows of must not exist.
+    bridge.stores.downloads.add(document["_id"], _download(request, caller, file["number"]))
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
     if _is_told(request):
         return JSONResponse({"url": link, "expires_in": seconds}, headers=headers)
@@ -172,14 +168,15 @@ def _link_seconds(bridge: Bridge, document: Document, now: datetime) -> int:
     return max(1, min(bridge.link_seconds, int((expires - now).total_seconds())))
 
 
-def _origin(request: Request, caller: Caller) -> dict[str, str | None]:
-    """Where a download came from (API.md 7): for the audit trail, nowhere else."""
-    agent = _PRINTABLE.sub("?", request.headers.get("user-agent", ""))[:200]
-    return {
-        "client": caller.client,
-        "ip": request.client.host if request.client else None,
-        "userAgent": agent,
-    }
+def _download(request: Request, caller: Caller, number: int) -> Download:
+    """Who fetches a file from where (API.md 7); it is told nowhere else."""
+    return Download(
+        file=number,
+        actor=caller.subject,
+        client=caller.client,
+        ip=request.client.host if request.client else None,
+        user_agent=_PRINTABLE.sub("?", request.headers.get("user-agent", ""))[:200],
+    )
 
 
 def read_manifest(bridge: Bridge, document: Document) -> bytes:

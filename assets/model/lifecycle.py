@@ -48,7 +48,6 @@ class Move(StrEnum):
     SHARE = "share"
     WITHDRAW = "withdraw"
     PURGE = "purge"
-    RECORD = "record"
     TELL = "tell"
     PLACE = "place"
 
@@ -115,7 +114,6 @@ TRANSITIONS: Mapping[Move, Transition] = {
         sources=(Status.SUCCEEDED, Status.FAILED, Status.EXPIRED), target=Status.CANCELLED
     ),
     Move.PURGE: Transition(sources=(Status.FAILED, Status.CANCELLED), target=None),
-    Move.RECORD: Transition(sources=(*LIVE, *TERMINAL), target=None),
     # What happened has been handed on to those who are told.
     Move.TELL: Transition(sources=(*LIVE, *TERMINAL), target=None),
 }

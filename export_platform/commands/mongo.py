@@ -16,6 +16,7 @@ from export_platform.commands.terminal import CommandError
 
 if TYPE_CHECKING:
     from assets.life import ExportLife
+    from resources.mongo.stores import MongoStores
 
 app = typer.Typer(help="Look at a stored export, and take it in hand.", no_args_is_help=True)
 
@@ -24,6 +25,8 @@ Which = Annotated[str, typer.Argument(metavar="EXPORT", help="Its id.")]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this nothing changes.")]
 
 BY = "operator"
+# So many are shown, the newest.
+_DOWNLOADS = 20
 _SHOWN = (
     "_id", "type", "typeVersion", "status", "phase", "origin", "campaign", "fingerprint", "attempt",
     "maxAttempts", "failures", "rescues", "sharers", "generation", "createdAt", "queuedAt",
@@ -35,12 +38,16 @@ _SHOWN = (
 @app.command()
 def inspect(export: Which) -> None:
     """Print how an export is stored, as JSON, without parameters, people and tokens."""
-    with _life() as life:
-        document = _found(life, export)
+    from assets.life import ExportLife  # noqa: PLC0415 - pymongo takes 0.3 s
+
+    with _stores() as stores:
+        document = _found(ExportLife(stores.exports), export)
+        downloads = stores.downloads.of(export, limit=_DOWNLOADS)
     shown = {name: document[name] for name in _SHOWN if document.get(name) is not None}
     lease = document.get("lease") or {}
     shown["lease"] = {name: lease.get(name) for name in ("owner", "heartbeatAt", "until")}
     shown["audit"] = [(entry.get("action"), entry.get("at")) for entry in document["audit"]]
+    shown["downloads"] = [(download.file, download.at) for download in downloads]
     typer.echo(json.dumps(shown, default=str, indent=2))
 
 
@@ -144,14 +151,21 @@ def _held(document: Document, lease: Document, now: datetime) -> Iterator[str]:
 @contextmanager
 def _life() -> "Iterator[ExportLife]":
     from assets.life import ExportLife  # noqa: PLC0415 - pymongo takes 0.3 s
-    from resources.wiring import environment  # noqa: PLC0415
+
+    with _stores() as stores:
+        yield ExportLife(stores.exports)
+
+
+@contextmanager
+def _stores() -> "Iterator[MongoStores]":
+    from resources.wiring import environment  # noqa: PLC0415 - pymongo takes 0.3 s
 
     try:
         stores = environment.mongo_stores(os.environ)
     except ValueError as error:
         raise CommandError(f"{error}; it says which database") from None
     try:
-        yield ExportLife(stores.exports)
+        yield stores
     finally:
         stores.close()
 

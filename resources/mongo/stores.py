@@ -1,4 +1,4 @@
-"""The twelve stores over one connection, and the indexes they need."""
+"""The stores over one connection, and the indexes they need."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from bson import Timestamp
 from resources.mongo import (
     campaigns,
     claims,
+    downloads,
     entries,
     exports,
     markets,
@@ -24,7 +25,7 @@ from resources.mongo.ticks import TickStore
 # Declared beside each store; creating one that exists does nothing.
 INDEXES = {
     module.NAME: module.INDEXES
-    for module in (campaigns, entries, exports, markets, promoters, scoring, users)
+    for module in (campaigns, downloads, entries, exports, markets, promoters, scoring, users)
 } | {
     webhooks.ENDPOINTS: webhooks.ENDPOINT_INDEXES,
     webhooks.DELIVERIES: webhooks.DELIVERY_INDEXES,
@@ -52,6 +53,7 @@ class MongoStores:
         self.campaigns = campaigns.CampaignStore(connection)
         self.claims = claims.ClaimStore(connection)
         self.deliveries = webhooks.DeliveryStore(connection)
+        self.downloads = downloads.DownloadStore(connection)
         self.endpoints = webhooks.EndpointStore(connection)
         self.entries = entries.EntryStore(connection)
         self.exports = exports.ExportStore(connection)

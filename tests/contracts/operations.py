@@ -1,9 +1,11 @@
 """What the store that operators look at promises."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from resources.mongo.downloads import Download, DownloadStore
 from resources.mongo.exports import Change, ExportStore, Match
 from resources.mongo.operations import OperationsStore
 from resources.mongo.stores import MongoStores
@@ -25,7 +27,7 @@ class OperationsContract:
     ``stores``: every store, empty. ``passes``: lets so many seconds pass for the database.
     """
 
-    doors: ClassVar = (OperationsStore, TickStore)
+    doors: ClassVar = (DownloadStore, OperationsStore, TickStore)
 
     def test_a_sensor_is_seen_to_look_again(
         self, stores: MongoStores, passes: Callable[[float], None]
@@ -60,6 +62,26 @@ class OperationsContract:
         assert told == {"outcomes": (1, "$NOW"), "requests": (2, "Unavailable")}
         assert second["outcomes"].at > first["outcomes"].at
         assert set(stores.ticks.last()) == {"outcomes"}
+
+    def test_downloads_are_kept_each_and_told_from_the_newest(
+        self, stores: MongoStores, passes: Callable[[float], None]
+    ) -> None:
+        """However many there are, none is lost, and what a caller says of itself stays text."""
+        assert stores.downloads.of("exp_1", limit=9) == []
+        first = Download(file=1, actor="svc:$NOW", ip="127.0.0.1", user_agent="$ROOT")
+        second = Download(file=2, actor="fan-desk", client="page")
+        for download in (first, second):
+            stores.downloads.add("exp_1", download)
+            passes(0.05)
+        stores.downloads.add("exp_2", first)
+
+        told = stores.downloads.of("exp_1", limit=9)
+
+        assert [replace(one, at=None) for one in told] == [second, first]
+        instants = [one.at for one in told if one.at is not None]
+        assert instants[0] > instants[1]
+        assert instants[0].utcoffset() == timedelta(0)
+        assert stores.downloads.of("exp_1", limit=1) == told[:1]
 
     def test_revisions_tell_which_exports_have_changed(self, stores: MongoStores) -> None:
         """Those who wait are told by this; an export that is not there has none."""

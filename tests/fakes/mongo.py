@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from resources.clock import Clock
 from resources.errors import AlreadyExists
 from resources.mongo.campaigns import CampaignDocument, CampaignListing, CampaignStore
 from resources.mongo.connection import ServerFacts
+from resources.mongo.downloads import Download, DownloadStore
 from resources.mongo.exports import Match
 from resources.mongo.markets import MarketDocument, MarketStore
 from resources.mongo.operations import DURATION, MOST_OUTCOMES, OUTCOME, OperationsStore
@@ -144,6 +146,28 @@ class FakeUserStore(UserStore):
         found = [(doc, raw) for doc, raw in self.kept.seen() if matches(doc, filter)]
         found.sort(key=lambda pair: order(pair[0]["_id"]))
         yield from [cast(UserDocument, given(raw)) for _, raw in found]
+
+
+class FakeDownloadStore(DownloadStore):
+    """Downloads in memory."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Start without any."""
+        super().__init__(NOWHERE)
+        self.asked = Asked()
+        self._clock = clock
+        self._kept: list[tuple[str, Download]] = []
+
+    def add(self, export_id: str, download: Download) -> None:
+        """Write the download down."""
+        self.asked.note("add", export_id, download)
+        self._kept.append((export_id, replace(download, at=self._clock.now())))
+
+    def of(self, export_id: str, *, limit: int) -> list[Download]:
+        """Return the newest of an export."""
+        self.asked.note("of", export_id, limit)
+        found = [download for identity, download in self._kept if identity == export_id]
+        return found[::-1][:limit]
 
 
 class FakeTickStore(TickStore):
@@ -313,6 +337,7 @@ class FakeMongoStores(MongoStores):
     campaigns: FakeCampaignStore
     claims: FakeClaimStore
     deliveries: FakeDeliveryStore
+    downloads: FakeDownloadStore
     endpoints: FakeEndpointStore
     entries: FakeEntryStore
     exports: FakeExportStore
@@ -344,6 +369,7 @@ class FakeMongoStores(MongoStores):
         self.exports = FakeExportStore(clock, exports)
         self.claims = FakeClaimStore(clock, self.exports)
         self.deliveries = FakeDeliveryStore(clock)
+        self.downloads = FakeDownloadStore(clock)
         self.endpoints = FakeEndpointStore(clock)
         self.markets = FakeMarketStore(markets)
         self.operations = FakeOperationsStore(self.exports)

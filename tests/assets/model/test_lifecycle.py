@@ -25,19 +25,19 @@ from assets.model.lifecycle import (
 # DESIGN.md 3 as a table: one row a state, one column a move; "." is not allowed, "=" stays.
 MOVES = (
     "dispatch start beat deliver ledger succeed fail requeue cancel_waiting cancel cancelled "
-    "expire retry delete extend join part leave share withdraw purge record tell place"
+    "expire retry delete extend join part leave share withdraw purge tell place"
 )
 TABLE = """
-queued     dispatched .       . .          . .         failed .      cancelled .          .         .       .      . . = = = .         .         . = = =
-joined     .          .       . .          . .         failed .      cancelled .          .         .       .      . . . . . succeeded .         . = = .
-dispatched .          running . .          . .         failed queued cancelled .          .         .       .      . = = = = .         .         . = = .
-running    .          .       = delivering . succeeded failed queued .         cancelling .         .       .      . . = = = .         .         . = = .
-delivering .          .       = delivering = succeeded failed queued .         cancelling .         .       .      . . = = = .         .         . = = .
-succeeded  .          .       . .          . .         .      .      .         .          .         expired .      = . . . . .         cancelled . = = .
-failed     .          .       . .          . .         .      .      .         .          .         .       queued = . . . . .         cancelled = = = .
-cancelling .          .       = .          = .         failed .      .         .          cancelled .       .      . . . = . .         .         . = = .
-cancelled  .          .       . .          . .         .      .      .         .          .         .       queued = . . . . .         .         = = = .
-expired    .          .       . .          . .         .      .      .         .          .         .       queued = . . . . .         cancelled . = = .
+queued     dispatched .       . .          . .         failed .      cancelled .          .         .       .      . . = = = .         .         . = =
+joined     .          .       . .          . .         failed .      cancelled .          .         .       .      . . . . . succeeded .         . = .
+dispatched .          running . .          . .         failed queued cancelled .          .         .       .      . = = = = .         .         . = .
+running    .          .       = delivering . succeeded failed queued .         cancelling .         .       .      . . = = = .         .         . = .
+delivering .          .       = delivering = succeeded failed queued .         cancelling .         .       .      . . = = = .         .         . = .
+succeeded  .          .       . .          . .         .      .      .         .          .         expired .      = . . . . .         cancelled . = .
+failed     .          .       . .          . .         .      .      .         .          .         .       queued = . . . . .         cancelled = = .
+cancelling .          .       = .          = .         failed .      .         .          cancelled .       .      . . . = . .         .         . = .
+cancelled  .          .       . .          . .         .      .      .         .          .         .       queued = . . . . .         .         = = .
+expired    .          .       . .          . .         .      .      .         .          .         .       queued = . . . . .         cancelled . = .
 """  # noqa: E501 - a table is read by its columns
 EXPECTED = {
     (Status(cells[0]), Move(name)): cell

@@ -1,5 +1,6 @@
 """`export-platform mongo`: one export where it is stored."""
 
+import json
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -12,6 +13,7 @@ from assets.model.parameters import parse
 from assets.targets import TAKEN
 from export_platform.cli import main
 from resources.mongo.connection import MongoConnection
+from resources.mongo.downloads import Download
 from resources.mongo.stores import MongoStores
 from resources.wiring import environment
 
@@ -80,16 +82,22 @@ def test_it_says_that_an_export_waits_for_another(life: ExportLife, run: Run) ->
     assert "(0 failures, 0 dead workers so far)" in told
 
 
-def test_it_shows_the_document_without_people_and_tokens(life: ExportLife, run: Run) -> None:
+def test_it_shows_the_document_without_people_and_tokens(
+    life: ExportLife, run: Run, mongo: MongoStores
+) -> None:
     """A terminal is copied into tickets."""
     export = create(life)
     life.dispatch(export)
     document = life.find(export)
     assert document is not None
 
+    mongo.downloads.add(export, Download(file=7, actor="svc:someone", ip="192.0.2.7"))
+
     shown = run("inspect", export).output
 
     assert '"dispatched"' in shown
+    assert [file for file, _ in json.loads(shown)["downloads"]] == [7]
+    assert "192.0.2.7" not in shown
     assert "svc:someone" not in shown
     assert document["lease"]["token"] not in shown
 

@@ -74,7 +74,8 @@ Feature: An export ends, one way or another
     When somebody deletes it
     And housekeeping comes by
     Then nothing of it is stored
-    And its trail tells of "created, succeeded, download, delete"
+    And its trail tells of "created, succeeded, delete"
+    And it is known that somebody has downloaded it once
     When somebody looks at "/v1/exports/{id}"
     Then it is refused with 410 "gone"
     When somebody looks at "/v1/exports"

@@ -148,6 +148,15 @@ def _trail(story: Story, actions: str) -> None:
     assert told == actions.split(", ")
 
 
+@then("it is known that somebody has downloaded it once")
+def _downloads(story: Story) -> None:
+    (download,) = story.world.doors.mongo.downloads.of(story.first, limit=9)
+    assert (download.file, download.actor) == (
+        1,
+        story.world.document(story.first)["requestedBy"]["subject"],
+    )
+
+
 # --- its files --------------------------------------------------------------------------
 
 
