@@ -45,11 +45,14 @@ class Watched(Replay):
 
 
 @contextmanager
-def connected(server: Replay) -> Iterator[MongoConnection]:
-    """A connection that knows its server, as it does once a campaign was loaded."""
+def connected(server: Replay, **more: Any) -> Iterator[MongoConnection]:
+    """A connection that knows its server, as it does once a campaign was loaded.
+
+    `more` is what else a `MongoConnection` may be told.
+    """
     with closing(Server(server.speak)) as listening:
         threading.Thread(target=listening.serve, daemon=True).start()
         uri = f"mongodb://{LOOPBACK}:{listening.port}/?directConnection=true"
-        with closing(MongoConnection(uri=uri, database="fanreg")) as connection:
+        with closing(MongoConnection(uri=uri, database="fanreg", **more)) as connection:
             connection.ping()
             yield connection

@@ -1,5 +1,7 @@
 """Batches that come unasked: every entry once, whatever becomes of the stream."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,10 +13,11 @@ import pytest
 
 from benchmarks.replay.entries import Entries
 from resources.errors import Unavailable
-from resources.mongo import raw_batches
+from resources.mongo import connection as mongo
+from resources.mongo import entries, raw_batches
 from resources.mongo.connection import MongoConnection
 from resources.mongo.entries import EntryStore, Scan
-from tests.resources.mongo.serving import Watched
+from tests.resources.mongo.serving import Watched, connected
 
 PAGE, BATCH, PAGES = 500, 50, 3
 COUNT = PAGES * PAGE
@@ -77,6 +80,37 @@ def test_a_server_that_does_not_stream_is_asked_for_each_batch(
 
     assert read(store, server) == everything(server)
     assert server.asked["getMore"] == PAGES * (BATCHES_A_PAGE - 1)
+
+
+@pytest.fixture
+def slow(server: Watched, monkeypatch: pytest.MonkeyPatch) -> Iterator[EntryStore]:
+    """A door whose other operations end after 0.2 s, and two batches come after 0.8 s."""
+    monkeypatch.setattr(mongo, "SOCKET_GRACE_SECONDS", 0.1)
+    late = {3, BATCHES_A_PAGE}  # one of a stream, and the first of a page
+    server.sent = lambda number: time.sleep(0.8) if number in late else None
+    before = set(threading.enumerate())
+    with connected(server, operation_seconds=0.1) as connection:
+        yield EntryStore(connection)
+    # Who still waits to send would find that what it sends from is closed.
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+
+
+def test_a_scan_may_look_long_for_what_few_entries_are(slow: EntryStore, server: Watched) -> None:
+    """What few of millions pass comes late, and is no sign of a dead server."""
+    assert read(slow, server) == everything(server)
+
+
+def test_a_scan_does_not_wait_for_ever(
+    slow: EntryStore, server: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: its own bound is what lets it wait."""
+    monkeypatch.setattr(entries, "SCAN_SECONDS", 0.2)
+
+    with pytest.raises(Unavailable) as caught:
+        read(slow, server)
+
+    assert caught.value.code == "MONGO_TIMEOUT"
 
 
 def test_who_stops_early_leaves_nothing_for_the_next_one(
