@@ -15,7 +15,7 @@ from pymongo import ASCENDING, IndexModel
 
 from resources.errors import Refused, Unavailable
 from resources.mongo.batch import Batch
-from resources.mongo.connection import SCAN_SECONDS, Document, MongoConnection
+from resources.mongo.connection import SCAN_MILLIS, Document, MongoConnection
 from resources.mongo.documents import LENIENT, chunks, raw, split
 from resources.mongo.raw_batches import raw_batches
 
@@ -281,11 +281,12 @@ class EntryStore:
                 limit=page_size,
                 batch_size=batch_size,
                 hint=scan.hint,
+                max_time_ms=SCAN_MILLIS,
                 session=self._connection.session,
             )
 
         def read() -> Any:
-            with self._connection.bounded(attempted, seconds=SCAN_SECONDS):
+            with self._connection.asking(attempted):
                 return next(cursor, None)
 
         def told(batch: Any) -> Batch:

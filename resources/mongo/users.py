@@ -7,7 +7,7 @@ from typing import Any, TypedDict, cast
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
 
-from resources.mongo.connection import SCAN_SECONDS, MongoConnection
+from resources.mongo.connection import SCAN_MILLIS, MongoConnection
 from resources.mongo.documents import IDS_PER_QUERY, chunks, decoded, raw
 
 NAME = "users"
@@ -111,10 +111,11 @@ class UserStore:
         last: ObjectId | None = None
         while True:
             after = {"_id": {"$gt": last}} if last is not None else {}
-            with self._connection.bounded("read users", seconds=SCAN_SECONDS):
+            with self._connection.asking("read users"):
                 query = {"$and": [dict(filter), after]}
                 matching = users.find(query, session=self._connection.session)
-                page = list(matching.sort("_id", ASCENDING).limit(IDS_PER_QUERY))
+                matching = matching.max_time_ms(SCAN_MILLIS).sort("_id", ASCENDING)
+                page = list(matching.limit(IDS_PER_QUERY))
             for document in page:
                 yield cast(UserDocument, decoded(document))
             if len(page) < IDS_PER_QUERY:

@@ -104,6 +104,9 @@ class Breaking(Forwarder):
             threading.Event().wait(STALL_SECONDS)
         if self._way is Break.RESET:
             near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            # The other pump waits for more from there: until it has woken up nothing is sent, and
+            # what was to be a reset is a connection on which nothing comes any more.
+            near.shutdown(socket.SHUT_RD)
             near.close()
         for one in (near, far):
             with suppress(OSError):

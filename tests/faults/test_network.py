@@ -20,9 +20,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
         yield listening
 
 
-def asked(server: socket.socket, way: Break | None) -> tuple[bytes, bytes]:
+def asked(server: socket.socket, way: Break | None, at: int = AT) -> tuple[bytes, bytes]:
     """What a server got of four bytes, and what its answer became; empty where it never came."""
-    forwarder = Breaking(server.getsockname(), way, AT)
+    forwarder = Breaking(server.getsockname(), way, at)
     try:
         with socket.create_connection(("127.0.0.1", forwarder.port), timeout=5) as near:
             near.sendall(b"ping")
@@ -48,10 +48,11 @@ def test_a_connection_that_is_cut_gives_nothing(server: socket.socket, way: Brea
     assert asked(server, way) == (b"", b"")
 
 
-def test_a_connection_that_is_reset_says_so(server: socket.socket) -> None:
-    """RST, and not the end of an answer."""
+@pytest.mark.parametrize("at", [3, 5])
+def test_a_connection_that_is_reset_says_so(server: socket.socket, at: int) -> None:
+    """RST, and not the end of an answer; within what is asked and within what is answered."""
     with pytest.raises(ConnectionResetError):
-        asked(server, Break.RESET)
+        asked(server, Break.RESET, at)
 
 
 def test_an_answer_that_is_lost_was_given(server: socket.socket) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 from benchmarks.replay.entries import Entries
 from resources.errors import Unavailable
 from resources.mongo import connection as mongo
-from resources.mongo import entries, raw_batches
+from resources.mongo import raw_batches
 from resources.mongo.connection import MongoConnection
 from resources.mongo.entries import EntryStore, Scan
 from tests.resources.mongo.serving import Watched, connected
@@ -82,10 +82,9 @@ def test_a_server_that_does_not_stream_is_asked_for_each_batch(
     assert server.asked["getMore"] == PAGES * (BATCHES_A_PAGE - 1)
 
 
-@pytest.fixture
-def slow(server: Watched, monkeypatch: pytest.MonkeyPatch) -> Iterator[EntryStore]:
-    """A door whose other operations end after 0.2 s, and two batches come after 0.8 s."""
-    monkeypatch.setattr(mongo, "SOCKET_GRACE_SECONDS", 0.1)
+@contextmanager
+def slow(server: Watched) -> Iterator[EntryStore]:
+    """A door whose operations are over after 0.1 s, and of which two batches come after 0.8 s."""
     late = {3, BATCHES_A_PAGE}  # one of a stream, and the first of a page
     server.sent = lambda number: time.sleep(0.8) if number in late else None
     before = set(threading.enumerate())
@@ -96,19 +95,19 @@ def slow(server: Watched, monkeypatch: pytest.MonkeyPatch) -> Iterator[EntryStor
         thread.join(5)
 
 
-def test_a_scan_may_look_long_for_what_few_entries_are(slow: EntryStore, server: Watched) -> None:
+def test_a_scan_may_look_long_for_what_few_entries_are(server: Watched) -> None:
     """What few of millions pass comes late, and is no sign of a dead server."""
-    assert read(slow, server) == everything(server)
+    with slow(server) as store:
+        assert read(store, server) == everything(server)
 
 
-def test_a_scan_does_not_wait_for_ever(
-    slow: EntryStore, server: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The control: its own bound is what lets it wait."""
-    monkeypatch.setattr(entries, "SCAN_SECONDS", 0.2)
+def test_a_scan_does_not_wait_for_ever(server: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: a bound of its own is what lets it wait."""
+    monkeypatch.setattr(mongo, "SCAN_MILLIS", 100)
+    monkeypatch.setattr(mongo, "SOCKET_GRACE_SECONDS", 0.1)
 
-    with pytest.raises(Unavailable) as caught:
-        read(slow, server)
+    with slow(server) as store, pytest.raises(Unavailable) as caught:
+        read(store, server)
 
     assert caught.value.code == "MONGO_TIMEOUT"
 
