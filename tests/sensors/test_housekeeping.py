@@ -14,6 +14,12 @@ PREFIX = "exports/waitlist/v1/campaign=aurora-lights-2026/export={}/a1-0badcafe/
 def finished(stage: Scene, **changes: Any) -> str:
     """The id of an export that has succeeded, with its two objects."""
     export_id = stage.running()
+    published(stage, export_id, **changes)
+    return export_id
+
+
+def published(stage: Scene, export_id: str, **changes: Any) -> None:
+    """Have a running export succeed, with its two objects."""
     token = stage.found(export_id)["lease"]["token"]
     prefix = PREFIX.format(export_id)
     for name in ("part-00001.csv.gz", "_manifest.json"):
@@ -30,7 +36,6 @@ def finished(stage: Scene, **changes: Any) -> str:
         export_id, token, result=result, expires_at=stage.clock.now() + timedelta(hours=1)
     )
     stage.plant({**stage.found(export_id), **changes})
-    return export_id
 
 
 def test_an_export_whose_lease_ran_out_is_queued_again_as_a_rescue(stage: Scene) -> None:
@@ -116,6 +121,25 @@ def test_a_waiting_export_is_nobodys_to_rescue(stage: Scene) -> None:
     stage.tick("housekeeping")
 
     assert ("queued", 0) == (stage.status(export_id), stage.found(export_id)["rescues"])
+
+
+def test_an_export_that_is_made_again_expires_again(stage: Scene) -> None:
+    """What was deleted before says nothing of the files that it has now."""
+    export_id = finished(stage)
+    stage.clock.advance(3601)
+    stage.tick("housekeeping")
+    stage.life.retry(export_id, by="a person")
+    claimed = stage.life.dispatch(export_id)
+    assert claimed is not None
+    stage.life.start(export_id, claimed["attempt"], owner="host:7", run_id="r")
+    published(stage, export_id)
+    assert len(list(stage.objects.keys(PREFIX.format(export_id)))) == 2
+    stage.clock.advance(3601)
+
+    stage.tick("housekeeping")
+
+    assert "expired" == stage.status(export_id)
+    assert [] == list(stage.objects.keys(PREFIX.format(export_id)))
 
 
 def test_an_expired_export_loses_its_objects_and_keeps_its_audit(stage: Scene) -> None:
