@@ -38,10 +38,8 @@ _SHOWN = (
 @app.command()
 def inspect(export: Which) -> None:
     """Print how an export is stored, as JSON, without parameters, people and tokens."""
-    from assets.life import ExportLife  # noqa: PLC0415 - pymongo takes 0.3 s
-
     with _stores() as stores:
-        document = _found(ExportLife(stores.exports), export)
+        document = _found(stores.exports.find, export)
         downloads = stores.downloads.of(export, limit=_DOWNLOADS)
     shown = {name: document[name] for name in _SHOWN if document.get(name) is not None}
     lease = document.get("lease") or {}
@@ -57,7 +55,7 @@ def explain(export: Which) -> None:
     from resources.clock import SystemClock  # noqa: PLC0415 - only here
 
     with _life() as life:
-        document = _found(life, export)
+        document = _found(life.find, export)
         for line in reasons(document, life.find, SystemClock().now()):
             typer.echo(line)
 
@@ -170,8 +168,8 @@ def _stores() -> "Iterator[MongoStores]":
         stores.close()
 
 
-def _found(life: "ExportLife", export: str) -> Document:
-    document = life.find(export)
+def _found(find: Callable[[str], Document | None], export: str) -> Document:
+    document = find(export)
     if document is None:
         raise CommandError("there is no such export")
     return document
@@ -186,7 +184,7 @@ def _changed(
 ) -> None:
     from assets.life import IllegalMove  # noqa: PLC0415 - pymongo takes 0.3 s
 
-    before = _found(life, export)["status"]
+    before = _found(life.find, export)["status"]
     if not apply:
         typer.echo(f"{export} is {before}; with --apply this would {what}, if it may.")
         return

@@ -217,7 +217,7 @@ class MongoConnection:
         self._database = database
         self._application = application
         self._selection_seconds = selection_seconds
-        self.operation_seconds = operation_seconds
+        self._operation_seconds = operation_seconds
         self.session: ClientSession | None = None
         self.instant: Timestamp | None = None
         self.turn: AbstractContextManager[Any] = nullcontext()
@@ -252,7 +252,7 @@ class MongoConnection:
         Raises:
             DoorError: As ``mongo_errors`` says.
         """
-        timeout = pymongo.timeout(seconds or self.operation_seconds)
+        timeout = pymongo.timeout(seconds or self._operation_seconds)
         with self.asking(attempted), timeout:
             yield
 

@@ -34,15 +34,29 @@ class Question:
 
     Attributes:
         collection: Where.
-        by: Which command.
         filter: Names, operators and types; each value is a question mark.
         sort: The order, by field.
     """
 
     collection: str
-    by: str
     filter: Mapping[str, Any]
     sort: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a server would answer by one index.
+
+    Attributes:
+        search: The fields by which it looks in the index; none: it goes through all of it.
+        in_order: Whether it finds what is wanted in the order that is wanted.
+    """
+
+    search: Sequence[str]
+    in_order: bool
+
+
+Plans = Sequence[_Plan]
 
 
 def asked(folder: Path) -> list[Question]:
@@ -81,7 +95,7 @@ def work(question: Question, indexes: Sequence[IndexModel] | None = None) -> set
 
 
 def _alternatives(
-    does: str, branches: Sequence[Mapping[str, Any]], each: Sequence["Plans"], sort: Keys
+    does: str, branches: Sequence[Mapping[str, Any]], each: Sequence[Plans], sort: Keys
 ) -> set[str | None]:
     """A server takes each for itself, if it finds an index for every one; else it does as told."""
     lacking = {
@@ -99,7 +113,7 @@ def _own_plans(
     about: Sequence[Condition],
     sort: Keys,
     indexes: Sequence[Mapping[str, Any]],
-) -> "Plans":
+) -> Plans:
     """How an alternative is answered: by an index that has a field of its own among its keys."""
     own = list(_conditions(branch))
     fitting = [one for one in indexes if one["key"].keys() & {path for path, _, _ in own}]
@@ -107,29 +121,13 @@ def _own_plans(
     return [plan for plan in plans if plan.search]
 
 
-def _best(plans: "Plans", sort: Keys) -> str | None:
+def _best(plans: Plans, sort: Keys) -> str | None:
     """What is done by the best of plans; None: nothing beyond finding."""
     best = max(plans, key=lambda plan: (bool(plan.search), plan.in_order, len(plan.search)))
     order = ",".join(path for path, _ in sort)
     if not best.search:
         return f"goes along {order}" if order and best.in_order else "reads all"
     return None if best.in_order else f"sorts by {order} what {' '.join(best.search)} finds"
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How a server would answer by one index.
-
-    Attributes:
-        search: The fields by which it looks in the index; none: it goes through all of it.
-        in_order: Whether it finds what is wanted in the order that is wanted.
-    """
-
-    search: Sequence[str]
-    in_order: bool
-
-
-Plans = Sequence[_Plan]
 
 
 def _plan(about: Sequence[Condition], sort: Keys, index: Mapping[str, Any]) -> _Plan:

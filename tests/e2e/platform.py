@@ -21,6 +21,7 @@ from resources.mongo.stores import MongoStores
 from resources.object_store import ObjectStore
 from resources.wiring import environment
 from tests.assets.exports.test_goldens import SNAPSHOT
+from tests.e2e.recorder import sitecustomize
 
 # Leases and heartbeats ten times shorter than in production, so that a dead worker is noticed
 # in seconds: the run lease is 6 s, the heartbeat 1 s.
@@ -30,7 +31,7 @@ PATIENCE_SECONDS = 120.0
 
 # Every process that speaks to MongoDB notes what it asks, in the folder of this name.
 ASKED = "asked"
-RECORDER = Path(__file__).parent / "recorder"
+RECORDER = Path(sitecustomize.__file__).parent
 
 _OWNER = re.compile(r"[^:]+:([0-9]+)")  # as a worker signs its lease: host and process id
 
@@ -164,9 +165,7 @@ class Platform:
 
 def recording(home: Path) -> dict[str, str]:
     """The variables with which processes note what they ask MongoDB, below a platform's folder."""
-    folder = home / ASKED
-    folder.mkdir(exist_ok=True)
-    return {"PYTHONPATH": str(RECORDER), "ASKED_OF_MONGODB": str(folder)}
+    return {"PYTHONPATH": str(RECORDER), sitecustomize.FOLDER: str(home / ASKED)}
 
 
 @contextmanager

@@ -24,7 +24,7 @@ KEY = IndexModel([("key", 1)], unique=True)
 
 def done(query: dict[str, Any], *indexes: IndexModel, sort: Keys = ()) -> set[str]:
     """What is done for a question, whose values are masked as when it was asked."""
-    return work(Question("x", "find", masked(query), sort), indexes)
+    return work(Question("x", masked(query), sort), indexes)
 
 
 BY_TURN = [("line.turn", 1), ("_id", 1)]

@@ -1,1 +1,1 @@
-"""Not imported as a package: a folder for `PYTHONPATH`."""
+"""A folder for `PYTHONPATH`: the module in it is what a Python that is started so imports first."""

@@ -67,6 +67,7 @@ class Recorder(monitoring.CommandListener):
     """Writes each shape once a process; a forked one has a file of its own."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self._folder = folder
         self._written = set[tuple[int, str]]()
 
@@ -74,7 +75,7 @@ class Recorder(monitoring.CommandListener):
         """It is asked."""
         collection = event.command.get(event.command_name)
         for found in questions(event.command):
-            line = json.dumps({"collection": collection, "by": event.command_name, **found})
+            line = json.dumps({"collection": collection, **found})
             if (key := (os.getpid(), line)) not in self._written:
                 self._written.add(key)
                 with (self._folder / f"{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
